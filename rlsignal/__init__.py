@@ -1,0 +1,84 @@
+"""Does this checkpoint, with this group size, still give reinforcement learning a signal?
+
+Start with one prompt, a data set, or your own evaluation; each is a law of how many rollouts of a group succeed:
+
+>>> import rlsignal as rl
+>>> rl.advantage_variance(0.2, 8)
+0.14
+>>> data = rl.Beta(mean=0.33, dispersion=0.49)
+>>> round(rl.degenerate_probability(data, 8), 2)
+0.45
+>>> rl.informative_probability(rl.Recorded(correct=[0, 1, 8], samples=8), 4)
+0.16666666666666666
+
+Then ask what an estimator makes of it (`advantages`, `gradient_weight`, `effective_objective`), check every formula
+(`verify`), and simulate (`from rlsignal import sim, plots`; these load jax and matplotlib, this module does not).
+"""
+
+from rlsignal.theory.dynamics import reachable_pass_rate
+from rlsignal.theory.estimation import dispersion_for
+from rlsignal.theory.estimators import (
+    DR_GRPO,
+    ESTIMATORS,
+    GRPO,
+    GRPO_NEMO,
+    GRPO_OPENRLHF,
+    GRPO_TRL,
+    GRPO_VERL,
+    MAXRL,
+    RLOO,
+    Estimator,
+    advantages,
+    standardised,
+)
+from rlsignal.theory.objective import (
+    advantage_magnitude,
+    advantage_second_moment,
+    effective_objective,
+    gradient_weight,
+)
+from rlsignal.theory.passk import pass_at_k
+from rlsignal.theory.passrates import Beta, Fixed, Recorded
+from rlsignal.theory.signal import (
+    advantage_variance,
+    advantage_variance_law,
+    critical_dispersion,
+    critical_pass_rate,
+    degenerate_probability,
+    group_size_for,
+    informative_probability,
+    variance_of_advantage_variance,
+)
+
+__all__ = [
+    "DR_GRPO",
+    "ESTIMATORS",
+    "GRPO",
+    "GRPO_NEMO",
+    "GRPO_OPENRLHF",
+    "GRPO_TRL",
+    "GRPO_VERL",
+    "MAXRL",
+    "RLOO",
+    "Beta",
+    "Estimator",
+    "Fixed",
+    "Recorded",
+    "advantage_magnitude",
+    "advantage_second_moment",
+    "advantage_variance",
+    "advantage_variance_law",
+    "advantages",
+    "critical_dispersion",
+    "critical_pass_rate",
+    "degenerate_probability",
+    "dispersion_for",
+    "effective_objective",
+    "gradient_weight",
+    "group_size_for",
+    "informative_probability",
+    "pass_at_k",
+    "reachable_pass_rate",
+    "standardised",
+    "variance_of_advantage_variance",
+]

@@ -1,0 +1,143 @@
+"""Idea 3, a flow says where it goes: what an estimator really optimises.
+
+Averaged over groups, every estimator that is a table pushes the policy along w_g(p) grad p. So it is stochastic
+gradient ascent on the mean over prompts of h_g(p), with h_g' = w_g. On-policy and sequence-mean; token-length
+weights, clipping and KL are outside.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rlsignal import _validate
+from rlsignal._validate import Floats
+from rlsignal.theory.estimators import Estimator, known
+from rlsignal.theory.passrates import PassRate, answer, pass_rate
+
+
+def gradient_weight(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:
+    """w_g(p), the factor before grad p in the expected update (W1): E[A+(J+1) - A-(J)], J ~ Binomial(g-1, p).
+
+    J counts the other rollouts that are right. No division and no quadrature; true for any table, centred or not.
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object (then the mean weight over its prompts).
+    g : group size in [2, 4097].
+    estimator : an Estimator such as GRPO.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : p outside [0, 1], g not a whole number of at least 2, not an estimator.
+
+    Source: derived in docs/theory.md (W1).
+
+    Examples
+    --------
+    Std-normalising favours hard prompts, but boundedly, and only from g = 4 on:
+
+    >>> [round(gradient_weight(0.05, g, GRPO), 3) for g in (2, 3, 8)]
+    [1.0, 1.414, 2.473]
+    """
+    g = _validate.group_size(g)
+    return answer(pass_rate(p).law(g - 1) @ known(estimator).gain(g))
+
+
+def effective_objective(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:
+    """h_g(p), the objective whose stochastic gradient the estimator is (W2): h_g' = w_g and h_g(0) = 0.
+
+    A Bernstein polynomial, E[S(K)] with S the running sum of A+(j+1) - A-(j), over g.
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object (then the mean over its prompts).
+    g : group size in [2, 4096].
+    estimator : an Estimator such as GRPO.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : as `gradient_weight`.
+
+    Source: derived in docs/theory.md (W2).
+
+    Examples
+    --------
+    RLOO optimises the pass rate itself:
+
+    >>> round(effective_objective(0.3, 8, RLOO), 12)
+    0.3
+    """
+    g = _validate.group_size(g)
+    heights = np.concatenate([[0.0], np.cumsum(known(estimator).gain(g))]) / g
+    return answer(pass_rate(p).law(g) @ heights)
+
+
+def advantage_second_moment(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:
+    """E[A^2] of one rollout's advantage (E2): E[K A+(K)^2 + (g-K) A-(K)^2] / g.
+
+    For GRPO it is the informative probability, so it says nothing about p beyond that; for DR_GRPO it is V1.
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object.
+    g : group size in [2, 4096].
+    estimator : an Estimator such as GRPO.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : as `gradient_weight`.
+
+    Source: derived in docs/theory.md (E2).
+
+    Examples
+    --------
+    >>> round(advantage_second_moment(0.02, 8, GRPO), 4), round(advantage_second_moment(0.02, 8, DR_GRPO), 5)
+    (0.1492, 0.01715)
+    """
+    return _per_rollout(p, g, known(estimator).table(_validate.group_size(g)) ** 2)
+
+
+def advantage_magnitude(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:
+    """E|A| of one rollout's advantage (E3), the update mass: E[K |A+(K)| + (g-K) |A-(K)|] / g.
+
+    For estimators that are centred in every group it is 2p(1-p) w_g(p).
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object.
+    g : group size in [2, 4096].
+    estimator : an Estimator such as GRPO.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : as `gradient_weight`.
+
+    Source: derived in docs/theory.md (E3).
+
+    Examples
+    --------
+    >>> round(advantage_magnitude(0.5, 8, RLOO), 12)
+    0.5
+    """
+    return _per_rollout(p, g, np.abs(known(estimator).table(_validate.group_size(g))))
+
+
+def _per_rollout(p: ArrayLike | PassRate, g: int, table: Floats) -> float | Floats:
+    """Mean over a group's rollouts of a table [2, g+1] indexed [reward, K], averaged over the law of K."""
+    k = np.arange(g + 1)
+    return answer(pass_rate(p).law(g) @ ((k * table[1] + (g - k) * table[0]) / g))

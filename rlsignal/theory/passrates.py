@@ -1,0 +1,375 @@
+"""Idea 1, a law says how often: what is known of the pass rate p, and the law of K.
+
+With binary rewards a group of g rollouts is described by one integer, its number of successes K. A pass-rate object
+gives the law of K as g+1 probabilities, and the few expectations that have closed forms of their own. The closed
+forms never go through the law, so that each can be a witness for the other.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv
+
+from rlsignal import _validate
+from rlsignal._validate import Floats
+
+LARGEST_LAW = 4096
+"""The largest group whose law is summed (accuracy 1e-11); closed forms go on to a million rollouts and more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """One prompt whose pass rate is known: K is binomial.
+
+    Parameters
+    ----------
+    p : pass rate in [0, 1], a number or an array [...]; every answer then has one entry per prompt.
+
+    Raises
+    ------
+    ValueError : p outside [0, 1] or NaN.
+
+    Source: textbook binomial; docs/theory.md (L1).
+
+    Examples
+    --------
+    >>> Fixed(0.5).law(2)
+    array([0.25, 0.5 , 0.25])
+    """
+
+    p: ArrayLike
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", _validate.probability("p", self.p))
+
+    @property
+    def mean(self) -> Floats:
+        """E[p], which is pass@1."""
+        return np.asarray(self.p, np.float64)
+
+    @property
+    def reward_variance(self) -> Floats:
+        """E[p(1-p)], the variance of one reward given its prompt."""
+        return self.mean * (1 - self.mean)
+
+    def all_wrong(self, n: int) -> Floats:
+        """E[(1-p)^n], the chance that n rollouts of one prompt all fail."""
+        return np.exp(_times(n, _log1p(-self.mean)))
+
+    def all_correct(self, n: int) -> Floats:
+        """E[p^n], the chance that n rollouts of one prompt all succeed."""
+        return self.mean**n
+
+    def any_correct(self, n: int) -> Floats:
+        """1 - E[(1-p)^n], which is pass@n."""
+        return -np.expm1(_times(n, _log1p(-self.mean)))
+
+    def mixed(self, n: int) -> Floats:
+        """1 - E[p^n] - E[(1-p)^n], the chance that n rollouts of one prompt disagree."""
+        rarer = np.minimum(self.mean, 1 - self.mean)
+        return -np.expm1(_times(n, _log1p(-rarer))) - rarer**n
+
+    def law(self, g: int) -> Floats:
+        """P(K = k) for k = 0..g, shape [..., g+1]."""
+        return _polya_law(self.mean, np.zeros_like(self.mean), _law_size(g))
+
+    def log_odds(self, u: ArrayLike) -> Floats:
+        """log p/(1-p) of the prompt at quantile u in (0, 1): the same for every u."""
+        p = self.mean
+        with np.errstate(divide="ignore"):
+            return np.log(p) - np.log1p(-p) + np.zeros_like(_validate.numbers("u", u))
+
+
+@dataclass(frozen=True, eq=False)
+class Beta:
+    """A set of prompts whose pass rates differ as a Beta law: K is beta-binomial.
+
+    Parameters
+    ----------
+    mean : pass@1 over the prompts, in [0, 1].
+    dispersion : intra-class correlation rho = Var(p) / (mean (1-mean)) in [0, 1]; 1/(a+b+1) in the Beta's own
+        letters. 0: all prompts alike. 1: every prompt always or never solved. Arrays broadcast: one set per entry.
+
+    Raises
+    ------
+    ValueError : mean or dispersion outside [0, 1] or NaN.
+
+    Notes
+    -----
+    Everything is written in (mean, rho): the next rollout of a prompt with i successes so far in i tries succeeds
+    with probability (mean (1-rho) + i rho) / (1-rho + i rho), so that rho = 0 and rho = 1 need no limits. Laws are
+    accurate while mean (1-rho) is above 1e-300.
+
+    Source: beta-binomial as a Pólya urn; docs/theory.md (L2).
+
+    Examples
+    --------
+    Two thirds of the prompts with a pass rate spread evenly over [0, 1]:
+
+    >>> Beta(0.5, 1/3).law(2)
+    array([0.33333333, 0.33333333, 0.33333333])
+    """
+
+    mean: ArrayLike
+    dispersion: ArrayLike
+
+    def __post_init__(self) -> None:
+        mean = _validate.probability("mean", self.mean)
+        dispersion = _validate.probability("dispersion", self.dispersion)
+        try:
+            mean, dispersion = np.broadcast_arrays(mean, dispersion)
+        except ValueError:
+            raise ValueError(
+                f"mean and dispersion must have shapes that broadcast, got {mean.shape} and {dispersion.shape}."
+            ) from None
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "dispersion", dispersion)
+
+    @property
+    def _parameters(self) -> tuple[Floats, Floats]:
+        return np.asarray(self.mean, np.float64), np.asarray(self.dispersion, np.float64)
+
+    @property
+    def reward_variance(self) -> Floats:
+        """E[p(1-p)] = mean (1-mean) (1-rho), the variance of one reward given its prompt."""
+        mean, rho = self._parameters
+        return mean * (1 - mean) * (1 - rho)
+
+    def all_wrong(self, n: int) -> Floats:
+        """E[(1-p)^n], the chance that n rollouts of one prompt all fail."""
+        mean, rho = self._parameters
+        return np.exp(_log_run_factors(1 - mean, mean, rho, n).sum(-1))
+
+    def all_correct(self, n: int) -> Floats:
+        """E[p^n], the chance that n rollouts of one prompt all succeed."""
+        mean, rho = self._parameters
+        return np.exp(_log_run_factors(mean, 1 - mean, rho, n).sum(-1))
+
+    def any_correct(self, n: int) -> Floats:
+        """1 - E[(1-p)^n], which is pass@n."""
+        mean, rho = self._parameters
+        return -np.expm1(_log_run_factors(1 - mean, mean, rho, n).sum(-1))
+
+    def mixed(self, n: int) -> Floats:
+        """1 - E[p^n] - E[(1-p)^n], the chance that n rollouts of one prompt disagree.
+
+        Summed over the rollout that breaks the agreement first: every term is positive, so nothing cancels however
+        close rho is to 1.
+        """
+        mean, rho = self._parameters
+        m, rho_ = mean[..., None], rho[..., None]
+        i = np.arange(1, n)
+        wrong_so_far = np.exp(np.cumsum(_log_run_factors(1 - mean, mean, rho, n - 1), -1))
+        correct_so_far = np.exp(np.cumsum(_log_run_factors(mean, 1 - mean, rho, n - 1), -1))
+        surprise = (wrong_so_far * m + correct_so_far * (1 - m)) * (1 - rho_) / (1 - rho_ + i * rho_)
+        return np.where(rho == 0, Fixed(mean).mixed(n), surprise.sum(-1))
+
+    def law(self, g: int) -> Floats:
+        """P(K = k) for k = 0..g over prompts and rollouts together, shape [..., g+1]."""
+        mean, rho = self._parameters
+        return _polya_law(mean, rho, _law_size(g))
+
+    def log_odds(self, u: ArrayLike) -> Floats:
+        """log p/(1-p) of the prompt at quantile u in (0, 1), shape of mean, dispersion and u broadcast.
+
+        Both tails are taken from their own side, so a prompt at p = 1 - 1e-30 is told from one at p = 1. A pass rate
+        below 1e-300 is set there: no budget reaches it.
+        """
+        mean, rho = self._parameters
+        u = _validate.within("u", u, 0, 1, open_ends=True)
+        if np.any((mean == 0) | (mean == 1) | (rho == 1)):
+            raise ValueError(
+                "mean must lie in (0, 1) and dispersion in [0, 1) for pass rates to have log-odds, "
+                f"got mean {mean} and dispersion {rho}."
+            )
+        size = (1 - np.maximum(rho, 1e-12)) / np.maximum(rho, 1e-12)  # a + b; rho = 0 is answered by Fixed below
+        a, b = mean * size, (1 - mean) * size
+        p, q = betaincinv(a, b, u), betaincinv(b, a, 1 - u)
+        spread = np.log(np.maximum(p, 1e-300)) - np.log(np.maximum(q, 1e-300))
+        return np.where(rho < 1e-9, Fixed(mean).log_odds(u), spread)
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """An evaluation one already has: c correct of n samples for each prompt; K is hypergeometric.
+
+    A group of g is g of the n recorded samples drawn without replacement, so every answer for g <= n is the unbiased
+    estimate of what fresh groups of that size would give, averaged over the prompts.
+
+    Parameters
+    ----------
+    correct : correct samples per prompt, whole counts [prompts].
+    samples : samples per prompt, one number for all or [prompts].
+
+    Raises
+    ------
+    ValueError : counts that are not whole, correct > samples, or no prompts; later, g above the smallest n.
+
+    Source: unbiased for each prompt and g <= n, being a complete sufficient statistic's only choice;
+    docs/theory.md (L3). With k in the place of g it is the pass@k estimator of Chen et al. (2107.03374).
+
+    Examples
+    --------
+    >>> Recorded([0, 2, 4], 4).law(2)
+    array([0.38888889, 0.22222222, 0.38888889])
+    """
+
+    correct: ArrayLike
+    samples: ArrayLike
+
+    def __post_init__(self) -> None:
+        correct, samples = _validate.counts(self.correct, self.samples)
+        object.__setattr__(self, "correct", correct)
+        object.__setattr__(self, "samples", samples)
+
+    @property
+    def _counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return np.asarray(self.correct), np.asarray(self.samples)
+
+    @property
+    def mean(self) -> Floats:
+        """Mean over prompts of c/n, which is pass@1."""
+        c, n = self._counts
+        return np.asarray(np.mean(c / n))
+
+    @property
+    def reward_variance(self) -> Floats:
+        """Unbiased E[p(1-p)]: mean over prompts of c(n-c)/(n(n-1))."""
+        c, n = self._counts
+        if np.any(n < 2):
+            at = int(np.argmax(n < 2))
+            raise ValueError(
+                f"samples must be at least 2 to tell p(1-p), got {n[at]} at index {at}. Leave such prompts out."
+            )
+        return np.asarray(np.mean(c * (n - c) / (n * (n - 1))))
+
+    def all_wrong(self, n: int) -> Floats:
+        """Unbiased E[(1-p)^n] from draws without replacement."""
+        return self._averaged(lambda c, samples: _drawn_alike(samples - c, samples, self._at_most(n)))
+
+    def all_correct(self, n: int) -> Floats:
+        """Unbiased E[p^n] from draws without replacement."""
+        return self._averaged(lambda c, samples: _drawn_alike(c, samples, self._at_most(n)))
+
+    def any_correct(self, n: int) -> Floats:
+        """Unbiased pass@n."""
+        return self._averaged(lambda c, samples: 1 - _drawn_alike(samples - c, samples, self._at_most(n)))
+
+    def mixed(self, n: int) -> Floats:
+        """Unbiased chance that n fresh rollouts of one prompt disagree."""
+        size = self._at_most(n)
+        return self._averaged(
+            lambda c, samples: 1 - _drawn_alike(samples - c, samples, size) - _drawn_alike(c, samples, size)
+        )
+
+    def each(self, g: int) -> Floats:
+        """P(K = k) for k = 0..g of each prompt by itself, shape [prompts, g+1]."""
+        kinds, which, _ = self._kinds()
+        return _hypergeometric_law(kinds[:, 0], kinds[:, 1], self._at_most(_law_size(g)))[which]
+
+    def law(self, g: int) -> Floats:
+        """P(K = k) for k = 0..g, averaged over prompts, shape [g+1]."""
+        return self._averaged(lambda c, n: _hypergeometric_law(c, n, self._at_most(_law_size(g))))
+
+    def _kinds(self) -> tuple[NDArray[np.int64], NDArray[np.intp], Floats]:
+        """The distinct (c, n), which one each prompt has, and their shares: work goes by kinds, not by prompts."""
+        pairs = np.stack(self._counts, axis=1)
+        kinds, which, counts = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
+        return kinds, which.reshape(-1), counts / len(pairs)
+
+    def _averaged(self, value: Callable[[NDArray[np.int64], NDArray[np.int64]], Floats]) -> Floats:
+        kinds, _, shares = self._kinds()
+        return shares @ value(kinds[:, 0], kinds[:, 1])
+
+    def _at_most(self, g: int) -> int:
+        _, n = self._counts
+        at = int(np.argmin(n))
+        way_out = (
+            f"Prompt {at} has only {n[at]} samples, and draws without replacement cannot go beyond them. For larger "
+            "groups fit a law: Beta(mean, dispersion_for(mean, degenerate_probability(data, n), n))."
+        )
+        return _validate.whole("g", g, 1, int(n[at]), way_out=way_out)
+
+
+PassRate = Fixed | Beta | Recorded
+
+
+def pass_rate(p: "ArrayLike | PassRate") -> PassRate:
+    """`p` itself if it is a pass-rate object, else `Fixed(p)`: the door of every public function of the theory."""
+    return p if isinstance(p, PassRate) else Fixed(p)
+
+
+def answer(values: Floats) -> "float | Floats":
+    """A float for one number, an array otherwise."""
+    return float(values) if np.ndim(values) == 0 else values
+
+
+def _law_size(g: int) -> int:
+    return _validate.whole("g", g, 1, LARGEST_LAW, way_out="Sums over the law of K lose accuracy beyond.")
+
+
+def _log1p(x: Floats) -> Floats:
+    with np.errstate(divide="ignore"):
+        return np.log1p(x)
+
+
+def _times(n: int, logs: Floats) -> Floats:
+    return n * logs if n else np.zeros_like(logs)  # 0 * -inf is 0 here: an empty run always happens
+
+
+def _log_run_factors(x: Floats, y: Floats, rho: Floats, n: int) -> Floats:
+    """Logs of P(next rollout alike | i alike so far) for i < n, shape [..., n]; x is the first chance, y = 1 - x.
+
+    Given both x and y so that whichever is small is exact, and each log is taken where it is accurate.
+    """
+    x, y, rho = x[..., None], y[..., None], rho[..., None]
+    i = np.arange(n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 1 - rho + i * rho
+        lost = np.where(i == 0, y, y * (1 - rho) / scale)
+        kept = np.where(i == 0, x, (x * (1 - rho) + i * rho) / scale)
+        return np.where(lost < 0.5, np.log1p(-lost), np.log(kept))
+
+
+def _polya_law(mean: Floats, rho: Floats, g: int) -> Floats:
+    """Beta-binomial law of K, shape [..., g+1]; binomial at rho = 0, all or nothing at rho = 1."""
+    m, all_or_nothing = mean[..., None], rho[..., None] == 1
+    rho = np.where(all_or_nothing, 0, rho[..., None])  # its ends have no path of ratios between them
+    k = np.arange(g)
+    rising = (g - k) * (m * (1 - rho) + k * rho)
+    falling = (k + 1) * ((1 - m) * (1 - rho) + (g - 1 - k) * rho)
+    ends = np.zeros((*mean.shape, g + 1))
+    ends[..., :1], ends[..., -1:] = 1 - m, m
+    return np.where(all_or_nothing, ends, _law_from_ratios(rising, falling))
+
+
+def _hypergeometric_law(c: NDArray[np.int64], n: NDArray[np.int64], g: int) -> Floats:
+    """Law of K when g of n samples, c of them correct, are drawn without replacement, shape [..., g+1]."""
+    c, n = c[..., None].astype(np.float64), n[..., None].astype(np.float64)
+    k = np.arange(g)
+    return _law_from_ratios(np.maximum((c - k) * (g - k), 0), np.maximum((k + 1) * (n - c - g + k + 1), 0))
+
+
+def _law_from_ratios(rising: Floats, falling: Floats) -> Floats:
+    """Law of K from P(k+1)/P(k) = rising/falling, multiplied outward from the mode and normalised.
+
+    Outward, because products of ratios below one lose no digits; gammaln and betaln lose up to half of them.
+    """
+    with np.errstate(divide="ignore"):
+        steps = np.clip(np.log(rising) - np.log(falling), -1e9, 1e9)  # a ratio of 0 or inf bounds the support
+    heights = np.concatenate([np.zeros_like(steps[..., :1]), np.cumsum(steps, -1)], -1)
+    above = np.arange(rising.shape[-1]) >= np.argmax(heights, -1)[..., None]
+    up = np.divide(rising, falling, out=np.ones_like(rising), where=above & (falling > 0))
+    down = np.divide(falling, rising, out=np.ones_like(rising), where=~above & (rising > 0))
+    one = np.ones_like(up[..., :1])
+    law = np.concatenate([one, np.cumprod(up, -1)], -1)
+    law *= np.concatenate([np.cumprod(down[..., ::-1], -1)[..., ::-1], one], -1)
+    return law / law.sum(-1, keepdims=True)
+
+
+def _drawn_alike(kind: NDArray[np.int64], n: NDArray[np.int64], g: int) -> Floats:
+    """C(kind, g) / C(n, g): the chance that g of n samples drawn without replacement are all of one kind."""
+    i = np.arange(g)
+    return np.prod(np.maximum(kind[..., None] - i, 0) / (n[..., None] - i), -1)

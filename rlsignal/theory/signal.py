@@ -1,0 +1,293 @@
+"""How much signal a group carries: the advantage variance, dead groups, thresholds, group sizes.
+
+`p` is a pass rate, an array of them (one answer per entry), or a pass-rate object (one answer for its population).
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+
+from rlsignal import _validate
+from rlsignal._validate import Floats
+from rlsignal.theory.estimators import Estimator, known
+from rlsignal.theory.passrates import Beta, Fixed, PassRate, Recorded, answer, pass_rate
+
+
+def advantage_variance(p: ArrayLike | PassRate, g: int, estimator: Estimator | None = None) -> float | Floats:
+    """Expected variance of the advantages inside a group (V1): E[p(1-p)] (g-1)/g.
+
+    The variance (ddof 0) of g binary rewards around their own mean: v = K(g-K)/g^2. That is what mean-centred
+    estimators keep (DR_GRPO). Any other has its own, E[v (A+(K) - A-(K))^2] (V4); name it to get it.
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object. Since E[p(1-p)] needs only two samples per prompt, a `Recorded` answers
+        for every g, also above its n.
+    g : group size, at least 2, in rollouts; with an estimator at most 4096.
+    estimator : None for the rewards' own variance, else an Estimator such as GRPO.
+
+    Returns
+    -------
+    float, or an array of p's shape; squared advantage units (squared rewards, so at most 1/4, without an estimator).
+
+    Raises
+    ------
+    ValueError : p outside [0, 1], g not a whole number of at least 2, not an estimator.
+
+    Source: arXiv 2606.18487, Proposition 1; derived in docs/theory.md (V1, V4).
+
+    Examples
+    --------
+    >>> advantage_variance(0.02, 8), round(advantage_variance(0.02, 8, GRPO), 4)
+    (0.01715, 0.1492)
+    """
+    g = _validate.group_size(g)
+    if estimator is not None:
+        k, (wrong, correct) = np.arange(g + 1), known(estimator).table(g)
+        return answer(pass_rate(p).law(g) @ (k * (g - k) / g**2 * (correct - wrong) ** 2))
+    return answer(pass_rate(p).reward_variance * (g - 1) / g)
+
+
+def advantage_variance_law(p: ArrayLike | PassRate, g: int) -> tuple[Floats, Floats]:
+    """The full distribution of v = K(g-K)/g^2 (V3): its values [floor(g/2)+1] and their probabilities.
+
+    K and g-K give the same v, so P(v = k(g-k)/g^2) = P(K = k) + P(K = g-k) for k < g/2, and P(K = g/2) at the middle.
+
+    Parameters
+    ----------
+    p : pass rate(s) [...] or a pass-rate object.
+    g : group size in [2, 4096].
+
+    Returns
+    -------
+    values [floor(g/2)+1] rising from 0, probabilities [..., floor(g/2)+1].
+
+    Raises
+    ------
+    ValueError : p outside [0, 1], g outside [2, 4096].
+
+    Source: derived in docs/theory.md (V3).
+
+    Examples
+    --------
+    >>> values, chances = advantage_variance_law(0.5, 4)
+    >>> values, chances
+    (array([0.    , 0.1875, 0.25  ]), array([0.125, 0.5  , 0.375]))
+    """
+    g = _validate.group_size(g)
+    law = pass_rate(p).law(g)
+    k = np.arange(g // 2 + 1)
+    folded = law[..., : len(k)] + np.where(k < g - k, law[..., ::-1][..., : len(k)], 0)
+    return k * (g - k) / g**2, folded
+
+
+def variance_of_advantage_variance(p: ArrayLike | PassRate, g: int) -> float | Floats:
+    """Variance of v = K(g-K)/g^2 over groups (V2): (g-1)/g^3 pq [(g-1)(1-2p)^2 + 2pq] for one prompt.
+
+    For a population it includes the spread between prompts, and is summed over the law of K.
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object.
+    g : group size, at least 2 (at most 4096 for a population).
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : p outside [0, 1], g not a whole number of at least 2.
+
+    Source: derived in docs/theory.md (V2).
+
+    Examples
+    --------
+    At g = 2 every mixed group has v = 1/4, so v is a coin: here with chance 1/2.
+
+    >>> variance_of_advantage_variance(0.5, 2)
+    0.015625
+    """
+    g = _validate.group_size(g)
+    what = pass_rate(p)
+    if isinstance(what, Fixed):
+        pq = what.reward_variance
+        return answer((g - 1) / g**3 * pq * ((g - 1) * (1 - 2 * what.mean) ** 2 + 2 * pq))
+    values, chances = advantage_variance_law(what, g)
+    mean = (chances * values).sum(-1)
+    return answer((chances * (values - mean[..., None]) ** 2).sum(-1))
+
+
+def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
+    """Chance that all g rollouts agree, so that the group teaches nothing (D1): E[p^g + (1-p)^g].
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object. The mean of a data set is not enough: at equal mean, prompts that differ
+        give more dead groups, often ten times more.
+    g : group size, at least 2; at most n for a `Recorded`.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : p outside [0, 1], g not a whole number of at least 2, g above the samples of a `Recorded`.
+
+    Source: arXiv 2606.18487 for one prompt; derived in docs/theory.md (D1), for Beta populations (D3).
+
+    Examples
+    --------
+    A data set against what its mean alone would say:
+
+    >>> round(degenerate_probability(Beta(0.33, 0.49), 8), 2), round(degenerate_probability(0.33, 8), 2)
+    (0.45, 0.04)
+    """
+    g, what = _validate.group_size(g), pass_rate(p)
+    return answer(what.all_correct(g) + what.all_wrong(g))
+
+
+def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
+    """Chance that a group is mixed and so teaches something (D2): pass@g - E[p^g].
+
+    Not 1 - `degenerate_probability` in floating point: it keeps its digits down to p = 1e-300.
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object.
+    g : group size, at least 2; at most n for a `Recorded`.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : as `degenerate_probability`.
+
+    Source: derived in docs/theory.md (D2).
+
+    Examples
+    --------
+    >>> informative_probability(1e-300, 8)
+    8e-300
+    """
+    g = _validate.group_size(g)
+    return answer(pass_rate(p).mixed(g))
+
+
+def critical_pass_rate(g: int, *, level: float = 0.5, dispersion: float = 0.0) -> float:
+    """The mean pass rate below which more than `level` of the groups are degenerate (D4).
+
+    The low root of degenerate_probability(Beta(p, dispersion), g) = level; the high one is 1 minus it.
+
+    Parameters
+    ----------
+    g : group size, at least 2.
+    level : degenerate fraction in (0, 1).
+    dispersion : of the prompts, in [0, 1]; 0 asks about one prompt.
+
+    Returns
+    -------
+    float in (0, 0.5]; nan where every mean is worse than `level` (see `critical_dispersion`).
+
+    Raises
+    ------
+    ValueError : g not a whole number of at least 2, level or dispersion out of range.
+
+    Source: arXiv 2606.18487 prints 0.083 for g = 8, dispersion 0; with dispersion derived in docs/theory.md (D4).
+
+    Examples
+    --------
+    >>> [round(critical_pass_rate(8, dispersion=rho), 3) for rho in (0, 0.3, 0.6)]
+    [0.083, 0.172, nan]
+    """
+    g = _validate.group_size(g)
+    level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
+    dispersion = _validate.scalar("dispersion", _validate.probability("dispersion", dispersion))
+
+    def surplus(mean: float) -> float:
+        return float(Beta(mean, dispersion).mixed(g)) - (1 - level)
+
+    best = surplus(0.5)
+    if abs(best) <= 4 * np.finfo(float).eps:  # at g = 2 half of the groups are dead at the very best
+        return 0.5
+    return float(brentq(surplus, 0.0, 0.5, xtol=1e-300, rtol=1e-15)) if best > 0 else float("nan")
+
+
+def critical_dispersion(g: int, *, level: float = 0.5) -> float:
+    """The dispersion above which no mean pass rate keeps the degenerate fraction under `level` (D5).
+
+    Parameters
+    ----------
+    g : group size, at least 2.
+    level : degenerate fraction in (0, 1).
+
+    Returns
+    -------
+    float in [0, 1); nan where even identical prompts at p = 1/2 are above `level`.
+
+    Raises
+    ------
+    ValueError : g not a whole number of at least 2, level out of range.
+
+    Source: derived in docs/theory.md (D5).
+
+    Examples
+    --------
+    >>> round(critical_dispersion(8), 3)
+    0.595
+    """
+    g = _validate.group_size(g)
+    level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
+
+    def surplus(dispersion: float) -> float:
+        return float(Beta(0.5, dispersion).mixed(g)) - (1 - level)
+
+    best = surplus(0.0)
+    if abs(best) <= 4 * np.finfo(float).eps:
+        return 0.0
+    return float(brentq(surplus, 0.0, 1.0, xtol=1e-15, rtol=1e-15)) if best > 0 else float("nan")
+
+
+def group_size_for(p: float | PassRate, *, informative: float = 0.9, largest: int = 4096) -> int:
+    """The smallest group size whose groups are mixed with probability `informative` (D6).
+
+    Parameters
+    ----------
+    p : one pass rate, or a pass-rate object for one population.
+    informative : wanted informative probability, in (0, 1).
+    largest : where to stop looking, in rollouts; for a `Recorded` at most its smallest n.
+
+    Returns
+    -------
+    int in [2, largest].
+
+    Raises
+    ------
+    ValueError : p or informative out of range; `largest` too small, with what it reaches.
+
+    Source: inverts D2; docs/theory.md (D6).
+
+    Examples
+    --------
+    >>> group_size_for(0.05, informative=0.9)
+    45
+    """
+    what = pass_rate(p)
+    mean = _validate.scalar("p", np.asarray(what.mean, np.float64))
+    wanted = _validate.scalar("informative", _validate.within("informative", informative, 0, 1, open_ends=True))
+    low, high = 1, _validate.whole("largest", largest, 2)
+    if isinstance(what, Recorded):
+        high = min(high, int(np.min(what.samples)))
+    reached = float(what.mixed(high)) if high >= 2 else 0.0
+    if reached < wanted:
+        raise ValueError(
+            f"largest must allow an informative probability of {wanted:g}, got {high} rollouts, which reach "
+            f"{reached:.4g} at mean pass rate {mean:.4g}. Raise `largest` or lower `informative`."
+        )
+    while high - low > 1:  # the informative probability never falls as g grows
+        middle = (low + high) // 2
+        low, high = (low, middle) if float(what.mixed(middle)) >= wanted else (middle, high)
+    return high
