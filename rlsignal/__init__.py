@@ -15,6 +15,9 @@ Then ask what an estimator makes of it (`advantages`, `gradient_weight`, `effect
 (`verify`), and simulate (`from rlsignal import sim, plots`; these load jax and matplotlib, this module does not).
 """
 
+from importlib.metadata import version
+
+from rlsignal.files import load, save
 from rlsignal.theory.dynamics import reachable_pass_rate
 from rlsignal.theory.estimation import dispersion_for
 from rlsignal.theory.estimators import (
@@ -39,6 +42,7 @@ from rlsignal.theory.objective import (
 )
 from rlsignal.theory.passk import pass_at_k
 from rlsignal.theory.passrates import Beta, Fixed, Recorded
+from rlsignal.theory.ranking import inversions, paired_interval, variance_explained
 from rlsignal.theory.signal import (
     advantage_variance,
     advantage_variance_law,
@@ -49,6 +53,9 @@ from rlsignal.theory.signal import (
     informative_probability,
     variance_of_advantage_variance,
 )
+from rlsignal.verification import verify
+
+__version__ = version("rlsignal")
 
 __all__ = [
     "DR_GRPO",
@@ -77,8 +84,14 @@ __all__ = [
     "gradient_weight",
     "group_size_for",
     "informative_probability",
+    "inversions",
+    "load",
+    "paired_interval",
     "pass_at_k",
     "reachable_pass_rate",
+    "save",
     "standardised",
+    "variance_explained",
     "variance_of_advantage_variance",
+    "verify",
 ]

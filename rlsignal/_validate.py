@@ -13,11 +13,14 @@ Floats = NDArray[np.float64]
 
 
 def numbers(name: str, value: ArrayLike) -> Floats:
-    """`value` as float64, or an error that says what is not a number."""
+    """A float64 copy of `value`, or an error that says what is not a number."""
     try:
-        return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number or an array of numbers, got {_shown(value)}.") from None
+        array = np.asarray(value)
+    except ValueError:  # numpy refuses ragged nested lists
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be a number or an array of numbers, got {_shown(value)}.")
+    return array.astype(np.float64)
 
 
 def within(
@@ -78,9 +81,9 @@ def counts(correct: ArrayLike, samples: ArrayLike) -> tuple[NDArray[np.int64], N
             f"samples must be one number or one count per prompt [{c.size}], got shape {n.shape}. "
             "Give as many entries as `correct` has."
         )
-    n = np.broadcast_to(n, c.shape)
     if np.any(n < 1):
         raise ValueError(f"samples must be at least 1, got {_offender(n, n < 1)}. Leave prompts without samples out.")
+    n = np.broadcast_to(n, c.shape)
     wrong = (c < 0) | (c > n)
     if np.any(wrong):
         at = int(np.argmax(wrong))
@@ -120,7 +123,7 @@ def rewards(value: Any) -> NDArray[np.int64]:
 
 def _whole_array(name: str, value: ArrayLike) -> NDArray[np.int64]:
     array = numbers(name, value)
-    fine = np.isfinite(array) & (array == np.floor(array))
+    fine = (np.abs(array) <= 2.0**53) & (array == np.floor(array))
     if not np.all(fine):
         raise ValueError(f"{name} must be whole counts, got {_offender(array, ~fine)}.")
     return array.astype(np.int64)

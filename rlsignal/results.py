@@ -1,1 +1,259 @@
 """What the library hands back: result types with their printed form. numpy and the standard library only."""
+
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim against its witnesses.
+
+    label, name : which claim; the label is its anchor in docs/theory.md.
+    formula, where : the claim in plain text, and the population and rollouts it was tried on.
+    closed : the library's value.
+    exact : the mean over every possible group, in rational arithmetic.
+    estimate, standard_error : the mean over drawn groups, and its error by the exact second moment.
+    z : (estimate - closed) / standard_error.
+    wrong_formula, wrong : the nearest tempting formula, and its value here.
+    wrong_rejected : whether the drawn groups tell that formula apart.
+    passed : closed equals exact, the estimate agrees, and the wrong formula is rejected.
+    """
+
+    label: str
+    name: str
+    formula: str
+    where: str
+    closed: float
+    exact: float
+    estimate: float
+    standard_error: float
+    z: float
+    wrong_formula: str
+    wrong: float
+    wrong_rejected: bool
+    passed: bool
+
+    @property
+    def verdict(self) -> str:
+        """Either "holds" or what to look at."""
+        if self.passed:
+            return "holds"
+        return f"FAILS: library says {self.closed:.6g}" if self.wrong_rejected else "FAILS: wrong form not rejected"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Every claim of the theory against its witnesses; prints as a table.
+
+    checks : one per claim.
+    groups, seed : how many groups were drawn for each claim, and the seed of the draws.
+    """
+
+    checks: tuple[Check, ...]
+    groups: int
+    seed: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether every claim holds."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures for machines; JSON-ready."""
+        return {
+            "passed": self.passed,
+            "claims": [asdict(check) for check in self.checks],
+            "groups": self.groups,
+            "seed": self.seed,
+        }
+
+    def __str__(self) -> str:
+        head = ("claim", "closed form", "where", "exact", "estimate", "s.e.", "z", "tempting, and wrong", "verdict")
+        rows = [
+            (
+                check.label,
+                check.formula,
+                check.where,
+                f"{check.exact:.6f}",
+                f"{check.estimate:.6f}",
+                f"{check.standard_error:.1e}",
+                f"{check.z:+.1f}",
+                f"{check.wrong_formula}: {check.wrong:.6f}",
+                check.verdict,
+            )
+            for check in self.checks
+        ]
+        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
+        held = sum(check.passed for check in self.checks)
+        last = f"{held} of {len(rows)} claims hold: {self.groups} groups each, seed {self.seed}."
+        return "\n".join([*map(str.rstrip, lines), last])
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """Outcomes over a grid of starts: one face of the inversion map.
+
+    Letters of shapes: G group sizes, B the two budgets (equal steps, equal rollouts), Y rows, X columns, D draws.
+
+    rows : [Y], what `knob` names: entropy in nats, or dispersion.
+    pass_rate : [X], pass@1 of the start.
+    entropy, dispersion : [Y, X], of the start, mean over draws; NaN where no such start exists.
+    outcome, outcome_at_k : [G, B, Y, X, D], pass@1 and pass@k after the budget, by the mean field.
+    reached : [G, B, Y, X, D], what the reachability law predicts: the share of prompts with p above p_c.
+    sampled : [G, B, Y, X, D], pass@1 after sampled GRPO on the same starts; NaN where none was run.
+    """
+
+    knob: str
+    rows: np.ndarray
+    pass_rate: np.ndarray
+    entropy: np.ndarray
+    dispersion: np.ndarray
+    outcome: np.ndarray
+    outcome_at_k: np.ndarray
+    reached: np.ndarray
+    sampled: np.ndarray
+
+    @property
+    def exchange_rate(self) -> np.ndarray:
+        """[G, B, Y, X], pass@1 per unit of the knob: (dV/d row) / (dV/d p0) by differences over the grid.
+
+        In the sharpening family, in pass@1 per nat: an SFT step that gains less pass@1 for each nat that it spends
+        lowers the outcome. NaN where the outcome no longer depends on the start's pass@1.
+        """
+        by_row, by_rate = np.gradient(self.outcome.mean(-1), self.rows, self.pass_rate, axis=(2, 3))
+        return np.divide(by_row, by_rate, out=np.full_like(by_row, np.nan), where=np.abs(by_rate) > 0.05)
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """One thing varied and the rest held: what moves the outcome?
+
+    values, entropy, dispersion : [V], the thing varied, and the start's response entropy (nats) and dispersion.
+    outcome, sampled : [V, D], pass@1 after the equal-steps budget, by the mean field and by sampled GRPO.
+    effect, sampled_effect : (mean, low, high) of the last value's outcome minus the first's, 95% over paired draws.
+    """
+
+    name: str
+    varied: str
+    held: str
+    values: np.ndarray
+    entropy: np.ndarray
+    dispersion: np.ndarray
+    outcome: np.ndarray
+    sampled: np.ndarray
+    effect: tuple[float, ...]
+    sampled_effect: tuple[float, ...]
+
+    def __str__(self) -> str:
+        mean, low, high = self.effect
+        by_sampling = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*self.sampled_effect)
+        return (
+            f"{self.name}: {self.varied} {self.values[0]:.2f} -> {self.values[-1]:.2f}, {self.held}: "
+            f"pass@1 after {self.outcome[0].mean():.3f} -> {self.outcome[-1].mean():.3f}, "
+            f"{mean:+.3f} [{low:+.3f}, {high:+.3f}] (sampled {by_sampling})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class InversionMap:
+    """Where GRPO turns the order of checkpoints, and what causes it. `print` it for the reading.
+
+    sharpening : Face over (entropy, pass@1), in which one knob moves entropy and dispersion together, as SFT does.
+    spread : Face over (dispersion, pass@1) at a fixed entropy inside the classes.
+    controls : entropy inside the classes; dispersion; entropy again under natural gradient.
+    inverted_share, noise_floor, law_error : [G, B], over the sharpening face: the share of pairs of starts whose order
+        turns, the largest s.e. of a paired difference, the rms error of the reachability law.
+    mean_field_error : (max, mean) distance of mean field and sampling, per cell of the sharpening face; the mean is
+        over cells that end between 0.05 and 0.95.
+    explained : (entropy, dispersion), the share of the outcome's variance over independent starts that a quadratic in
+        pass@1 and that quantity knows.
+    """
+
+    group_sizes: tuple[int, ...]
+    steps: int
+    rollouts: int
+    estimator: str
+    learning_rate: float
+    prompts: int
+    responses: int
+    correct: int
+    k: int
+    draws: int
+    seed: int
+    sharpening: Face
+    spread: Face
+    controls: tuple[Control, ...]
+    inverted_share: np.ndarray
+    noise_floor: np.ndarray
+    law_error: np.ndarray
+    mean_field_error: tuple[float, ...]
+    explained: tuple[float, ...]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures for machines; JSON-ready."""
+        return {
+            "group_sizes": list(self.group_sizes),
+            "mean_field_error": dict(zip(("max", "mean"), self.mean_field_error, strict=True)),
+            "inverted_share": self._by_size(self.inverted_share[:, 0]),
+            "inverted_share_at_equal_rollouts": self._by_size(self.inverted_share[:, 1]),
+            "noise_floor": float(self.noise_floor.max()),
+            "law_error": self._by_size(self.law_error[:, 0]),
+            "explained": dict(zip(("entropy", "dispersion"), self.explained, strict=True)),
+            "controls": {
+                control.name: {
+                    "varied": control.varied,
+                    "from": float(control.values[0]),
+                    "to": float(control.values[-1]),
+                    "effect": list(control.effect),
+                    "sampled_effect": list(control.sampled_effect),
+                }
+                for control in self.controls
+            },
+        }
+
+    def _by_size(self, values: np.ndarray) -> dict[str, float]:
+        return {str(g): float(value) for g, value in zip(self.group_sizes, values, strict=True)}
+
+    def __str__(self) -> str:
+        face = self.sharpening
+        y, x = len(face.rows) // 2, len(face.pass_rate) // 2
+        lines = [
+            f"Where. Starts on a grid of {len(face.pass_rate)} pass@1 in [{face.pass_rate[0]:g}, "
+            f"{face.pass_rate[-1]:g}] x {len(face.rows)} entropies in [{face.rows[0]:g}, {face.rows[-1]:g}] nats "
+            f"({self.draws} draws of {self.prompts} prompts, {self.responses} responses, {self.correct} correct); "
+            f"{self.estimator}, plain ascent at rate {self.learning_rate:g}.",
+            f"A pair is inverted when the start with the higher pass@1 ends lower by more than noise and {LEAST}.",
+            f"   g   {f'inverted at {self.steps} steps':>21}   {f'at {self.rollouts} rollouts':>16}   noise floor   "
+            f"worth of a nat at p0={face.pass_rate[x]:g}, H0={face.rows[y]:g}",
+        ]
+        for i, g in enumerate(self.group_sizes):
+            lines.append(
+                f"{g:4d}   {self.inverted_share[i, 0]:21.1%}   {self.inverted_share[i, 1]:16.1%}"
+                f"   {self.noise_floor[i].max():11.4f}   {face.exchange_rate[i, 0, y, x]:.3f} pass@1"
+            )
+        lines += ["What causes it (95% intervals over paired draws).", *(f"  {control}" for control in self.controls)]
+        entropy, dispersion = self.explained
+        lines += [
+            f"Over independent starts, pass@1 and entropy explain {entropy:.0%} of the outcome, pass@1 and dispersion "
+            f"{dispersion:.0%}.",
+            "In the sharpening family entropy falls as dispersion rises, so the first face alone cannot tell the cause "
+            "from its shadow.",
+            "The law: a prompt is solved if it starts above p_c. Its rms error: "
+            + ", ".join(f"{error:.3f} (g={g})" for g, error in zip(self.group_sizes, self.law_error[:, 0], strict=True))
+            + ".",
+            "Mean field against sampling: at most {:.3f}, on average {:.3f}.".format(*self.mean_field_error),
+            "A tabular policy: no prompt learns from another. What this does not show is in docs/inversion.md.",
+        ]
+        return "\n".join(lines)
+
+
+LEAST = 0.02

@@ -22,12 +22,12 @@ def reachable_pass_rate(g: int, estimator: Estimator, *, budget: float, collisio
     estimator : an Estimator such as GRPO.
     budget : learning rate times steps, positive.
     collision : kappa_C + kappa_I, the chances that two correct responses are the same one, and two wrong ones;
-        in (0, 2], a number or an array. Taken from the start, though training moves it: this is a law of thumb
+        in [0, 2], a number or an array. Taken from the start, though training moves it: this is a law of thumb
         whose error the inversion map measures.
 
     Returns
     -------
-    float, or an array of collision's shape, at most 1.
+    float, or an array of collision's shape; 1 where nothing takes off.
 
     Raises
     ------
@@ -44,5 +44,7 @@ def reachable_pass_rate(g: int, estimator: Estimator, *, budget: float, collisio
     gain = float(known(estimator).gain(_validate.group_size(g))[0])
     budget = _validate.scalar("budget", _validate.within("budget", budget, 0, np.inf, open_ends=True))
     collision = _validate.within("collision", collision, 0, 2)
+    if gain <= 0:  # the estimator does not lift a lone success
+        return answer(np.ones_like(collision))
     with np.errstate(divide="ignore"):
         return answer(np.minimum(1.0, 1 / (gain * collision * budget)))

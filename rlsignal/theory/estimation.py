@@ -1,7 +1,5 @@
 """From what was measured back to what explains it."""
 
-from scipy.optimize import brentq
-
 from rlsignal import _validate
 from rlsignal.theory.passrates import Beta
 
@@ -35,16 +33,24 @@ def dispersion_for(mean: float, degenerate: float, g: int) -> float:
     """
     g = _validate.group_size(g)
     mean = _validate.scalar("mean", _validate.within("mean", mean, 0, 1, open_ends=True))
-    alike = 1 - float(Beta(mean, 0).mixed(g))
-    degenerate = _validate.scalar(
-        "degenerate",
-        _validate.within(
-            "degenerate",
-            degenerate,
-            alike,
-            1,
-            way_out=f"At mean {mean:g} and g = {g} identical prompts already agree that often, and differing ones more "
-            "often. Average over more steps, or check that groups are counted, not batches.",
-        ),
+    alike = _degenerate(mean, 0.0, g)
+    way_out = (
+        f"At mean {mean:g} and g = {g} identical prompts already agree that often, and differing ones more often. "
+        "Average over more steps, or check that groups are counted, not batches."
     )
-    return float(brentq(lambda rho: 1 - float(Beta(mean, rho).mixed(g)) - degenerate, 0.0, 1.0, xtol=1e-15, rtol=1e-15))
+    rounding = 1 - 1e-12
+    fraction = _validate.scalar(
+        "degenerate", _validate.within("degenerate", degenerate, alike * rounding, 1, way_out=way_out)
+    )
+    if fraction <= alike:
+        return 0.0
+    from scipy.optimize import brentq
+
+    return float(
+        brentq(lambda rho: _degenerate(mean, rho, g) - fraction, 0.0, 1.0, xtol=1e-300, rtol=1e-15, maxiter=5000)
+    )
+
+
+def _degenerate(mean: float, dispersion: float, g: int) -> float:
+    what = Beta(mean, dispersion)
+    return float(what.all_correct(g) + what.all_wrong(g))

@@ -44,6 +44,13 @@ class Estimator:
     correct: Side
     wrong: Side
 
+    def __post_init__(self) -> None:
+        for side, function in (("correct", self.correct), ("wrong", self.wrong)):
+            if not callable(function):
+                raise ValueError(
+                    f"{side} must be a function of (K, g), got {function!r}. Write a constant as lambda K, g: 1.0."
+                )
+
     def table(self, g: int) -> Floats:
         """The estimator as numbers [2, g+1], indexed [reward, K]; the two cells that cannot happen hold 0.
 
@@ -54,7 +61,10 @@ class Estimator:
         g = _validate.group_size(g)
         k = np.arange(g + 1.0)
         with np.errstate(all="ignore"):  # the cells that cannot happen may divide by zero
-            rows = [np.array(np.broadcast_to(side(k, g), k.shape), np.float64) for side in (self.wrong, self.correct)]
+            rows = [
+                self._row(side, function(k, g), g)
+                for side, function in (("wrong", self.wrong), ("correct", self.correct))
+            ]
         rows[0][-1] = rows[1][0] = 0.0
         for side, row in zip(("wrong", "correct"), rows, strict=True):
             if not np.all(np.isfinite(row)):
@@ -63,7 +73,17 @@ class Estimator:
                     f"estimator {self.name!r} must give a finite advantage to every {side} rollout, got {row[at]} at "
                     f"K = {at} of g = {g}. Return 0 where a group should teach nothing."
                 )
-        return np.stack(rows)
+        return np.stack(rows) + 0.0  # no -0
+
+    def _row(self, side: str, values: Any, g: int) -> Floats:
+        row = np.asarray(values)
+        if row.dtype.kind not in "biuf" or row.shape not in ((), (g + 1,)):
+            raise ValueError(
+                f"estimator {self.name!r} must give every {side} rollout one number, or one for each K = 0..{g}, "
+                f"got {row.dtype} of shape {row.shape}. Compute it from the array K."
+            )
+        row = row.astype(np.float64)
+        return np.array(np.broadcast_to(row, (g + 1,)))
 
     def gain(self, g: int) -> Floats:
         """d[j] = A+(j+1) - A-(j), shape [g]: what a rollout's advantage gains by turning right beside j right ones.

@@ -5,13 +5,14 @@ gradient ascent on the mean over prompts of h_g(p), with h_g' = w_g. On-policy a
 weights, clipping and KL are outside.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rlsignal import _validate
 from rlsignal._validate import Floats
 from rlsignal.theory.estimators import Estimator, known
-from rlsignal.theory.passrates import PassRate, answer, pass_rate
+from rlsignal.theory.passrates import PassRate, answer, group
 
 
 def gradient_weight(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:
@@ -22,7 +23,7 @@ def gradient_weight(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> fl
     Parameters
     ----------
     p : pass rate(s) or a pass-rate object (then the mean weight over its prompts).
-    g : group size in [2, 4097].
+    g : group size in [2, 4096].
     estimator : an Estimator such as GRPO.
 
     Returns
@@ -42,8 +43,8 @@ def gradient_weight(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> fl
     >>> [round(gradient_weight(0.05, g, GRPO), 3) for g in (2, 3, 8)]
     [1.0, 1.414, 2.473]
     """
-    g = _validate.group_size(g)
-    return answer(pass_rate(p).law(g - 1) @ known(estimator).gain(g))
+    what, g = group(p, g, summed=True)
+    return answer(what.law(g - 1) @ known(estimator).gain(g))
 
 
 def effective_objective(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:
@@ -74,9 +75,9 @@ def effective_objective(p: ArrayLike | PassRate, g: int, estimator: Estimator) -
     >>> round(effective_objective(0.3, 8, RLOO), 12)
     0.3
     """
-    g = _validate.group_size(g)
+    what, g = group(p, g, summed=True)
     heights = np.concatenate([[0.0], np.cumsum(known(estimator).gain(g))]) / g
-    return answer(pass_rate(p).law(g) @ heights)
+    return answer(what.law(g) @ heights)
 
 
 def advantage_second_moment(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:
@@ -105,13 +106,13 @@ def advantage_second_moment(p: ArrayLike | PassRate, g: int, estimator: Estimato
     >>> round(advantage_second_moment(0.02, 8, GRPO), 4), round(advantage_second_moment(0.02, 8, DR_GRPO), 5)
     (0.1492, 0.01715)
     """
-    return _per_rollout(p, g, known(estimator).table(_validate.group_size(g)) ** 2)
+    return _per_rollout(p, g, estimator, np.square)
 
 
 def advantage_magnitude(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:
     """E|A| of one rollout's advantage (E3), the update mass: E[K |A+(K)| + (g-K) |A-(K)|] / g.
 
-    For estimators that are centred in every group it is 2p(1-p) w_g(p).
+    For estimators that are centred in every group and reward success (A+ >= 0 >= A-) it is 2p(1-p) w_g(p).
 
     Parameters
     ----------
@@ -134,10 +135,13 @@ def advantage_magnitude(p: ArrayLike | PassRate, g: int, estimator: Estimator) -
     >>> round(advantage_magnitude(0.5, 8, RLOO), 12)
     0.5
     """
-    return _per_rollout(p, g, np.abs(known(estimator).table(_validate.group_size(g))))
+    return _per_rollout(p, g, estimator, np.abs)
 
 
-def _per_rollout(p: ArrayLike | PassRate, g: int, table: Floats) -> float | Floats:
-    """Mean over a group's rollouts of a table [2, g+1] indexed [reward, K], averaged over the law of K."""
-    k = np.arange(g + 1)
-    return answer(pass_rate(p).law(g) @ ((k * table[1] + (g - k) * table[0]) / g))
+def _per_rollout(
+    p: ArrayLike | PassRate, g: int, estimator: Estimator, of: Callable[[Floats], Floats]
+) -> float | Floats:
+    """Mean of a function of one rollout's advantage: over the rollouts of a group, then over the law of K."""
+    what, g = group(p, g, summed=True)
+    k, (wrong, correct) = np.arange(g + 1), of(known(estimator).table(g))
+    return answer(what.law(g) @ ((k * correct + (g - k) * wrong) / g))

@@ -2,9 +2,8 @@
 
 from numpy.typing import ArrayLike
 
-from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.passrates import PassRate, answer, pass_rate
+from rlsignal.theory.passrates import PassRate, answer, group
 
 
 def pass_at_k(p: ArrayLike | PassRate, k: int) -> float | Floats:
@@ -28,7 +27,8 @@ def pass_at_k(p: ArrayLike | PassRate, k: int) -> float | Floats:
 
     Examples
     --------
-    >>> pass_at_k(0.5, 2), pass_at_k(Recorded([0, 1, 4], 4), 2)
+    >>> pass_at_k(0.5, 2), round(pass_at_k(Recorded([0, 1, 4], 4), 2), 12)
     (0.75, 0.5)
     """
-    return answer(pass_rate(p).any_correct(_validate.whole("k", k, 1)))
+    what, k = group(p, k, name="k", smallest=1)
+    return answer(what.any_correct(k))

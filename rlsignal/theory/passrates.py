@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
@@ -74,12 +73,6 @@ class Fixed:
     def law(self, g: int) -> Floats:
         """P(K = k) for k = 0..g, shape [..., g+1]."""
         return _polya_law(self.mean, np.zeros_like(self.mean), _law_size(g))
-
-    def log_odds(self, u: ArrayLike) -> Floats:
-        """log p/(1-p) of the prompt at quantile u in (0, 1): the same for every u."""
-        p = self.mean
-        with np.errstate(divide="ignore"):
-            return np.log(p) - np.log1p(-p) + np.zeros_like(_validate.numbers("u", u))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,36 +152,19 @@ class Beta:
         close rho is to 1.
         """
         mean, rho = self._parameters
-        m, rho_ = mean[..., None], rho[..., None]
-        i = np.arange(1, n)
-        wrong_so_far = np.exp(np.cumsum(_log_run_factors(1 - mean, mean, rho, n - 1), -1))
-        correct_so_far = np.exp(np.cumsum(_log_run_factors(mean, 1 - mean, rho, n - 1), -1))
-        surprise = (wrong_so_far * m + correct_so_far * (1 - m)) * (1 - rho_) / (1 - rho_ + i * rho_)
-        return np.where(rho == 0, Fixed(mean).mixed(n), surprise.sum(-1))
+        i, apart = np.arange(1, n), 1 - rho[..., None]
+        after_wrong = np.exp(np.cumsum(_log_run_factors(1 - mean, mean, rho, n - 1)[..., 1:], -1))
+        after_correct = np.exp(np.cumsum(_log_run_factors(mean, 1 - mean, rho, n - 1)[..., 1:], -1))
+        runs = np.ones((*mean.shape, n - 1))  # of i alike, given the first; its own chance is the pq outside
+        runs[..., :1] *= 2
+        runs[..., 1:] = after_wrong + after_correct
+        surprise = runs * apart / (apart + i * rho[..., None])
+        return np.where(rho == 0, Fixed(mean).mixed(n), mean * (1 - mean) * surprise.sum(-1))
 
     def law(self, g: int) -> Floats:
         """P(K = k) for k = 0..g over prompts and rollouts together, shape [..., g+1]."""
         mean, rho = self._parameters
         return _polya_law(mean, rho, _law_size(g))
-
-    def log_odds(self, u: ArrayLike) -> Floats:
-        """log p/(1-p) of the prompt at quantile u in (0, 1), shape of mean, dispersion and u broadcast.
-
-        Both tails are taken from their own side, so a prompt at p = 1 - 1e-30 is told from one at p = 1. A pass rate
-        below 1e-300 is set there: no budget reaches it.
-        """
-        mean, rho = self._parameters
-        u = _validate.within("u", u, 0, 1, open_ends=True)
-        if np.any((mean == 0) | (mean == 1) | (rho == 1)):
-            raise ValueError(
-                "mean must lie in (0, 1) and dispersion in [0, 1) for pass rates to have log-odds, "
-                f"got mean {mean} and dispersion {rho}."
-            )
-        size = (1 - np.maximum(rho, 1e-12)) / np.maximum(rho, 1e-12)  # a + b; rho = 0 is answered by Fixed below
-        a, b = mean * size, (1 - mean) * size
-        p, q = betaincinv(a, b, u), betaincinv(b, a, 1 - u)
-        spread = np.log(np.maximum(p, 1e-300)) - np.log(np.maximum(q, 1e-300))
-        return np.where(rho < 1e-9, Fixed(mean).log_odds(u), spread)
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +219,8 @@ class Recorded:
             raise ValueError(
                 f"samples must be at least 2 to tell p(1-p), got {n[at]} at index {at}. Leave such prompts out."
             )
-        return np.asarray(np.mean(c * (n - c) / (n * (n - 1))))
+        share = c / n
+        return np.asarray(np.mean(share * (1 - share) * n / (n - 1)))
 
     def all_wrong(self, n: int) -> Floats:
         """Unbiased E[(1-p)^n] from draws without replacement."""
@@ -255,14 +232,17 @@ class Recorded:
 
     def any_correct(self, n: int) -> Floats:
         """Unbiased pass@n."""
-        return self._averaged(lambda c, samples: 1 - _drawn_alike(samples - c, samples, self._at_most(n)))
+        return self._averaged(lambda c, samples: _drawn_once(c, samples, self._at_most(n)))
 
     def mixed(self, n: int) -> Floats:
         """Unbiased chance that n fresh rollouts of one prompt disagree."""
         size = self._at_most(n)
-        return self._averaged(
-            lambda c, samples: 1 - _drawn_alike(samples - c, samples, size) - _drawn_alike(c, samples, size)
-        )
+
+        def each(c: NDArray[np.int64], samples: NDArray[np.int64]) -> Floats:
+            rarer = np.minimum(c, samples - c)
+            return _drawn_once(rarer, samples, size) - _drawn_alike(rarer, samples, size)
+
+        return self._averaged(each)
 
     def each(self, g: int) -> Floats:
         """P(K = k) for k = 0..g of each prompt by itself, shape [prompts, g+1]."""
@@ -283,14 +263,17 @@ class Recorded:
         kinds, _, shares = self._kinds()
         return shares @ value(kinds[:, 0], kinds[:, 1])
 
-    def _at_most(self, g: int) -> int:
+    def _at_most(self, g: int, name: str = "g", smallest: int = 1) -> int:
         _, n = self._counts
         at = int(np.argmin(n))
         way_out = (
             f"Prompt {at} has only {n[at]} samples, and draws without replacement cannot go beyond them. For larger "
-            "groups fit a law: Beta(mean, dispersion_for(mean, degenerate_probability(data, n), n))."
+            f"groups fit a law: Beta(data.mean, dispersion_for(data.mean, degenerate_probability(data, {n[at]}), "
+            f"{n[at]}))."
         )
-        return _validate.whole("g", g, 1, int(n[at]), way_out=way_out)
+        if n[at] < smallest:
+            way_out = f"Prompt {at} has only {n[at]} sample; leave such prompts out."
+        return _validate.whole(name, g, min(smallest, int(n[at])), int(n[at]), way_out=way_out)
 
 
 PassRate = Fixed | Beta | Recorded
@@ -301,13 +284,27 @@ def pass_rate(p: "ArrayLike | PassRate") -> PassRate:
     return p if isinstance(p, PassRate) else Fixed(p)
 
 
+def group(
+    p: "ArrayLike | PassRate", g: int, *, name: str = "g", smallest: int = 2, summed: bool = False
+) -> tuple[PassRate, int]:
+    """The pass-rate object and the checked group size that a question is about.
+
+    `summed` questions go through the law of K, so g ends at 4096; a `Recorded` ends at its smallest n.
+    """
+    what = pass_rate(p)
+    g = _law_size(g, name, smallest) if summed else _validate.whole(name, g, smallest)
+    return what, what._at_most(g, name, smallest) if isinstance(what, Recorded) else g
+
+
 def answer(values: Floats) -> "float | Floats":
-    """A float for one number, an array otherwise."""
+    """A float for one number, an array otherwise; never -0."""
+    values = np.asarray(values) + 0.0
     return float(values) if np.ndim(values) == 0 else values
 
 
-def _law_size(g: int) -> int:
-    return _validate.whole("g", g, 1, LARGEST_LAW, way_out="Sums over the law of K lose accuracy beyond.")
+def _law_size(g: int, name: str = "g", smallest: int = 1) -> int:
+    g = _validate.whole(name, g, smallest)
+    return _validate.whole(name, g, smallest, LARGEST_LAW, way_out="Sums over the law of K lose accuracy beyond.")
 
 
 def _log1p(x: Floats) -> Floats:
@@ -373,3 +370,9 @@ def _drawn_alike(kind: NDArray[np.int64], n: NDArray[np.int64], g: int) -> Float
     """C(kind, g) / C(n, g): the chance that g of n samples drawn without replacement are all of one kind."""
     i = np.arange(g)
     return np.prod(np.maximum(kind[..., None] - i, 0) / (n[..., None] - i), -1)
+
+
+def _drawn_once(kind: NDArray[np.int64], n: NDArray[np.int64], g: int) -> Floats:
+    """1 - C(n - kind, g) / C(n, g): the chance that a kind is among g drawn samples, exact however rare it is."""
+    missed = np.minimum(kind[..., None] / (n[..., None] - np.arange(g)), 1)
+    return -np.expm1(_log1p(-missed).sum(-1))

@@ -3,14 +3,15 @@
 `p` is a pass rate, an array of them (one answer per entry), or a pass-rate object (one answer for its population).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
 from rlsignal.theory.estimators import Estimator, known
-from rlsignal.theory.passrates import Beta, Fixed, PassRate, Recorded, answer, pass_rate
+from rlsignal.theory.passrates import Beta, Fixed, PassRate, Recorded, answer, group, pass_rate
 
 
 def advantage_variance(p: ArrayLike | PassRate, g: int, estimator: Estimator | None = None) -> float | Floats:
@@ -41,11 +42,12 @@ def advantage_variance(p: ArrayLike | PassRate, g: int, estimator: Estimator | N
     >>> advantage_variance(0.02, 8), round(advantage_variance(0.02, 8, GRPO), 4)
     (0.01715, 0.1492)
     """
-    g = _validate.group_size(g)
-    if estimator is not None:
-        k, (wrong, correct) = np.arange(g + 1), known(estimator).table(g)
-        return answer(pass_rate(p).law(g) @ (k * (g - k) / g**2 * (correct - wrong) ** 2))
-    return answer(pass_rate(p).reward_variance * (g - 1) / g)
+    if estimator is None:
+        g = _validate.group_size(g)
+        return answer(pass_rate(p).reward_variance * (g - 1) / g)
+    what, g = group(p, g, summed=True)
+    k, (wrong, correct) = np.arange(g + 1), known(estimator).table(g)
+    return answer(what.law(g) @ (k * (g - k) / g**2 * (correct - wrong) ** 2))
 
 
 def advantage_variance_law(p: ArrayLike | PassRate, g: int) -> tuple[Floats, Floats]:
@@ -74,8 +76,8 @@ def advantage_variance_law(p: ArrayLike | PassRate, g: int) -> tuple[Floats, Flo
     >>> values, chances
     (array([0.    , 0.1875, 0.25  ]), array([0.125, 0.5  , 0.375]))
     """
-    g = _validate.group_size(g)
-    law = pass_rate(p).law(g)
+    what, g = group(p, g, summed=True)
+    law = what.law(g)
     k = np.arange(g // 2 + 1)
     folded = law[..., : len(k)] + np.where(k < g - k, law[..., ::-1][..., : len(k)], 0)
     return k * (g - k) / g**2, folded
@@ -108,8 +110,7 @@ def variance_of_advantage_variance(p: ArrayLike | PassRate, g: int) -> float | F
     >>> variance_of_advantage_variance(0.5, 2)
     0.015625
     """
-    g = _validate.group_size(g)
-    what = pass_rate(p)
+    what, g = group(p, g)
     if isinstance(what, Fixed):
         pq = what.reward_variance
         return answer((g - 1) / g**3 * pq * ((g - 1) * (1 - 2 * what.mean) ** 2 + 2 * pq))
@@ -144,7 +145,7 @@ def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     >>> round(degenerate_probability(Beta(0.33, 0.49), 8), 2), round(degenerate_probability(0.33, 8), 2)
     (0.45, 0.04)
     """
-    g, what = _validate.group_size(g), pass_rate(p)
+    what, g = group(p, g)
     return answer(what.all_correct(g) + what.all_wrong(g))
 
 
@@ -173,8 +174,8 @@ def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     >>> informative_probability(1e-300, 8)
     8e-300
     """
-    g = _validate.group_size(g)
-    return answer(pass_rate(p).mixed(g))
+    what, g = group(p, g)
+    return answer(what.mixed(g))
 
 
 def critical_pass_rate(g: int, *, level: float = 0.5, dispersion: float = 0.0) -> float:
@@ -208,12 +209,12 @@ def critical_pass_rate(g: int, *, level: float = 0.5, dispersion: float = 0.0) -
     dispersion = _validate.scalar("dispersion", _validate.probability("dispersion", dispersion))
 
     def surplus(mean: float) -> float:
-        return float(Beta(mean, dispersion).mixed(g)) - (1 - level)
+        return _spare(Beta(mean, dispersion) if dispersion else Fixed(mean), g, level)
 
     best = surplus(0.5)
     if abs(best) <= 4 * np.finfo(float).eps:  # at g = 2 half of the groups are dead at the very best
         return 0.5
-    return float(brentq(surplus, 0.0, 0.5, xtol=1e-300, rtol=1e-15)) if best > 0 else float("nan")
+    return _root(surplus, 0.0, 0.5) if best > 0 else float("nan")
 
 
 def critical_dispersion(g: int, *, level: float = 0.5) -> float:
@@ -243,12 +244,12 @@ def critical_dispersion(g: int, *, level: float = 0.5) -> float:
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
 
     def surplus(dispersion: float) -> float:
-        return float(Beta(0.5, dispersion).mixed(g)) - (1 - level)
+        return _spare(Beta(0.5, dispersion), g, level)
 
     best = surplus(0.0)
     if abs(best) <= 4 * np.finfo(float).eps:
         return 0.0
-    return float(brentq(surplus, 0.0, 1.0, xtol=1e-15, rtol=1e-15)) if best > 0 else float("nan")
+    return _root(surplus, 0.0, 1.0) if best > 0 else float("nan")
 
 
 def group_size_for(p: float | PassRate, *, informative: float = 0.9, largest: int = 4096) -> int:
@@ -279,15 +280,32 @@ def group_size_for(p: float | PassRate, *, informative: float = 0.9, largest: in
     mean = _validate.scalar("p", np.asarray(what.mean, np.float64))
     wanted = _validate.scalar("informative", _validate.within("informative", informative, 0, 1, open_ends=True))
     low, high = 1, _validate.whole("largest", largest, 2)
+    way_out = "Raise `largest` or lower `informative`."
     if isinstance(what, Recorded):
         high = min(high, int(np.min(what.samples)))
-    reached = float(what.mixed(high)) if high >= 2 else 0.0
+        way_out = "A Recorded ends at its smallest n: lower `informative`, or fit a Beta."
+    reached = float(what.mixed(high))
+    if reached == 0:
+        way_out = "Rollouts that always agree teach nothing at any size."
     if reached < wanted:
         raise ValueError(
             f"largest must allow an informative probability of {wanted:g}, got {high} rollouts, which reach "
-            f"{reached:.4g} at mean pass rate {mean:.4g}. Raise `largest` or lower `informative`."
+            f"{reached:.4g} at mean pass rate {mean:.4g}. {way_out}"
         )
     while high - low > 1:  # the informative probability never falls as g grows
         middle = (low + high) // 2
         low, high = (low, middle) if float(what.mixed(middle)) >= wanted else (middle, high)
     return high
+
+
+def _spare(what: PassRate, g: int, level: float) -> float:
+    """How far the degenerate fraction stays under `level`, from whichever of it and its complement is small."""
+    if level < 0.5:
+        return level - float(what.all_correct(g) + what.all_wrong(g))
+    return float(what.mixed(g)) - (1 - level)
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    from scipy.optimize import brentq
+
+    return float(brentq(function, low, high, xtol=1e-300, rtol=1e-15, maxiter=5000))

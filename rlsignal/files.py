@@ -1,0 +1,171 @@
+"""The only module that opens a file: results are saved as arrays without pickle, with a JSON sidecar beside them.
+
+`path` names both: map.npz holds the arrays, map.json the rest and where it came from. Both are written whole or not
+at all.
+"""
+
+import json
+import math
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from rlsignal import results
+
+Pathlike = str | os.PathLike[str]
+
+
+def save(result: Any, path: Pathlike, *, provenance: dict[str, Any] | None = None) -> tuple[Path, Path]:
+    """Write a result to path.npz and path.json.
+
+    Parameters
+    ----------
+    result : one of `rlsignal.results`.
+    path : where, with or without a suffix; its folder is made if need be.
+    provenance : facts to record beside those known here (versions, platform, command).
+
+    Returns
+    -------
+    the two paths.
+
+    Raises
+    ------
+    ValueError : not a result.
+    OSError : the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from rlsignal.verification import verify
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = save(verify(groups=100_000), f"{folder}/checked")
+    ...     print(load(f"{folder}/checked").passed)
+    True
+    """
+    if type(result).__name__ not in _types():
+        raise ValueError(f"result must be one of {', '.join(_types())}, got {type(result).__name__}.")
+    base = _base(path)
+    writable_folder(base.parent)
+    arrays: dict[str, np.ndarray] = {}
+    document = {"result": _encode(result, "", arrays), "provenance": {**_provenance(), **(provenance or {})}}
+    text = json.dumps(document, indent=1, allow_nan=False)
+    # the arrays first: a sidecar never speaks of arrays that are not there
+    write_atomically(base.with_name(base.name + ".npz"), lambda file: np.savez(file, allow_pickle=False, **arrays))
+    write_atomically(base.with_name(base.name + ".json"), lambda file: file.write(text.encode()))
+    return base.with_name(base.name + ".npz"), base.with_name(base.name + ".json")
+
+
+def load(path: Pathlike) -> Any:
+    """Read what `save` wrote; needs neither jax nor matplotlib, and never unpickles.
+
+    Parameters
+    ----------
+    path : as given to `save`, or either of its files.
+
+    Returns
+    -------
+    the result.
+
+    Raises
+    ------
+    FileNotFoundError : one of the two files is missing.
+    ValueError : a file that is damaged, or not of this library.
+    """
+    base = _base(path)
+    arrays_path, text_path = base.with_name(base.name + ".npz"), base.with_name(base.name + ".json")
+    for part in (arrays_path, text_path):
+        if not part.is_file():
+            raise FileNotFoundError(f"path must name a saved result, got {path}: {part.name} is missing beside it.")
+    try:
+        document = json.loads(text_path.read_text())
+        with np.load(arrays_path, allow_pickle=False) as arrays:
+            return _decode(document["result"], arrays)
+    except Exception as error:
+        raise ValueError(
+            f"path must name a result saved by rlsignal {version('rlsignal')}, got {path}: {error}. Make it again."
+        ) from error
+
+
+def writable_folder(folder: Pathlike) -> Path:
+    """The folder, made if need be, or an error before any long work is spent on it."""
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"output must be a folder that can be written, got {os.fspath(place)!r} ({error.strerror}). Choose another."
+        ) from error
+    return place
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write through a temporary file beside it, synced and renamed: readers see the old file or the new one."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            os.unlink(file.name)
+            raise
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
+
+
+def _base(path: Pathlike) -> Path:
+    place = Path(path)
+    return place.with_suffix("") if place.suffix in (".npz", ".json") else place
+
+
+def _types() -> list[str]:
+    return [name for name, value in vars(results).items() if is_dataclass(value)]
+
+
+def _encode(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        inner = {f.name: _encode(getattr(value, f.name), f"{name}.{f.name}", arrays) for f in fields(value)}
+        return {"type": type(value).__name__, "fields": inner}
+    if isinstance(value, np.ndarray):
+        arrays[name.lstrip(".")] = value
+        return {"array": name.lstrip(".")}
+    if isinstance(value, tuple | list):
+        return [_encode(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    return value
+
+
+def _decode(value: Any, arrays: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_decode(item, arrays) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return arrays[value["array"]]
+    if "float" in value:
+        return float(value["float"])
+    if value["type"] not in _types():
+        raise ValueError(f"no result type {value['type']!r}")
+    inner = {name: _decode(item, arrays) for name, item in value["fields"].items()}
+    return getattr(results, value["type"])(**inner)
+
+
+def _provenance() -> dict[str, Any]:
+    return {
+        "versions": {name: version(name) for name in ("rlsignal", "numpy", "scipy", "jax", "optax")},
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }

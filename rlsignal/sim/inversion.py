@@ -1,0 +1,346 @@
+"""The inversion map: where GRPO turns the order of checkpoints, and which property of the start does it.
+
+Every number is an outcome V: pass@1 after a stated budget, from starts of controlled pass@1, entropy and dispersion.
+A draw (the random prompts, and the training key) is shared by all cells, so differences are paired.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, nn
+
+from rlsignal import _validate
+from rlsignal.results import Control, Face, InversionMap
+from rlsignal.sim.meanfield import flow
+from rlsignal.sim.starts import sharpened_logits, spread_logits, twin_logits
+from rlsignal.sim.sweep import cross, sweep
+from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure, train
+from rlsignal.theory.dynamics import reachable_pass_rate
+from rlsignal.theory.estimators import GRPO, Estimator
+from rlsignal.theory.ranking import Inversions, inversions, paired_interval, variance_explained
+
+Progress = Callable[[str, int, int], None]
+"""(what is being run, cells done, cells in all)."""
+
+
+class Starts(NamedTuple):
+    """Policies to train from, for every start [S] and draw [D]; jax arrays inside a Build, numpy outside."""
+
+    logits: Any  # [S, D, prompts, responses]; NaN where no such start exists
+    pass_rate: Any  # [S, D, prompts]
+    collision: Any  # [S, D, prompts], kappa_C + kappa_I
+    metrics: Any  # Metrics [S, D]
+
+
+@dataclass(frozen=True)
+class Build:
+    """The experiment that makes one start. Hashable by value, as `Train` is, so that equal ones compile once."""
+
+    recipe: Recipe
+    builder: Callable[..., Array]
+
+    def __call__(self, key: Array, *numbers: Array) -> Starts:
+        logits = self.builder(key, self.recipe, *numbers)
+        log_p, _ = log_pass_rates(logits, self.recipe.correct)
+        return Starts(logits, jnp.exp(log_p), _collision(logits, self.recipe.correct), measure(logits, self.recipe))
+
+
+@dataclass(frozen=True)
+class Train:
+    """The experiment that trains one start, sampled or by the mean field, and returns its recorded Metrics."""
+
+    recipe: Recipe
+    sampled: bool
+
+    def __call__(self, key: Array, logits: Array, setting: Setting) -> Metrics:
+        return train(key, logits, self.recipe, setting)[1] if self.sampled else flow(logits, self.recipe, setting)[1]
+
+
+def inversion_map(
+    recipe: Recipe | None = None,
+    *,
+    group_sizes: Sequence[int] = (4, 8, 32),
+    rollouts: int = 3200,
+    pass_rates: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6),
+    entropies: Sequence[float] = (0.1, 0.3, 0.6, 1.0, 1.5, 2.0, 2.5),
+    dispersions: Sequence[float] = (0.0, 0.3, 0.5, 0.7, 0.85, 0.93),
+    estimator: Estimator = GRPO,
+    learning_rate: float = 1.0,
+    draws: int = 8,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> InversionMap:
+    """Simulate the map and its controls.
+
+    Parameters
+    ----------
+    recipe : task and number of steps; its group size and records are set here. Default `Recipe()`: 512 prompts, 32
+        responses of which 2 correct, 400 steps of plain ascent.
+    group_sizes : g of each map. The controls use the middle one.
+    rollouts : per prompt, the second budget: rollouts / g steps. Each g must divide it.
+    pass_rates, entropies : the grid of the sharpening face; entropies in nats.
+    dispersions : rows of the spread face, with `pass_rates` as its columns.
+    estimator, learning_rate : of the training.
+    draws : of the prompts, at least 2; each trains with a key of its own.
+    seed : of everything.
+    progress : called as progress(what, cells done, cells in all).
+
+    Returns
+    -------
+    InversionMap; starts that cannot exist are NaN in it.
+
+    Raises
+    ------
+    ValueError : sizes out of range, a grid with fewer than two values, rollouts that a g does not divide.
+
+    Source: defined in docs/inversion.md.
+
+    Examples
+    --------
+    >>> small = Recipe(prompts=32, responses=8, correct=1, steps=20)
+    >>> result = inversion_map(small, group_sizes=(2, 4), rollouts=80, pass_rates=(0.2, 0.5), entropies=(0.3, 1.0),
+    ...                        dispersions=(0.1, 0.6), draws=2)
+    >>> result.sharpening.outcome.shape
+    (2, 2, 2, 2, 2)
+    """
+    recipe = recipe or Recipe()
+    sizes = tuple(_validate.group_size(g) for g in group_sizes)
+    draws = _validate.whole("draws", draws, 2, way_out="One draw says nothing of the noise.")
+    for g in sizes:
+        if _validate.whole("rollouts", rollouts, g) % g:
+            raise ValueError(f"rollouts must be a multiple of every group size, got {rollouts} and g = {g}.")
+    columns = _grid("pass_rates", pass_rates, 1.0)
+    key = jax.random.key(_validate.whole("seed", seed, 0))
+    plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, jax.random.split(key, (2, draws)), progress)
+
+    sharpening = _face(plan, "entropy", _grid("entropies", entropies, math.inf), columns, sampled=True)
+    spread = _face(plan, "dispersion", _grid("dispersions", dispersions, 1.0), columns, sampled=False)
+    found = [[_inversions(face_outcome, columns) for face_outcome in by_budget] for by_budget in sharpening.outcome]
+    return InversionMap(
+        group_sizes=sizes,
+        steps=recipe.steps,
+        rollouts=rollouts,
+        estimator=estimator.name,
+        learning_rate=float(learning_rate),
+        prompts=recipe.prompts,
+        responses=recipe.responses,
+        correct=recipe.correct,
+        k=recipe.attempts[0],
+        draws=draws,
+        seed=seed,
+        sharpening=sharpening,
+        spread=spread,
+        controls=_controls(plan),
+        inverted_share=np.array([[pairs.share for pairs in row] for row in found]),
+        noise_floor=np.array([[pairs.noise_floor for pairs in row] for row in found]),
+        law_error=np.sqrt(np.nanmean((sharpening.reached - sharpening.outcome).mean(-1) ** 2, axis=(2, 3))),
+        mean_field_error=_mean_field_error(sharpening),
+        explained=_explained(plan),
+    )
+
+
+class _Plan(NamedTuple):
+    """What all parts of one map share."""
+
+    recipe: Recipe
+    group_sizes: tuple[int, ...]
+    rollouts: int
+    estimator: Estimator
+    learning_rate: float
+    keys: Array  # [2, D]: of the starts, and of their training
+    progress: Progress | None
+
+    @property
+    def middle(self) -> Recipe:
+        """The recipe of the controls: the middle group size."""
+        return self.trained(sorted(self.group_sizes)[len(self.group_sizes) // 2])
+
+    def budgets(self, g: int) -> tuple[int, int]:
+        """Steps at equal steps, and at equal rollouts."""
+        return self.recipe.steps, self.rollouts // g
+
+    def trained(self, g: int) -> Recipe:
+        """The recipe that runs for the longer budget and records at both."""
+        budgets = self.budgets(g)
+        return replace(self.recipe, group_size=g, steps=max(budgets), record_every=math.gcd(*budgets))
+
+    def inside(self, pass_rate: Any) -> np.ndarray:
+        """The most entropy inside the classes at this mean pass rate, nats."""
+        p = np.asarray(pass_rate, np.float64)
+        return p * np.log(self.recipe.correct) + (1 - p) * np.log(self.recipe.responses - self.recipe.correct)
+
+    def starts(self, what: str, builder: Callable[..., Array], *numbers: Any) -> Starts:
+        """Every start with every draw of the prompts."""
+        columns = tuple(jnp.asarray(x, jnp.float32) for x in np.broadcast_arrays(*numbers))
+        cells = cross(self.keys[0], *columns)
+        return self._swept(f"{what}: starts", Build(self.recipe, builder), cells, len(columns[0]))
+
+    def outcomes(
+        self, what: str, starts: Starts, recipe: Recipe, *, sampled: bool, learning_rate: float | None = None
+    ) -> Any:
+        """Every start trained: Metrics [S, D, records]. A draw of the prompts comes with a training key of its own."""
+        setting = recipe.setting(self.estimator, learning_rate=learning_rate or self.learning_rate)
+        count = len(starts.logits)
+        each = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), setting)
+        keys, settings = cross(self.keys[1], each)
+        cells = keys, starts.logits.reshape(-1, *starts.logits.shape[2:]), settings
+        label = f"{what}: g={recipe.group_size}, {'sampled' if sampled else 'mean field'}"
+        return self._swept(label, Train(recipe, sampled), cells, count)
+
+    def _swept(self, label: str, experiment: Callable[..., Any], cells: tuple[Any, ...], count: int) -> Any:
+        progress = None if self.progress is None else partial(self.progress, label)
+        flat = sweep(experiment, cells, progress=progress)
+        return jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), flat)
+
+
+def _face(plan: _Plan, knob: str, rows: np.ndarray, columns: np.ndarray, *, sampled: bool) -> Face:
+    """Outcomes over rows x columns for every group size and both budgets."""
+    row, column = (x.ravel() for x in np.meshgrid(rows, columns, indexing="ij"))
+    if knob == "entropy":
+        starts = plan.starts(knob, sharpened_logits, column, row)
+    else:
+        starts = plan.starts(knob, spread_logits, column, row, 0.3 * plan.inside(0.0))
+    shape = len(plan.group_sizes), 2, len(rows), len(columns), -1
+    parts: dict[str, list[Any]] = {"outcome": [], "outcome_at_k": [], "reached": [], "sampled": []}
+    for g in plan.group_sizes:
+        recipe = plan.trained(g)
+        field = plan.outcomes(knob, starts, recipe, sampled=False)
+        again = plan.outcomes(knob, starts, recipe, sampled=True).pass_at_1 if sampled else field.pass_at_1 * np.nan
+        for steps in plan.budgets(g):
+            at = steps // recipe.interval
+            parts["outcome"].append(field.pass_at_1[..., at])
+            parts["outcome_at_k"].append(field.pass_at_k[..., at, 0])
+            parts["sampled"].append(again[..., at])
+            parts["reached"].append(_reached(plan, starts, g, steps))
+    return Face(
+        knob=knob,
+        rows=rows,
+        pass_rate=columns,
+        entropy=starts.metrics.entropy.mean(-1).reshape(shape[2:4]),
+        dispersion=starts.metrics.dispersion.mean(-1).reshape(shape[2:4]),
+        **{name: np.array(part, np.float64).reshape(shape) for name, part in parts.items()},
+    )
+
+
+def _reached(plan: _Plan, starts: Starts, g: int, steps: int) -> np.ndarray:
+    """What the reachability law predicts of each start and draw: the share of prompts with p above p_c."""
+    exists = np.isfinite(starts.collision)
+    collision = np.where(exists, starts.collision, 1.0).astype(np.float64)
+    critical = reachable_pass_rate(g, plan.estimator, budget=plan.learning_rate * steps, collision=collision)
+    return np.where(exists.all(-1), (starts.pass_rate > critical).mean(-1), np.nan)
+
+
+def _inversions(outcome: np.ndarray, columns: np.ndarray) -> Inversions:
+    rows, _, draws = outcome.shape
+    return inversions(np.tile(columns, rows), outcome.reshape(-1, draws))
+
+
+def _mean_field_error(face: Face) -> tuple[float, float]:
+    field, sampled = face.outcome.mean(-1), face.sampled.mean(-1)
+    distance = np.abs(field - sampled)
+    undecided = (sampled > 0.05) & (sampled < 0.95)
+    return float(np.nanmax(distance)), float(distance[undecided].mean())
+
+
+MEAN, DISPERSION = 0.3, 0.7
+"""The start that the controls vary: neither always nor never solved at the default budget."""
+
+NATURAL_RATE = 0.005
+"""The natural gradient moves log-odds by w_g(p) whatever p is, so its rate is small enough to leave prompts behind."""
+
+
+def _controls(plan: _Plan) -> tuple[Control, ...]:
+    """Entropy with pass rates held, dispersion with entropy held, and entropy under natural gradient."""
+    most = plan.inside(MEAN)
+    within = np.array([0.02, 0.25, 0.5, 0.75, 0.98]) * most
+    spread = np.array([0.0, 0.3, 0.5, 0.7, 0.85, 0.93])
+    entropy = -MEAN * np.log(MEAN) - (1 - MEAN) * np.log1p(-MEAN) + 0.15 * most
+    natural = replace(plan.middle, natural=True)
+
+    same_pass_rates = plan.starts("control", spread_logits, MEAN, DISPERSION, within)
+    same_entropy = plan.starts("control", twin_logits, MEAN, spread, entropy)
+    held = f"mean {MEAN:g} and dispersion {DISPERSION:g} held"
+    return (
+        _control(plan, "entropy", "nats inside the classes", held, within, same_pass_rates, plan.middle),
+        _control(
+            plan,
+            "dispersion",
+            "dispersion",
+            f"mean {MEAN:g} and entropy {entropy:.2f} nats held",
+            spread,
+            same_entropy,
+            plan.middle,
+        ),
+        _control(
+            plan, "natural gradient", "nats inside the classes", held, within, same_pass_rates, natural, NATURAL_RATE
+        ),
+    )
+
+
+def _control(
+    plan: _Plan,
+    name: str,
+    varied: str,
+    held: str,
+    values: np.ndarray,
+    starts: Starts,
+    recipe: Recipe,
+    learning_rate: float | None = None,
+) -> Control:
+    at = plan.recipe.steps // recipe.interval
+    outcome, sampled = (
+        plan.outcomes(name, starts, recipe, sampled=sampled, learning_rate=learning_rate).pass_at_1[..., at]
+        for sampled in (False, True)
+    )
+    change, sampled_change = outcome[-1] - outcome[0], sampled[-1] - sampled[0]
+    return Control(
+        name=name,
+        varied=varied,
+        held=held,
+        values=values,
+        entropy=starts.metrics.entropy.mean(-1),
+        dispersion=starts.metrics.dispersion.mean(-1),
+        outcome=outcome,
+        sampled=sampled,
+        effect=(float(change.mean()), *paired_interval(change)),
+        sampled_effect=(float(sampled_change.mean()), *paired_interval(sampled_change)),
+    )
+
+
+def _explained(plan: _Plan, count: int = 160) -> tuple[float, float]:
+    """Over independent starts, what a quadratic in pass@1 and entropy knows of the outcome, and one in dispersion.
+
+    The starts fill a box evenly (a Halton-like lattice of golden ratios), so they need no random numbers.
+    """
+    lattice = (np.arange(count)[:, None] / np.array([1.2207440846, 1.4902161201, 1.8191725134])) % 1
+    mean, spread = 0.05 + 0.55 * lattice[:, 0], 0.93 * lattice[:, 1]
+    within = (0.02 + 0.96 * lattice[:, 2]) * plan.inside(mean)
+    one_draw = plan._replace(keys=plan.keys[:, :1])
+    starts = one_draw.starts("independent", spread_logits, mean, spread, within)
+    at = plan.recipe.steps // plan.middle.interval
+    outcome = one_draw.outcomes("independent", starts, plan.middle, sampled=False).pass_at_1[:, 0, at]
+    fine = np.isfinite(outcome)
+    entropy, dispersion = starts.metrics.entropy[fine, 0], starts.metrics.dispersion[fine, 0]
+    return (
+        variance_explained(outcome[fine], mean[fine], entropy),
+        variance_explained(outcome[fine], mean[fine], dispersion),
+    )
+
+
+def _grid(name: str, values: Sequence[float], high: float) -> np.ndarray:
+    grid = _validate.within(name, values, 0, high)
+    if grid.ndim != 1 or len(grid) < 2 or np.any(np.diff(grid) <= 0):
+        raise ValueError(f"{name} must be at least two rising numbers, got {values}. The map needs a grid.")
+    return grid
+
+
+def _collision(logits: Array, correct: int) -> Array:
+    """kappa_C + kappa_I of each prompt: the chance that two correct responses are the same one, and two wrong ones."""
+    classes = nn.softmax(logits[:, :correct]), nn.softmax(logits[:, correct:])
+    return sum((jnp.sum(shares**2, -1) for shares in classes), start=jnp.zeros(len(logits)))

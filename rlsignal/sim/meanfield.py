@@ -1,0 +1,86 @@
+"""GRPO without sampling: the expected update, w_g(p) grad p, followed step by step; differentiable.
+
+Plain ascent only. Under Adam the expected update is not the update at the expected gradient, and momentum mixes
+past noise in; both are refused.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array, lax
+
+from rlsignal.sim.tabular import Metrics, Recipe, Setting, check_shape, measure
+
+
+def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
+    """The mean of `sampled_gradient` over all groups: w_g(p) grad p, [prompts, responses] (W1).
+
+    With `recipe.natural` it is w_g(p) on the correct responses: the inverse Fisher matrix of a softmax times grad p.
+    """
+    shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised, as when sampling
+    right, wrong = shares[:, : recipe.correct].sum(-1), shares[:, recipe.correct :].sum(-1)
+    total = right + wrong
+    p, q = right / total, wrong / total  # neither as 1 minus the other
+    weight = _weight(jnp.log(p), jnp.log(q), setting.table)
+    is_right = jnp.arange(recipe.responses) < recipe.correct
+    if recipe.natural:
+        return jnp.where(is_right, weight[:, None], 0.0) * setting.temperature
+    pull = weight / total / setting.temperature
+    return shares * jnp.where(is_right, (pull * q)[:, None], -(pull * p)[:, None])
+
+
+def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metrics]:
+    """The training run of `tabular.train` with every gradient replaced by its mean.
+
+    Parameters
+    ----------
+    logits : [prompts, responses], correct responses first.
+    recipe, setting : as for `tabular.train`; the optimizer must be optax.sgd itself.
+
+    Returns
+    -------
+    final logits [prompts, responses], and Metrics with a leading axis [records].
+
+    Raises
+    ------
+    ValueError : an optimizer other than plain ascent, logits of another shape than the recipe's.
+
+    Source: docs/theory.md (W1).
+
+    Examples
+    --------
+    >>> recipe = Recipe(prompts=8, responses=4, correct=1, steps=50)
+    >>> final, metrics = flow(jnp.zeros((8, 4)), recipe, recipe.setting())
+    >>> bool(metrics.pass_at_1[-1] > 0.9)
+    True
+    """
+    check_shape(logits, recipe)
+    if recipe.optimizer is not optax.sgd:
+        raise ValueError(
+            f"optimizer must be optax.sgd, plain ascent, for the mean field, got {recipe.optimizer}. "
+            "Under other optimizers the mean of the updates is not the update at the mean; sample with tabular.train."
+        )
+
+    def step(_: int, logits: Array) -> Array:
+        return logits + setting.learning_rate * expected_gradient(logits, recipe, setting)
+
+    def until_next_record(logits: Array, _: None) -> tuple[Array, Metrics]:
+        metrics = measure(logits, recipe, setting.temperature)
+        # a scan, not a fori_loop with traced bounds: the flow can be differentiated in both directions
+        logits, _ = lax.scan(lambda x, _: (step(0, x), None), logits, None, length=recipe.interval)
+        return logits, metrics
+
+    logits, history = lax.scan(until_next_record, logits, None, length=recipe.records - 1)
+    last = measure(logits, recipe, setting.temperature)
+    return logits, Metrics(*(jnp.concatenate([past, end[None]]) for past, end in zip(history, last, strict=True)))
+
+
+def _weight(log_p: Array, log_q: Array, table: Array) -> Array:
+    """w_g(p) of each prompt as a Bernstein sum: law of J ~ Binomial(g-1, p) times A+(J+1) - A-(J)."""
+    others = table.shape[-1] - 2
+    j = np.arange(others + 1)
+    log_choose = np.concatenate([[0.0], np.cumsum(np.log((others - j[:-1]) / (j[:-1] + 1)))])
+    # at p = 0 or 1 in float32 a log is -inf and 0 * -inf is NaN: a floor no sum can see
+    log_p, log_q = jnp.maximum(log_p, -1e4)[:, None], jnp.maximum(log_q, -1e4)[:, None]
+    law = jnp.exp(jnp.asarray(log_choose, jnp.float32) + j * log_p + (others - j) * log_q)
+    return law @ (table[1, 1:] - table[0, :-1])

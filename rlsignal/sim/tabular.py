@@ -1,0 +1,284 @@
+"""The fast path: many independent softmax policies, one per prompt, trained by on-policy GRPO.
+
+A policy is its logits [prompts, responses], correct responses first, so that the mask is one integer and a reward is
+one comparison. Rollouts are drawn from uniforms against unnormalised cumulative probabilities, the estimator is its
+table [2, g+1], and the gradient is a difference of cumulative sums.
+
+float32: a pass rate is resolved to 6e-8 when sampled, and exactly (in logs) when measured.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array, lax, nn
+
+from rlsignal import _validate
+from rlsignal.theory.estimators import GRPO, Estimator, known
+
+
+class Setting(NamedTuple):
+    """What may change from cell to cell of a sweep without compiling again; built by `Recipe.setting`.
+
+    learning_rate : per step, on the mean over a prompt's rollouts of A grad log pi.
+    temperature : of the softmax that is sampled, trained and measured.
+    table : [2, g+1] advantages indexed [reward, K].
+    """
+
+    learning_rate: Array
+    temperature: Array
+    table: Array
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run is compiled for.
+
+    Parameters
+    ----------
+    prompts, responses, correct : sizes of the task; the first `correct` responses of each prompt earn reward 1.
+    group_size : rollouts per prompt and step.
+    steps : of the optimizer; metrics are recorded at step 0 and every `record_every` steps (default: at the end).
+    attempts : the k of the recorded pass@k.
+    optimizer : learning_rate -> optax transformation, such as optax.sgd or a partial of optax.adamw.
+    natural : precondition each prompt's gradient with the inverse Fisher matrix of its softmax.
+
+    Raises
+    ------
+    ValueError : sizes that are not whole or leave no wrong response, steps that `record_every` does not divide.
+
+    Examples
+    --------
+    >>> Recipe(prompts=4, responses=6, steps=10, record_every=5).records
+    3
+    """
+
+    prompts: int = 512
+    responses: int = 32
+    correct: int = 2
+    group_size: int = 8
+    steps: int = 400
+    record_every: int | None = None
+    attempts: tuple[int, ...] = (8,)
+    optimizer: Callable[[Any], optax.GradientTransformation] = optax.sgd
+    natural: bool = False
+
+    def __post_init__(self) -> None:
+        _validate.whole("prompts", self.prompts, 1)
+        _validate.whole("responses", self.responses, 2)
+        way_out = "Each prompt needs a correct and a wrong response; change `responses` or `correct`."
+        _validate.whole("correct", self.correct, 1, self.responses - 1, way_out=way_out)
+        _validate.whole("group_size", self.group_size, 2)
+        _validate.whole("steps", self.steps, 1)
+        for k in self.attempts:
+            _validate.whole("attempts", k, 1)
+        if self.record_every is not None:
+            _validate.whole("record_every", self.record_every, 1)
+        if self.steps % self.interval:
+            raise ValueError(
+                f"record_every must divide steps = {self.steps}, got {self.record_every}. "
+                f"Choose a divisor, such as {max(d for d in range(1, self.interval) if self.steps % d == 0)}."
+            )
+
+    @property
+    def interval(self) -> int:
+        """Steps between two records."""
+        return self.record_every or self.steps
+
+    @property
+    def records(self) -> int:
+        """How many times metrics are recorded, step 0 and the last step included."""
+        return self.steps // self.interval + 1
+
+    def setting(self, estimator: Estimator = GRPO, *, learning_rate: float = 1.0, temperature: float = 1.0) -> Setting:
+        """The numbers of one cell, checked.
+
+        Raises
+        ------
+        ValueError : not an estimator, a rate or temperature that is not positive and finite.
+
+        Examples
+        --------
+        >>> from rlsignal import RLOO
+        >>> Recipe(group_size=4).setting(RLOO, learning_rate=0.5).table.shape
+        (2, 5)
+        """
+        rate = _validate.within("learning_rate", learning_rate, 0, jnp.inf, open_ends=True)
+        heat = _validate.within("temperature", temperature, 0, jnp.inf, open_ends=True)
+        table = known(estimator).table(self.group_size)
+        return Setting(*(jnp.asarray(x, jnp.float32) for x in (rate, heat, table)))
+
+
+class Metrics(NamedTuple):
+    """What is known exactly of a policy, at the temperature it samples with; each field [...], means over prompts."""
+
+    pass_at_1: Array
+    pass_at_k: Array  # [..., attempts]
+    entropy: Array  # of the response, nats
+    undecidedness: Array  # its part E h_b(p): right or wrong?
+    within_entropy: Array  # its part E[p H_C + (1-p) H_I]: which one of them?
+    dispersion: Array  # Var p / (mean p (1 - mean p))
+    degenerate: Array  # E[p^g + (1-p)^g]
+    advantage_variance: Array  # E[p(1-p)] (g-1)/g
+
+
+class Seen(NamedTuple):
+    """What a trainer would log of one step's groups; each field [...]."""
+
+    pass_at_1: Array
+    degenerate: Array
+    advantage_variance: Array
+    gradient_norm: Array  # root mean square over prompts of the gradient's length
+
+
+def log_pass_rates(logits: Array, correct: int) -> tuple[Array, Array]:
+    """log p and log(1-p) of each prompt [...] from logits [..., responses], neither as 1 minus the other.
+
+    Examples
+    --------
+    >>> log_p, log_q = log_pass_rates(jnp.array([[100.0, 0.0]]), 1)
+    >>> float(log_q[0])
+    -100.0
+    """
+    log_pi = nn.log_softmax(logits)
+    return nn.logsumexp(log_pi[..., :correct], -1), nn.logsumexp(log_pi[..., correct:], -1)
+
+
+def measure(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> Metrics:
+    """Exact metrics of the policy with these logits [prompts, responses]; no sampling.
+
+    Examples
+    --------
+    >>> even = jnp.zeros((1, 4))
+    >>> float(measure(even, Recipe(prompts=1, responses=4, correct=2)).pass_at_1)
+    0.5
+    """
+    log_pi = nn.log_softmax(logits / temperature)
+    log_p, log_q = nn.logsumexp(log_pi[:, : recipe.correct], -1), nn.logsumexp(log_pi[:, recipe.correct :], -1)
+    p, q, g = jnp.exp(log_p), jnp.exp(log_q), recipe.group_size
+    entropy = -jnp.sum(_times_log(log_pi), -1)
+    undecided = -_times_log(log_p) - _times_log(log_q)
+    mean, pq = p.mean(), p * q
+    return Metrics(
+        pass_at_1=mean,
+        pass_at_k=jnp.stack([-jnp.expm1(k * log_q).mean() for k in recipe.attempts]),
+        entropy=entropy.mean(),
+        undecidedness=undecided.mean(),
+        within_entropy=(entropy - undecided).mean(),
+        dispersion=1 - pq.mean() / (mean * q.mean()),
+        degenerate=(jnp.exp(g * log_p) + jnp.exp(g * log_q)).mean(),
+        advantage_variance=pq.mean() * (g - 1) / g,
+    )
+
+
+def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Seen]:
+    """One group per prompt: the gradient (1/g) sum_i A_i grad log pi(y_i), and what a trainer would log.
+
+    Parameters
+    ----------
+    key : PRNG key.
+    logits : [prompts, responses], correct responses first.
+    recipe, setting : group size, number of correct responses; temperature and estimator table.
+
+    Returns
+    -------
+    gradient [prompts, responses]; with `recipe.natural`, multiplied by the pseudo-inverse of the Fisher matrix
+    (up to a constant per prompt, which a softmax does not feel). Its mean is `gradient_weight` times grad p.
+    """
+    shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised
+    cumulative = jnp.dot(shares, jnp.triu(jnp.ones(2 * logits.shape[-1:])), precision="highest")
+    total = cumulative[:, -1:]
+    u = jax.random.uniform(key, (len(logits), recipe.group_size)) + 2.0**-24  # never 0, never 1
+    u *= total
+    rewards = u < cumulative[:, recipe.correct - 1, None]
+    successes = rewards.sum(-1)
+    wrong, correct = setting.table[:, successes, None]
+    advantages = jnp.where(rewards, correct, wrong)
+    pulled = _per_response(u, advantages, cumulative) / recipe.group_size
+    if recipe.natural:
+        gradient = jnp.where(pulled == 0, 0.0, pulled * total / shares) * setting.temperature
+    else:
+        gradient = (pulled - shares * (pulled.sum(-1, keepdims=True) / total)) / setting.temperature
+    share = successes / recipe.group_size
+    return gradient, Seen(
+        pass_at_1=share.mean(),
+        degenerate=((successes == 0) | (successes == recipe.group_size)).mean(),
+        advantage_variance=(share * (1 - share)).mean(),
+        gradient_norm=jnp.sqrt(jnp.sum(gradient**2, -1).mean()),
+    )
+
+
+def train(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metrics, Seen]:
+    """Sampled GRPO from `logits`; a pure function that jit and vmap take, with `recipe` static.
+
+    Parameters
+    ----------
+    key : PRNG key; step t draws from fold_in(key, t), so a longer run begins like a shorter one.
+    logits : [prompts, responses], correct responses first.
+    recipe, setting : what is compiled, and its numbers.
+
+    Returns
+    -------
+    final logits [prompts, responses], Metrics and Seen with a leading axis [records].
+
+    Raises
+    ------
+    ValueError : logits of another shape than the recipe's.
+
+    Source: Shao et al. 2024 (2402.03300), on-policy, no clipping, no KL; docs/theory.md (W1).
+
+    Examples
+    --------
+    >>> recipe = Recipe(prompts=8, responses=4, correct=1, steps=50)
+    >>> final, metrics, seen = train(jax.random.key(0), jnp.zeros((8, 4)), recipe, recipe.setting())
+    >>> bool(metrics.pass_at_1[-1] > metrics.pass_at_1[0])
+    True
+    """
+    check_shape(logits, recipe)
+    optimizer = recipe.optimizer(setting.learning_rate)
+
+    def step(state: tuple[Array, Any], t: Array) -> tuple[tuple[Array, Any], Seen]:
+        logits, memory = state
+        gradient, seen = sampled_gradient(jax.random.fold_in(key, t), logits, recipe, setting)
+        updates, memory = optimizer.update(-gradient, memory, logits)  # optax descends
+        return (optax.apply_updates(logits, updates), memory), seen
+
+    def until_next_record(state: tuple[Array, Any], start: Array) -> tuple[tuple[Array, Any], tuple[Metrics, Seen]]:
+        metrics = measure(state[0], recipe, setting.temperature)
+        state, seen = step(state, start)
+        state = lax.fori_loop(start + 1, start + recipe.interval, lambda t, s: step(s, t)[0], state)
+        return state, (metrics, seen)
+
+    starts = jnp.arange(0, recipe.steps, recipe.interval)
+    state, history = lax.scan(until_next_record, (logits, optimizer.init(logits)), starts)
+    last = measure(state[0], recipe, setting.temperature), step(state, jnp.asarray(recipe.steps))[1]
+    metrics, seen = jax.tree.map(lambda past, end: jnp.concatenate([past, end[None]]), history, last)
+    return state[0], metrics, seen
+
+
+def check_shape(logits: Array, recipe: Recipe) -> None:
+    """An error unless logits are [prompts, responses] of the recipe."""
+    if logits.shape != (recipe.prompts, recipe.responses):
+        raise ValueError(
+            f"logits must have shape [prompts, responses] = [{recipe.prompts}, {recipe.responses}], "
+            f"got {list(logits.shape)}. Change the recipe or the start."
+        )
+
+
+def _per_response(u: Array, advantages: Array, cumulative: Array) -> Array:
+    """Sum of advantages over the rollouts that drew each response, [prompts, responses].
+
+    Rollout i drew response j when u_i lies between the cumulative sums j-1 and j.
+    """
+    below = jnp.zeros_like(cumulative)
+    for i in range(u.shape[1]):  # unrolled: one fused pass over [prompts, responses], no [prompts, g, responses]
+        below += jnp.where(u[:, i, None] < cumulative, advantages[:, i, None], 0.0)
+    return jnp.diff(below, prepend=0.0)
+
+
+def _times_log(log_x: Array) -> Array:
+    """x log x, 0 at x = 0."""
+    return jnp.where(log_x > -jnp.inf, jnp.exp(log_x) * log_x, 0.0)

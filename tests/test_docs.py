@@ -1,0 +1,86 @@
+"""What the documents show is what the library answers, and what docstrings cite is there."""
+
+import ast
+import doctest
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from rlsignal.theory.derivations import PROOFS
+from rlsignal.verification import CLAIMS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ANCHOR = re.compile(r'<a id="([A-Z]\d+)"></a>\n#+ \1\. ')
+OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def python_blocks(page: str) -> str:
+    """The page with all but its ```python blocks blanked, so that a failure still names its line."""
+    inside, lines = False, []
+    for line in page.splitlines():
+        fence = line.strip().startswith("```")
+        lines.append(line if inside and not fence else "")
+        inside = line.strip() == "```python" if fence and not inside else inside and not fence
+    return "\n".join(lines) + "\n"
+
+
+def cited(text: str) -> set[str]:
+    """Labels such as V1 that a docstring cites: after docs/theory.md, or in brackets."""
+    after_the_page = re.findall(r"docs/theory\.md \(([^)]*)\)", text)
+    in_brackets = re.findall(rf"\(((?:[{FAMILIES}]\d+)(?:, [{FAMILIES}]\d+)*)\)", text)
+    return {label for group in after_the_page + in_brackets for label in re.findall(r"\b[A-Z]\d+\b", group)}
+
+
+def docstrings(path: Path) -> str:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return "\n".join(ast.get_docstring(node) or "" for node in nodes if isinstance(node, documented))
+
+
+ANCHORS = ANCHOR.findall((ROOT / "docs" / "theory.md").read_text(encoding="utf-8"))
+FAMILIES = "".join(sorted({label[0] for label in ANCHORS}))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_example_on_the_page_runs(page):
+    blocks = python_blocks(page.read_text(encoding="utf-8"))
+    test = doctest.DocTestParser().get_doctest(blocks, {}, page.name, str(page), 0)
+    said: list[str] = []
+    doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=said.append)
+    assert not said, "".join(said)
+
+
+def test_a_wrong_example_would_be_seen():
+    blocks = python_blocks("Text\n```python\n>>> 1 + 1\n3\n```\n```text\n>>> not run\n```\n")
+    test = doctest.DocTestParser().get_doctest(blocks, {}, "page", "page", 0)
+    assert len(test.examples) == 1
+    assert doctest.DocTestRunner().run(test, out=lambda _: None).failed == 1
+
+
+def test_every_label_stands_once():
+    assert ANCHORS
+    assert not [label for label, times in Counter(ANCHORS).items() if times > 1]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rlsignal").rglob("*.py")), ids=lambda path: path.name)
+def test_every_cited_label_has_an_anchor(path):
+    assert cited(docstrings(path)) <= set(ANCHORS)
+
+
+def test_citations_are_found_however_they_are_written():
+    assert cited("derived in docs/theory.md (V1, V4).") == {"V1", "V4"}
+    assert cited("docs/theory.md (D1), for Beta populations (D3).") == {"D1", "D3"}
+    assert cited("Source: docs/theory.md (Z9, the early regime).") == {"Z9"}
+    assert cited("over (H0, p0), R^2 of (x)") == set()
+
+
+def test_proofs_and_claims_are_of_entries():
+    assert {proof().label for proof in PROOFS} | {claim.label for claim in CLAIMS} <= set(ANCHORS)
+
+
+def test_links_within_the_theory_lead_somewhere():
+    page = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\]\(#(\w+)\)", page)) <= set(ANCHORS)

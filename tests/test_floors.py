@@ -1,0 +1,339 @@
+"""The floors: who may import whom, and who may touch files, screens and generators. Read from the source by AST.
+
+Nothing is imported to find out, so the rules also hold for imports inside functions and under TYPE_CHECKING. The
+table below is the whole architecture; everything else in this file makes sure that it bites.
+"""
+
+import ast
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "rlsignal"
+ANYTHING = ("*",)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a module may import besides the standard library, and what it may not name even where imports allow it."""
+
+    imports: tuple[str, ...]
+    inside_functions: tuple[str, ...] = ()  # only there: loaded when asked for
+    forbidden: tuple[str, ...] = ()  # dotted names, with everything below them
+    files: bool = False  # may open files
+    screen: bool = False  # may print
+
+
+FLOORS = {  # the longest prefix decides
+    "rlsignal._validate": Floor(("numpy",)),
+    "rlsignal.results": Floor(("numpy",)),
+    "rlsignal.theory": Floor(
+        ("numpy", "scipy", "rlsignal.theory", "rlsignal._validate"),
+        inside_functions=("scipy.optimize",),
+        forbidden=("scipy.stats", "numpy.random", "random", "secrets"),
+    ),
+    "rlsignal.theory.derivations": Floor(
+        ("numpy", "scipy", "rlsignal.theory", "rlsignal._validate", "sympy"),
+        inside_functions=("scipy.optimize", "sympy"),
+        forbidden=("scipy.stats", "numpy.random", "random", "secrets"),
+    ),
+    "rlsignal.verification": Floor(("numpy", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")),
+    "rlsignal.diagnosis": Floor(("numpy", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")),
+    "rlsignal.formats": Floor(("numpy", "rlsignal.results", "rlsignal._validate")),
+    "rlsignal.files": Floor(("numpy", "rlsignal.formats", "rlsignal.results", "rlsignal._validate"), files=True),
+    "rlsignal.plots": Floor(
+        ("numpy", "matplotlib", "rlsignal.theory", "rlsignal.results", "rlsignal._validate"),
+        forbidden=(
+            "matplotlib.use",
+            "matplotlib.rc",
+            "matplotlib.rcParams",
+            "matplotlib.style.use",
+            "matplotlib.pyplot.rc",
+            "matplotlib.pyplot.rcParams",
+            "matplotlib.pyplot.show",
+            "matplotlib.pyplot.style.use",
+            "matplotlib.pyplot.switch_backend",
+        ),
+    ),
+    "rlsignal.sim": Floor(
+        ("numpy", "jax", "optax", "rlsignal.sim", "rlsignal.theory", "rlsignal.results", "rlsignal._validate"),
+        forbidden=("jax.config.update", "jax.debug"),
+    ),
+    "rlsignal.__main__": Floor(ANYTHING, files=True, screen=True),
+    "rlsignal": Floor(
+        ("rlsignal.theory", "rlsignal.results", "rlsignal.files", "rlsignal.verification", "rlsignal.diagnosis")
+    ),
+}
+ROOMS = {name.split(".")[1] for name in FLOORS if "." in name}
+
+OPENING = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "touch", "unlink", "mkdir", "tofile"}
+OPENING_NUMPY = {"load", "save", "savez", "savez_compressed", "loadtxt", "savetxt", "genfromtxt", "fromfile", "memmap"}
+BUILTINS = {"open", "print", "__import__"}
+HIDDEN_IMPORTS = {"__import__", "importlib.import_module", "importlib.__import__"}
+
+
+def floor_of(module):
+    """The rules of a module, or an error that asks for them."""
+    parts = module.split(".")
+    for size in range(len(parts), 1, -1):
+        if ".".join(parts[:size]) in FLOORS:
+            return FLOORS[".".join(parts[:size])]
+    if module == "rlsignal":
+        return FLOORS[module]
+    raise LookupError(
+        f"{module} has no floor: give it one in FLOORS of tests/test_floors.py, and in docs/architecture.md"
+    )
+
+
+def below(name, roots):
+    return any(name == root or name.startswith(root + ".") for root in roots)
+
+
+class Use(NamedTuple):
+    """A dotted name that the source imports or reaches through what it imported."""
+
+    name: str
+    line: int
+    inside_function: bool
+    imported: bool
+    called: bool = False
+    written: bool = False
+
+
+class Reader(ast.NodeVisitor):
+    """Collects the uses of one module; local names are followed back to what they were imported as."""
+
+    def __init__(self, module, is_package):
+        self.package = module if is_package else module.rpartition(".")[0]
+        self.known, self.uses, self.depth = {}, [], 0
+
+    def add(self, name, node, **how):
+        self.uses.append(Use(name, node.lineno, self.depth > 0, **how))
+
+    def visit_FunctionDef(self, node):
+        for outside in (*node.decorator_list, node.args, *([node.returns] if node.returns else [])):
+            self.visit(outside)
+        self.depth += 1
+        for statement in node.body:
+            self.visit(statement)
+        self.depth -= 1
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_Import(self, node):
+        for alias in node.names:
+            self.add(alias.name, node, imported=True)
+            self.known[alias.asname or alias.name.split(".")[0]] = (
+                alias.name if alias.asname else alias.name.split(".")[0]
+            )
+
+    def visit_ImportFrom(self, node):
+        base = node.module or ""
+        if node.level:
+            parts = self.package.split(".")
+            base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
+        for alias in node.names:
+            whole = f"{base}.{alias.name}"
+            room = base == "rlsignal" and alias.name in ROOMS
+            self.add(whole if room or base != "rlsignal" else base, node, imported=True)
+            self.known[alias.asname or alias.name] = whole
+
+    def dotted(self, node):
+        """`np.random.default_rng` as numpy.random.default_rng; .path.open where it starts from a local name."""
+        if isinstance(node, ast.Name):
+            return self.known.get(node.id, node.id if node.id in BUILTINS else f".{node.id}")
+        if isinstance(node, ast.Attribute):
+            start = self.dotted(node.value)
+            return f"{start}.{node.attr}" if start else f".{node.attr}"
+        return None
+
+    def visit_Attribute(self, node):
+        self.add(self.dotted(node), node, imported=False, written=not isinstance(node.ctx, ast.Load))
+        self.generic_visit(node)
+
+    def visit_Name(self, node):
+        if node.id in self.known or node.id in BUILTINS:  # `progress=print` prints as well
+            self.add(self.known.get(node.id, node.id), node, imported=False, called=node.id in BUILTINS)
+
+    def visit_Subscript(self, node):
+        if not isinstance(node.ctx, ast.Load) and self.dotted(node.value):
+            self.add(self.dotted(node.value), node, imported=False, written=True)
+        self.generic_visit(node)
+
+    def visit_Call(self, node):
+        name = self.dotted(node.func)
+        if name:
+            self.add(name, node, imported=False, called=True)
+        self.generic_visit(node)
+
+
+def violations(module, source, is_package=False):
+    """What the source of a module does that its floor forbids, one sentence each."""
+    floor, reader = floor_of(module), Reader(module, is_package)
+    reader.visit(ast.parse(source))
+    said = []
+    for use in reader.uses:
+        top, last = use.name.split(".")[0], use.name.split(".")[-1]
+        outside = top not in sys.stdlib_module_names
+        if use.imported and outside and floor.imports != ANYTHING and not below(use.name, floor.imports):
+            said.append((use.line, f"imports {use.name}; it may import {', '.join(floor.imports)}"))
+        if use.imported and not use.inside_function and below(use.name, floor.inside_functions):
+            said.append((use.line, f"imports {use.name} outside a function, where everybody pays for it"))
+        if below(use.name, floor.forbidden):
+            said.append((use.line, f"uses {use.name}"))
+        if use.called and not floor.screen and (use.name == "print" or below(use.name, ("sys.stdout", "sys.stderr"))):
+            said.append((use.line, "prints; only __main__ does"))
+        numpy_file = top == "numpy" and last in OPENING_NUMPY
+        if use.called and not floor.files and (last in OPENING or numpy_file):
+            said.append((use.line, f"opens a file with {use.name.lstrip('.')}; only files and __main__ do"))
+        if use.called and floor.imports != ANYTHING and use.name in HIDDEN_IMPORTS:
+            said.append((use.line, f"hides an import behind {use.name}"))
+        if use.written and below(use.name, ("jax.config", "matplotlib.rcParams", "matplotlib.pyplot.rcParams")):
+            said.append((use.line, f"changes {use.name}, which belongs to the user"))
+        if use.called and module == "rlsignal.plots" and last == "show":
+            said.append((use.line, "shows a figure; it returns Axes instead"))
+    return [f"{module}:{line} {sentence}." for line, sentence in sorted(set(said))]
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        yield ".".join(parts[:-1] if is_package else parts), path, is_package
+
+
+@pytest.mark.parametrize(("module", "path", "is_package"), list(modules()), ids=[module for module, _, _ in modules()])
+def test_every_module_stays_on_its_floor(module, path, is_package):
+    assert violations(module, path.read_text(encoding="utf-8"), is_package) == []
+
+
+def test_the_walk_finds_the_library():
+    """An empty walk would pass everything."""
+    found = {module for module, _, _ in modules()}
+    assert {"rlsignal", "rlsignal._validate", "rlsignal.theory", "rlsignal.theory.signal"} <= found
+
+
+class TestItBites:
+    """One deliberately bad line for every rule, on every floor that has it."""
+
+    @pytest.mark.parametrize(
+        ("module", "source", "said"),
+        [
+            # imports, in every spelling
+            ("rlsignal.theory.signal", "import jax", "imports jax"),
+            ("rlsignal.theory.signal", "import jax.numpy as jnp", "imports jax.numpy"),
+            ("rlsignal.theory.signal", "from jax import numpy as np", "imports jax.numpy"),
+            ("rlsignal.theory.signal", "def f():\n    import matplotlib.pyplot as plt", "imports matplotlib.pyplot"),
+            ("rlsignal.theory.signal", "if TYPE_CHECKING:\n    from jax import Array", "imports jax.Array"),
+            ("rlsignal.theory.signal", "try:\n    import numba\nexcept ImportError:\n    pass", "imports numba"),
+            ("rlsignal.theory.signal", "class A:\n    import pandas", "imports pandas"),
+            ("rlsignal.theory.signal", "from rlsignal.results import Check", "imports rlsignal.results.Check"),
+            ("rlsignal.theory.signal", "from rlsignal import results", "imports rlsignal.results"),
+            ("rlsignal.theory.signal", "from rlsignal import GRPO", "imports rlsignal;"),
+            ("rlsignal.theory.signal", "import rlsignal", "imports rlsignal;"),
+            ("rlsignal.theory.signal", "from .. import sim", "imports rlsignal.sim"),
+            ("rlsignal.theory.signal", "from ..sim.tabular import Recipe", "imports rlsignal.sim.tabular.Recipe"),
+            ("rlsignal.theory.signal", "import importlib\nimportlib.import_module('jax')", "hides an import"),
+            ("rlsignal.theory.signal", "__import__('jax')", "hides an import"),
+            ("rlsignal._validate", "import scipy", "imports scipy"),
+            ("rlsignal._validate", "from rlsignal.theory import signal", "imports rlsignal.theory.signal"),
+            ("rlsignal.results", "from rlsignal.theory.signal import advantage_variance", "imports rlsignal.theory"),
+            ("rlsignal.verification", "from rlsignal import sim", "imports rlsignal.sim"),
+            ("rlsignal.verification", "import scipy.stats", "imports scipy.stats"),
+            ("rlsignal.diagnosis", "from rlsignal.files import read", "imports rlsignal.files.read"),
+            ("rlsignal.files", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),
+            ("rlsignal.formats", "from rlsignal.files import read", "imports rlsignal.files.read"),
+            ("rlsignal.plots", "from rlsignal.sim import sweep", "imports rlsignal.sim.sweep"),
+            ("rlsignal.plots", "import jax", "imports jax"),
+            ("rlsignal.sim.tabular", "import matplotlib", "imports matplotlib"),
+            ("rlsignal.sim.tabular", "import tqdm", "imports tqdm"),
+            ("rlsignal.sim.tabular", "from rlsignal import plots", "imports rlsignal.plots"),
+            ("rlsignal.sim", "from rlsignal.verification import verify", "imports rlsignal.verification.verify"),
+            ("rlsignal", "from rlsignal import sim", "imports rlsignal.sim"),
+            ("rlsignal", "from rlsignal.plots import plot_map", "imports rlsignal.plots.plot_map"),
+            ("rlsignal", "import numpy", "imports numpy"),
+            # what the imports would allow
+            ("rlsignal.theory.signal", "from scipy import stats", "uses scipy.stats"),
+            ("rlsignal.theory.signal", "from scipy.stats import binom", "uses scipy.stats.binom"),
+            ("rlsignal.theory.signal", "import scipy\nscipy.stats.norm", "uses scipy.stats"),
+            ("rlsignal.theory.signal", "import numpy as np\nnp.random.default_rng(0)", "uses numpy.random.default_rng"),
+            ("rlsignal.theory.signal", "from numpy import random as dice", "uses numpy.random"),
+            ("rlsignal.theory.signal", "from numpy.random import default_rng", "uses numpy.random.default_rng"),
+            ("rlsignal.theory.signal", "def f():\n    import random", "uses random"),
+            ("rlsignal.theory.derivations", "import random", "uses random"),
+            ("rlsignal.plots", "import matplotlib.pyplot as plt\nplt.show()", "uses matplotlib.pyplot.show"),
+            ("rlsignal.plots", "def f(ax):\n    ax.figure.show()", "shows a figure"),
+            ("rlsignal.plots", "import matplotlib as mpl\nmpl.rcParams['font.size'] = 9", "uses matplotlib.rcParams"),
+            ("rlsignal.plots", "from matplotlib.pyplot import rcParams", "uses matplotlib.pyplot.rcParams"),
+            ("rlsignal.plots", "import matplotlib\nmatplotlib.use('Agg')", "uses matplotlib.use"),
+            ("rlsignal.plots", "import matplotlib.pyplot as p\np.style.use('x')", "uses matplotlib.pyplot.style.use"),
+            ("rlsignal.sim.grpo", "import jax\njax.config.update('jax_enable_x64', True)", "uses jax.config.update"),
+            ("rlsignal.sim.grpo", "from jax import config\nconfig.update('a', 1)", "uses jax.config.update"),
+            ("rlsignal.sim.grpo", "import jax\njax.config.jax_enable_x64 = True", "changes jax.config"),
+            # laziness
+            ("rlsignal.theory.signal", "from scipy.optimize import brentq", "outside a function"),
+            ("rlsignal.theory.derivations", "import sympy", "outside a function"),
+            ("rlsignal.theory.derivations", "class A:\n    from sympy import Symbol", "outside a function"),
+            ("rlsignal.theory.derivations", "if TYPE_CHECKING:\n    import sympy", "outside a function"),
+            ("rlsignal.theory.signal", "def f():\n    import sympy", "imports sympy"),
+            # files and screens
+            ("rlsignal.theory.signal", "open('x')", "opens a file with open"),
+            ("rlsignal.theory.signal", "import io\nio.open('x')", "opens a file with io.open"),
+            ("rlsignal.theory.signal", "from pathlib import Path\nPath('x').read_text()", "opens a file with"),
+            ("rlsignal.theory.signal", "def f(path):\n    return path.open()", "opens a file with path.open"),
+            ("rlsignal.theory.signal", "import numpy as np\nnp.load('x')", "opens a file with numpy.load"),
+            ("rlsignal.theory.signal", "from numpy import savez as keep\nkeep('x')", "opens a file with numpy.savez"),
+            ("rlsignal.formats", "def f(path):\n    with open(path) as rows:\n        pass", "opens a file with open"),
+            ("rlsignal.sim.sweep", "def f(path):\n    open(path, 'wb')", "opens a file with open"),
+            ("rlsignal.plots", "def f(path):\n    path.write_bytes(b'')", "opens a file with path.write_bytes"),
+            ("rlsignal.sim.sweep", "def f():\n    print('step')", "prints"),
+            ("rlsignal.sim.sweep", "def f(progress=print):\n    pass", "prints"),
+            ("rlsignal.sim.sweep", "import jax\njax.debug.print('x')", "uses jax.debug.print"),
+            ("rlsignal.files", "print('saved')", "prints"),
+            ("rlsignal.verification", "import sys\nsys.stdout.write('x')", "prints"),
+            ("rlsignal.verification", "from sys import stderr as e\ne.write('x')", "prints"),
+        ],
+        ids=lambda x: x.replace("\n", "; "),
+    )
+    def test_on(self, module, source, said):
+        assert any(said in sentence for sentence in violations(module, source, module == "rlsignal"))
+
+    @pytest.mark.parametrize(
+        ("module", "source"),
+        [
+            ("rlsignal.theory.signal", "import numpy as np\nfrom rlsignal import _validate\nfrom . import passk"),
+            ("rlsignal.theory.signal", "def f():\n    from scipy.optimize import brentq\n    return brentq"),
+            ("rlsignal.theory.derivations", "def f():\n    import sympy\n    return sympy.Symbol('p')"),
+            ("rlsignal.theory.signal", "def f(random, stats):\n    return random.choice(stats.norm)"),  # its arguments
+            ("rlsignal.theory.signal", "'''open() and print() in words'''\nimport json, functools"),
+            ("rlsignal.files", "import numpy as np\nopen('x')\nnp.savez('x')"),
+            ("rlsignal.verification", "import numpy as np\nnp.random.default_rng(0)"),
+            ("rlsignal.sim.sweep", "import jax\nx64 = jax.config.jax_enable_x64\nstore.save(jax.random.key(0))"),
+            ("rlsignal.plots", "import matplotlib.pyplot as plt\nplt.subplots()"),
+            ("rlsignal.__main__", "import tqdm, jax, matplotlib\nfrom rlsignal import sim, plots\nprint(open('x'))"),
+            ("rlsignal", "from rlsignal.theory.signal import advantage_variance\nfrom rlsignal.files import load"),
+        ],
+        ids=lambda x: x.replace("\n", "; "),
+    )
+    def test_only_on_what_is_wrong(self, module, source):
+        assert violations(module, source, module == "rlsignal") == []
+
+    def test_on_a_module_nobody_thought_of(self):
+        with pytest.raises(LookupError, match=r"^rlsignal\.utils has no floor: give it one"):
+            violations("rlsignal.utils", "")
+
+    def test_sentences_say_where(self):
+        source = "import numpy as np\n\n\ndef f():\n    import jax\n"
+        assert violations("rlsignal.results", source) == ["rlsignal.results:5 imports jax; it may import numpy."]
+
+
+def test_importing_the_library_loads_nothing_heavy():
+    """What it takes beyond numpy and scipy.special is what every reader of a figure waits for."""
+    heavy = ("jax", "jaxlib", "optax", "matplotlib", "sympy", "tqdm", "mpmath", "scipy.stats", "scipy.optimize")
+    code = f"import sys, rlsignal; print(*(name for name in {heavy} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    assert done.stdout.split() == []

@@ -1,0 +1,188 @@
+"""Idea 2: a table says what it is worth. Every shipped table against the rollouts it summarises, in plain Python."""
+
+import statistics
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from rlsignal import (
+    DR_GRPO,
+    ESTIMATORS,
+    GRPO,
+    GRPO_NEMO,
+    GRPO_OPENRLHF,
+    GRPO_TRL,
+    GRPO_VERL,
+    RLOO,
+    Estimator,
+    advantages,
+    standardised,
+)
+
+EPSILONS = {"GRPO_TRL": 1e-4, "GRPO_VERL": 1e-6, "GRPO_OPENRLHF": 1e-9}
+CENTRED = [estimator for estimator in ESTIMATORS if estimator is not GRPO_NEMO]
+
+every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: estimator.name)
+
+
+def by_hand(name, rewards):
+    """The advantages of one group as each paper or framework states them, rollout by rollout."""
+    mean = statistics.fmean(rewards)
+    others = [rewards[:i] + rewards[i + 1 :] for i in range(len(rewards))]
+    leave_one_out = [statistics.fmean(x) for x in others]
+    if name == "GRPO":
+        spread = statistics.pstdev(rewards)
+        return [(r - mean) / spread if spread else 0 for r in rewards]
+    if name in EPSILONS:
+        spread = statistics.stdev(rewards)
+        return [(r - mean) / (spread + EPSILONS[name]) for r in rewards]
+    if name == "GRPO_NEMO":
+        spreads = [statistics.stdev(x) if len(x) > 1 else 0 for x in others]
+        return [(r - b) / (s + 1e-6) if s else r - b for r, b, s in zip(rewards, leave_one_out, spreads, strict=True)]
+    if name == "DR_GRPO":
+        return [r - mean for r in rewards]
+    if name == "RLOO":
+        return [r - b for r, b in zip(rewards, leave_one_out, strict=True)]
+    if name == "MAXRL":
+        return [(r - mean) / mean if mean else 0 for r in rewards]
+    raise KeyError(name)
+
+
+@every_estimator
+@pytest.mark.parametrize("g", [2, 3, 4, 8, 17])
+def test_a_table_holds_what_its_definition_gives_every_rollout(estimator, g):
+    for k in range(g + 1):
+        rewards = [1] * k + [0] * (g - k)
+        assert advantages(rewards, estimator) == pytest.approx(by_hand(estimator.name, rewards), rel=1e-13, abs=1e-15)
+
+
+class TestFrameworkFigures:
+    """A+ and A- as measured from the frameworks' own code, to the digits printed there."""
+
+    @pytest.mark.parametrize(
+        ("estimator", "right", "wrong"),
+        [
+            (GRPO_TRL, 2.4742, -0.3535),
+            (GRPO_VERL, 2.4749, -0.3536),
+            (GRPO_OPENRLHF, 2.4749, -0.3536),
+            (GRPO, 2.6458, -0.3780),
+            (GRPO_NEMO, 1.0000, -0.3780),
+        ],
+    )
+    def test_one_of_eight_right_and_its_mirror(self, estimator, right, wrong):
+        table = estimator.table(8)
+        assert (table[1, 1], table[0, 1]) == pytest.approx((right, wrong), abs=5e-5)
+        assert (table[1, 7], table[0, 7]) == pytest.approx((-wrong, -right), abs=5e-5)
+
+    @pytest.mark.parametrize(
+        ("estimator", "right"),
+        [(GRPO_TRL, 0.707), (GRPO_VERL, 0.707), (GRPO_OPENRLHF, 0.707), (GRPO, 1.0), (GRPO_NEMO, 1.0), (RLOO, 1.0)],
+    )
+    def test_two_rollouts(self, estimator, right):
+        assert advantages([1, 0], estimator) == pytest.approx([right, -right], abs=5e-4)
+
+    def test_nemo_does_not_sum_to_zero(self):
+        assert advantages([1] + [0] * 7, GRPO_NEMO).sum() == pytest.approx(-1.646, abs=5e-4)
+        assert advantages([1] * 7 + [0], GRPO_NEMO).sum() == pytest.approx(1.646, abs=5e-4)
+
+    @pytest.mark.parametrize("estimator", CENTRED, ids=lambda estimator: estimator.name)
+    @pytest.mark.parametrize("g", [2, 3, 8, 64])
+    def test_the_others_do_in_every_group(self, estimator, g):
+        k, (wrong, right) = np.arange(g + 1), estimator.table(g)
+        scale = np.abs(estimator.table(g)).max()
+        np.testing.assert_allclose(k * right + (g - k) * wrong, 0, atol=1e-14 * g * scale)
+
+    @pytest.mark.parametrize("g", [2, 8, 64, 4096])
+    def test_largest_advantage_is_bounded_by_the_group_size(self, g):
+        """A lone success earns sqrt(g-1) with ddof 0 and (g-1)/sqrt(g) with ddof 1."""
+        assert GRPO.table(g).max() == pytest.approx(sqrt(g - 1), rel=1e-14, abs=0)
+        assert standardised("ideal", ddof=1, epsilon=0).table(g).max() == pytest.approx(
+            (g - 1) / sqrt(g), rel=1e-14, abs=0
+        )
+
+    @pytest.mark.parametrize("estimator", [GRPO_TRL, GRPO_VERL, GRPO_OPENRLHF], ids=lambda estimator: estimator.name)
+    def test_epsilons_are_harmless_for_binary_rewards(self, estimator):
+        """The smallest s.d. of a mixed group is 1/sqrt(g), so the relative effect is at most epsilon sqrt(g)."""
+        for g in (2, 8, 64):
+            ideal = standardised("ideal", ddof=1, epsilon=0).table(g)
+            loss = 1 - estimator.table(g)[ideal != 0] / ideal[ideal != 0]
+            assert np.all(loss > 0)
+            assert np.all(loss < EPSILONS[estimator.name] * sqrt(g) + 1e-15)  # the ratio's own rounding
+
+    def test_ddof_is_one_factor_for_the_whole_table(self):
+        one, zero = (standardised("ideal", ddof=ddof, epsilon=0).table(8) for ddof in (1, 0))
+        np.testing.assert_allclose(one, zero * sqrt(7 / 8), rtol=1e-14)
+        np.testing.assert_allclose(zero, GRPO.table(8), rtol=1e-14)
+
+
+class TestTables:
+    @every_estimator
+    @pytest.mark.parametrize("g", [2, 3, 8, 4096])
+    def test_finite_and_silent_in_unanimous_groups(self, estimator, g):
+        """Unanimous groups teach nothing under any of them, and the two impossible cells hold 0."""
+        table = estimator.table(g)
+        assert table.shape == (2, g + 1)
+        assert np.all(np.isfinite(table))
+        assert table[0, 0] == table[1, -1] == table[0, -1] == table[1, 0] == 0
+
+    @every_estimator
+    def test_being_right_always_pays(self, estimator):
+        """So every weight w_g is positive. At K = j against K = j+1: the one rollout turns, the others stay."""
+        for g in (2, 3, 8, 64):
+            gain, table = estimator.gain(g), estimator.table(g)
+            assert gain.tolist() == [table[1, j + 1] - table[0, j] for j in range(g)]
+            assert np.all(gain > 0)
+
+    def test_gains_are_the_simplest_where_the_baseline_is_the_others(self):
+        np.testing.assert_allclose(RLOO.gain(8), 1, rtol=1e-15)
+        np.testing.assert_allclose(DR_GRPO.gain(8), 7 / 8, rtol=1e-15)
+
+    def test_estimators_are_static(self):
+        """They are hashed when a simulator compiles for them, and equal only to themselves."""
+        assert len(set(ESTIMATORS)) == len(ESTIMATORS) == len({estimator.name for estimator in ESTIMATORS})
+        assert all(hash(estimator) == hash(estimator) for estimator in ESTIMATORS)
+
+
+class TestYourOwn:
+    def test_constants_and_arrays_are_both_functions_of_the_count(self):
+        sign = Estimator("sign", lambda K, g: 1, lambda K, g: -1.0)
+        assert sign.table(3).tolist() == [[-1, -1, -1, 0], [0, 1, 1, 1]]
+        linear = Estimator("linear", lambda K, g: g - K, lambda K, g: -K)
+        assert linear.table(3).tolist() == [[0, -1, -2, 0], [0, 2, 1, 0]]
+
+    def test_cells_that_cannot_happen_may_be_anything(self):
+        """No rollout is correct at K = 0, none wrong at K = g: 1/K and 1/(g-K) need no special case, nor a warning."""
+        harmonic = Estimator("harmonic", lambda K, g: 1 / K, lambda K, g: -1 / (g - K))
+        assert harmonic.table(2).tolist() == [[-0.5, -1, 0], [0, 1, 0.5]]
+
+    def test_works_wherever_the_shipped_ones_do(self):
+        mine = Estimator("mine", lambda K, g: 1 - K / g, lambda K, g: -K / g)
+        np.testing.assert_array_equal(
+            advantages([[1, 0, 0], [1, 1, 0]], mine), advantages([[1, 0, 0], [1, 1, 0]], DR_GRPO)
+        )
+
+
+class TestAdvantages:
+    @every_estimator
+    def test_each_group_by_itself_in_any_shape(self, estimator):
+        rewards = np.random.default_rng(0).integers(0, 2, (3, 4, 8))
+        together = advantages(rewards, estimator)
+        assert together.shape == (3, 4, 8)
+        assert together.dtype == np.float64
+        for i in np.ndindex(3, 4):
+            np.testing.assert_array_equal(together[i], advantages(rewards[i], estimator))
+
+    @every_estimator
+    def test_rollouts_are_exchangeable(self, estimator):
+        rewards = np.array([1, 0, 0, 1, 0, 1, 0, 0])
+        order = np.random.default_rng(1).permutation(8)
+        np.testing.assert_array_equal(advantages(rewards[order], estimator), advantages(rewards, estimator)[order])
+
+    @pytest.mark.parametrize("kind", [bool, np.int8, np.uint8, np.int64, np.float32, np.float64])
+    def test_rewards_of_any_number_type(self, kind):
+        rewards = np.array([[1, 0, 0, 1], [0, 0, 0, 0]], kind)
+        np.testing.assert_array_equal(advantages(rewards, GRPO), [[1, -1, -1, 1], [0, 0, 0, 0]])
+
+    def test_no_groups_give_no_advantages(self):
+        assert advantages(np.zeros((0, 4)), GRPO).shape == (0, 4)

@@ -1,0 +1,322 @@
+"""Idea 3: a flow says where it goes. Weights, objectives and moments against enumeration, closed forms and draws."""
+
+from itertools import product
+from math import sqrt
+
+import mpmath
+import numpy as np
+import pytest
+from scipy.special import roots_legendre, roots_sh_jacobi
+
+from rlsignal import (
+    DR_GRPO,
+    ESTIMATORS,
+    GRPO,
+    GRPO_NEMO,
+    GRPO_OPENRLHF,
+    GRPO_TRL,
+    GRPO_VERL,
+    MAXRL,
+    RLOO,
+    Beta,
+    Estimator,
+    Fixed,
+    Recorded,
+    advantage_magnitude,
+    advantage_second_moment,
+    advantage_variance,
+    advantages,
+    effective_objective,
+    gradient_weight,
+    informative_probability,
+    pass_at_k,
+    standardised,
+)
+
+mp = mpmath.mp.clone()
+mp.dps = 50  # every term is positive, so nothing cancels and 50 digits are plenty
+
+HARD = (0.001, 0.01, 0.02, 0.05, 0.083, 0.1, 0.2, 0.5)
+ODD = Estimator("odd", lambda K, g: np.cos(3 * K) + K**2, lambda K, g: np.sin(K + g))  # neither centred nor monotone
+EVERY = (*ESTIMATORS, ODD)
+
+every_estimator = pytest.mark.parametrize("estimator", EVERY, ids=lambda estimator: estimator.name)
+
+
+def groups(g):
+    """All 2^g groups of rewards [2^g, g]."""
+    return np.array(list(product((0, 1), repeat=g)))
+
+
+def chances(rewards, p):
+    return np.prod(np.where(rewards == 1, p, 1 - p), axis=-1)
+
+
+class TestFigures:
+    @pytest.mark.parametrize("p", [0, 1e-300, 1e-3, 0.05, 0.3, 0.5, 0.97, 1])
+    def test_std_normalising_has_no_difficulty_bias_at_two_and_three_rollouts(self, p):
+        assert gradient_weight(p, 2, GRPO) == pytest.approx(1, rel=1e-14, abs=0)
+        assert gradient_weight(p, 3, GRPO) == pytest.approx(sqrt(2), rel=1e-14, abs=0)
+
+    @pytest.mark.parametrize(
+        ("g", "row"),
+        [
+            (4, (1.732, 1.727, 1.723, 1.710, 1.697, 1.690, 1.658, 1.616)),
+            (8, (2.642, 2.609, 2.573, 2.473, 2.374, 2.328, 2.107, 1.856)),
+            (16, (3.859, 3.733, 3.603, 3.267, 2.974, 2.848, 2.346, 1.934)),
+            (64, (7.798, 6.736, 5.864, 4.336, 3.520, 3.255, 2.469, 1.984)),
+        ],
+    )
+    def test_grpo_weight_over_hard_prompts(self, g, row):
+        assert gradient_weight(HARD, g, GRPO) == pytest.approx(row, abs=6e-4)
+
+    def test_difficulty_bias(self):
+        """w(.05) / w(.5): from none to nearly that of 1/sqrt(p(1-p))."""
+        bias = [gradient_weight(0.05, g, GRPO) / gradient_weight(0.5, g, GRPO) for g in (2, 3, 4, 8, 16, 64)]
+        assert bias == pytest.approx([1, 1, 1.06, 1.33, 1.69, 2.19], abs=5e-3)
+
+    @pytest.mark.parametrize("g", [2, 3, 4, 8, 64, 4096])
+    def test_the_hardest_prompts_weigh_sqrt_of_the_others_not_infinity(self, g):
+        assert gradient_weight(0, g, GRPO) == pytest.approx(sqrt(g - 1), rel=1e-14, abs=0)
+        assert gradient_weight(1e-12, g, GRPO) == pytest.approx(sqrt(g - 1), rel=1e-8, abs=0)  # w' is at most g^1.5
+
+    def test_nemo_leans_the_other_way(self):
+        """It favours easy prompts, and both ends weigh 1."""
+        assert gradient_weight([0.9, 0.05], 8, GRPO_NEMO) == pytest.approx([1.765, 1.469], abs=5e-4)
+        assert gradient_weight([0, 1e-12, 1 - 1e-12, 1], 8, GRPO_NEMO) == pytest.approx(np.ones(4), abs=1e-10)
+
+    @pytest.mark.parametrize(
+        ("g", "top"), [(2, 1), (3, 1.414), (4, 1.655), (8, 2.100), (16, 2.408), (64, 2.776), (4096, np.pi)]
+    )
+    def test_grpo_objective_rises_to_pi(self, g, top):
+        """arcsin sqrt p, doubled, at p = 1; the approach is as slow as 1/sqrt(g)."""
+        assert effective_objective(1, g, GRPO) == pytest.approx(top, abs=6e-4 if g < 4096 else 3 / sqrt(g))
+
+    @pytest.mark.parametrize(
+        ("estimator", "row"),
+        [
+            (DR_GRPO, (0.0172, 0.0788, 0.2188, 0.0788)),
+            (RLOO, (0.0224, 0.1029, 0.2857, 0.1029)),
+            (GRPO_VERL, (0.1306, 0.4983, 0.8682, 0.4983)),
+            (GRPO_OPENRLHF, (0.1306, 0.4983, 0.8682, 0.4983)),
+            (GRPO, (0.1492, 0.5695, 0.9922, 0.5695)),
+            (MAXRL, (1.003, 3.185, 1.357, 0.130)),
+            (GRPO_NEMO, (0.0445, 0.3522, 1.186, 0.3522)),
+        ],
+        ids=lambda x: getattr(x, "name", ""),
+    )
+    def test_variance_inside_a_group_of_eight_as_measured_from_the_frameworks(self, estimator, row):
+        measured = advantage_variance([0.02, 0.1, 0.5, 0.9], 8, estimator)
+        assert measured == pytest.approx(row, abs=6e-5 if max(row) < 1 else 6e-4)
+
+
+@every_estimator
+@pytest.mark.parametrize("g", [2, 3, 5, 8])
+@pytest.mark.parametrize("p", [0.02, 0.3, 0.5, 0.9])
+class TestEnumeration:
+    """All 2^g groups, through `advantages` itself. 1e-12: sums of 256 terms, divided by p once."""
+
+    def test_expected_update_of_a_two_response_policy(self, estimator, g, p):
+        """The score of a reward r is (r - p) / (p(1-p)) per unit of p, so the expected update is w_g(p)."""
+        rewards = groups(g)
+        update = (advantages(rewards, estimator) * (rewards - p) / (p * (1 - p))).mean(-1)
+        assert gradient_weight(p, g, estimator) == pytest.approx(chances(rewards, p) @ update, rel=1e-12, abs=0)
+
+    def test_moments_of_the_advantages(self, estimator, g, p):
+        rewards = groups(g)
+        chance, advantage = chances(rewards, p), advantages(rewards, estimator)
+        second, first = chance @ (advantage**2).mean(-1), chance @ np.abs(advantage).mean(-1)
+        assert advantage_second_moment(p, g, estimator) == pytest.approx(second, rel=1e-12, abs=0)
+        assert advantage_magnitude(p, g, estimator) == pytest.approx(first, rel=1e-12, abs=0)
+        assert advantage_variance(p, g, estimator) == pytest.approx(chance @ advantage.var(-1), rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("g", [2, 3, 5])
+def test_enumeration_holds_on_every_unit_table(g):
+    """Weights are linear in the table, so equality on the 2g cells is equality for every estimator there can be."""
+    rewards, p = groups(g), np.linspace(0.05, 0.95, g + 1)  # both sides have degree < g + 1 in p
+    chance = np.stack([chances(rewards, x) for x in p])
+    score = (rewards - p[:, None, None]) / (p * (1 - p))[:, None, None]
+    for right in (True, False):
+        for k in range(1 if right else 0, g + 1 if right else g):
+
+            def cell(K, g, k=k):
+                return 1.0 * (k == K)
+
+            unit = Estimator("unit", cell, lambda K, g: 0) if right else Estimator("unit", lambda K, g: 0, cell)
+            want = (chance * (advantages(rewards, unit) * score).mean(-1)).sum(-1)
+            np.testing.assert_allclose(gradient_weight(p, g, unit), want, rtol=0, atol=1e-12)
+
+
+@every_estimator
+class TestObjective:
+    @pytest.mark.parametrize("g", [2, 3, 8, 17, 64])
+    def test_objective_is_the_integral_of_the_weight(self, estimator, g):
+        """Gauss-Legendre with g nodes is exact for the weight, a polynomial of degree g - 1: no approximation here."""
+        nodes, weights = roots_legendre(g)
+        for low, high in ((0, 0.02), (0, 0.5), (0.1, 0.9), (0.98, 1)):
+            middle, half = (low + high) / 2, (high - low) / 2
+            area = half * (weights @ gradient_weight(middle + half * nodes, g, estimator))
+            rise = effective_objective(high, g, estimator) - effective_objective(low, g, estimator)
+            scale = np.abs(estimator.table(g)).max()  # what the two ends of `rise` may lose by rounding
+            assert rise == pytest.approx(area, rel=1e-12, abs=1e-14 * g * scale), (low, high)
+
+    def test_objective_climbs_at_the_rate_of_the_weight(self, estimator):
+        """The same by central differences: h^2 h'''/6 < 1e-6 of the weight at h = 1e-4, g = 8."""
+        p, step = np.array([0.2, 0.5, 0.8]), 1e-4
+        rise = effective_objective(p + step, 8, estimator) - effective_objective(p - step, 8, estimator)
+        np.testing.assert_allclose(rise / (2 * step), gradient_weight(p, 8, estimator), rtol=1e-6)
+
+    def test_objective_starts_at_zero(self, estimator):
+        assert all(effective_objective(0, g, estimator) == 0 for g in (2, 8, 4096))
+
+    @pytest.mark.parametrize("g", [2, 8, 64])
+    def test_weight_in_the_form_that_divides(self, estimator, g):
+        """w = E[K A+ / p - (g-K) A- / (1-p)] / g: the score-function form of the same number."""
+        p, k, (wrong, right) = np.array([0.05, 0.3, 0.8]), np.arange(g + 1), estimator.table(g)
+        law = Fixed(p).law(g)
+        divided = (law @ (k * right) / p - law @ ((g - k) * wrong) / (1 - p)) / g
+        scale = np.abs(estimator.table(g)).max() / 0.05
+        np.testing.assert_allclose(gradient_weight(p, g, estimator), divided, rtol=1e-12, atol=1e-15 * g * scale)
+
+
+class TestClosedForms:
+    P = np.array([0.0, 1e-12, 0.02, 0.3, 0.5, 0.9, 1.0])
+
+    @pytest.mark.parametrize("g", [2, 3, 8, 64])
+    def test_what_each_estimator_optimises(self, g):
+        np.testing.assert_allclose(effective_objective(self.P, g, RLOO), self.P, rtol=1e-13)
+        np.testing.assert_allclose(effective_objective(self.P, g, DR_GRPO), self.P * (g - 1) / g, rtol=1e-13)
+        truncated_log = sum((1 - (1 - self.P) ** k) / k for k in range(1, g))  # log p, expanded in pass@k
+        np.testing.assert_allclose(effective_objective(self.P, g, MAXRL), truncated_log, rtol=1e-12, atol=1e-16 * g)
+
+    @pytest.mark.parametrize("g", [2, 3, 8, 64])
+    def test_maxrl_weight(self, g):
+        p = self.P[1:]
+        np.testing.assert_allclose(gradient_weight(p, g, MAXRL), pass_at_k(p, g - 1) / p, rtol=1e-13)
+
+    @pytest.mark.parametrize("g", [2, 3, 8, 64])
+    def test_ddof_is_a_learning_rate(self, g):
+        """ddof 1 shrinks every GRPO update by the same sqrt((g-1)/g)."""
+        sample = standardised("sample s.d.", ddof=1, epsilon=0)
+        ratio = gradient_weight(self.P, g, sample) / gradient_weight(self.P, g, GRPO)
+        np.testing.assert_allclose(ratio, sqrt((g - 1) / g), rtol=1e-13)
+
+    @pytest.mark.parametrize("g", [2, 3, 8, 64])
+    def test_second_moments(self, g):
+        p, q = self.P, 1 - self.P
+        np.testing.assert_allclose(
+            advantage_second_moment(p, g, GRPO), informative_probability(p, g), rtol=1e-13, atol=0
+        )
+        np.testing.assert_allclose(advantage_second_moment(p, g, DR_GRPO), p * q * (g - 1) / g, rtol=1e-13)
+        np.testing.assert_allclose(advantage_second_moment(p, g, RLOO), p * q * g / (g - 1), rtol=1e-13)
+
+    @pytest.mark.parametrize("estimator", [GRPO, GRPO_TRL, DR_GRPO, RLOO, MAXRL], ids=lambda x: x.name)
+    def test_update_mass_of_centred_estimators(self, estimator):
+        p = self.P
+        want = 2 * p * (1 - p) * gradient_weight(p, 8, estimator)
+        np.testing.assert_allclose(advantage_magnitude(p, 8, estimator), want, rtol=1e-13)
+
+    def test_update_mass_of_an_uncentred_one_differs(self):
+        centred_formula = 2 * 0.2 * 0.8 * gradient_weight(0.2, 8, GRPO_NEMO)
+        assert advantage_magnitude(0.2, 8, GRPO_NEMO) > 1.01 * centred_formula
+
+    @pytest.mark.parametrize("estimator", EVERY, ids=lambda estimator: estimator.name)
+    def test_second_moment_is_variance_inside_groups_plus_what_their_means_leave(self, estimator):
+        """The two are equal for centred estimators only; NeMo's group means and the odd one's are not zero."""
+        p, g, k, (wrong, right) = 0.2, 8, np.arange(9), estimator.table(8)
+        of_means = Fixed(p).law(g) @ ((k * right + (g - k) * wrong) / g) ** 2
+        gap = advantage_second_moment(p, g, estimator) - advantage_variance(p, g, estimator)
+        assert gap == pytest.approx(of_means, rel=1e-12, abs=1e-14)
+        assert (gap > 0.01) == (estimator in (GRPO_NEMO, ODD))
+
+
+def exact_law(mean, dispersion, g):
+    """The law of K by its ratios from K = 0 upward, in 50 digits."""
+    m, rho, law = mp.mpf(mean), mp.mpf(dispersion), [mp.mpf(1)]
+    for k in range(g):
+        rising, falling = m * (1 - rho) + k * rho, (1 - m) * (1 - rho) + (g - 1 - k) * rho
+        law.append(law[-1] * (g - k) * rising / ((k + 1) * falling))
+    total = mp.fsum(law)
+    return [x / total for x in law]
+
+
+def exact_weight(law, g):
+    """GRPO: A+(j+1) - A-(j) = sqrt((g-j-1)/(j+1)) + sqrt(j/(g-j)) under the law of g - 1 others."""
+    return mp.fsum(x * (mp.sqrt(mp.mpf(g - j - 1) / (j + 1)) + mp.sqrt(mp.mpf(j) / (g - j))) for j, x in enumerate(law))
+
+
+@pytest.mark.parametrize("g", [2, 8, 257, 4096])
+@pytest.mark.parametrize(
+    ("mean", "dispersion"), [(1e-300, 0), (0.02, 0), (1 - 1e-16, 0), (0.1, 0.3), (1e-16, 0.9), (0.5, 1 - 1e-12)]
+)
+def test_sums_over_a_law_to_eleven_digits_up_to_the_largest_group(mean, dispersion, g):
+    """Promised while mean (1 - dispersion) is at least 1e-300."""
+    law = Fixed(mean) if dispersion == 0 else Beta(mean, dispersion)
+    others, k = exact_law(mean, dispersion, g - 1), range(g + 1)
+    assert abs(gradient_weight(law, g, GRPO) / exact_weight(others, g) - 1) < 1e-11
+    group = exact_law(mean, dispersion, g)
+    second = mp.fsum(x * i * (g - i) / mp.mpf(g - 1) ** 2 for i, x in zip(k, group, strict=True))  # RLOO's E[A^2]
+    assert abs(advantage_second_moment(law, g, RLOO) / second - 1) < 1e-11
+    assert abs(effective_objective(law, g, RLOO) / mp.mpf(mean) - 1) < 1e-11
+
+
+class TestPopulations:
+    @every_estimator
+    @pytest.mark.parametrize(("mean", "dispersion"), [(0.3, 0.3), (0.1, 0.5), (0.7, 0.05)])
+    def test_a_population_is_the_average_over_its_prompts(self, estimator, mean, dispersion):
+        """Gauss-Jacobi with g nodes averages a polynomial in p over a Beta law exactly; its nodes are good to 1e-11."""
+        g, a, b = 8, mean * (1 / dispersion - 1), (1 - mean) * (1 / dispersion - 1)
+        nodes, weights = roots_sh_jacobi(g, a + b - 1, a)
+        population = Beta(mean, dispersion)
+        for quantity in (gradient_weight, effective_objective, advantage_second_moment, advantage_magnitude):
+            want = weights @ quantity(nodes, g, estimator) / weights.sum()
+            assert quantity(population, g, estimator) == pytest.approx(want, rel=1e-10, abs=0), quantity.__name__
+
+    @every_estimator
+    def test_an_evaluation_is_unbiased(self, estimator):
+        """Averaged over the evaluations of n = 12 samples that could have been."""
+        p, n, g = 0.2, 12, 8
+        outcomes = [Recorded([c], n) for c in range(n + 1)]
+        for quantity, size in ((gradient_weight, n), (effective_objective, g), (advantage_second_moment, g)):
+            mean = Fixed(p).law(n) @ [quantity(outcome, size, estimator) for outcome in outcomes]
+            assert mean == pytest.approx(quantity(p, size, estimator), rel=1e-12, abs=0), quantity.__name__
+
+    def test_shapes(self):
+        p = np.full((3, 2), 0.1)
+        for quantity in (gradient_weight, effective_objective, advantage_second_moment, advantage_magnitude):
+            assert quantity(p, 4, GRPO).shape == (3, 2)
+            assert quantity(Beta(p, 0.3), 4, GRPO).shape == (3, 2)
+            assert type(quantity(0.1, 4, GRPO)) is type(quantity(Recorded([1], 8), 4, GRPO)) is float
+
+
+class TestDraws:
+    """Sampled updates within five standard errors, the error from the table and the law; a neighbour is refused."""
+
+    GROUPS = 100_000
+
+    def sampled(self, p, g, estimator):
+        rewards = (np.random.default_rng(g).random((self.GROUPS, g)) < p).astype(int)
+        return (advantages(rewards, estimator) * (rewards - p) / (p * (1 - p))).mean()
+
+    def standard_error(self, p, g, estimator):
+        k, (wrong, right) = np.arange(g + 1), estimator.table(g)
+        update = (k * right / p - (g - k) * wrong / (1 - p)) / g
+        law = Fixed(p).law(g)
+        return np.sqrt((law @ update**2 - (law @ update) ** 2) / self.GROUPS)
+
+    @pytest.mark.parametrize(
+        ("estimator", "p", "g", "tempting"),
+        [
+            (GRPO, 0.05, 8, 1 / sqrt(0.05 * 0.95)),  # the large-group weight
+            (GRPO, 0.05, 8, sqrt(7)),  # the limit p -> 0
+            (GRPO_NEMO, 0.2, 8, gradient_weight(0.2, 8, GRPO)),
+            (MAXRL, 0.2, 8, pass_at_k(0.2, 8) / 0.2),  # g terms of the logarithm instead of g - 1
+            (DR_GRPO, 0.2, 8, 1.0),  # RLOO
+        ],
+        ids=["GRPO-large-g", "GRPO-small-p", "NEMO", "MAXRL", "DR_GRPO"],
+    )
+    def test_weight(self, estimator, p, g, tempting):
+        sampled, error = self.sampled(p, g, estimator), self.standard_error(p, g, estimator)
+        assert abs(sampled - gradient_weight(p, g, estimator)) < 5 * error
+        assert abs(sampled - tempting) > 5 * error
