@@ -86,7 +86,7 @@ def load(path: Pathlike) -> Any:
             raise FileNotFoundError(f"path must name a saved result, got {path}: {part.name} is missing beside it.")
     try:
         document = json.loads(text_path.read_text())
-        with np.load(arrays_path, allow_pickle=False) as arrays:
+        with open(arrays_path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return _decode(document["result"], arrays)
     except Exception as error:
         raise ValueError(

@@ -7,14 +7,16 @@ is shown, nothing is simulated here.
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from rlsignal.results import Control, InversionMap
 from rlsignal.theory.ranking import inversions, paired_interval
 
-_LEVELS = np.linspace(0, 1, 11)
 _COLOURS = "cividis"
+_FILLED = np.linspace(0, 1, 11)
+_LINES = {0.3: "white", 0.5: "white", 0.7: "#222222", 0.9: "#222222"}
 _INK = "#222222"
 
 
@@ -23,8 +25,9 @@ def plot_sharpening(
 ) -> Axes:
     """Outcome over the entropy and the pass@1 of the start, in the family where one knob moves both.
 
-    Filled contours: the mean field. Dots: sampled runs, in the same colours. Dashed: where the reachability law puts
-    the labelled contours. An arrow joins the most striking inverted pair.
+    Filled and labelled contours: the mean field. Dots: sampled runs, in the same colours. Dotted lines: where the
+    reachability law puts the labelled contours. An arrow leads from B to A, the steepest inverted pair: more pass@1
+    before, less after.
 
     Parameters
     ----------
@@ -48,32 +51,27 @@ def plot_sharpening(
     """
     i, b = _chosen(result, g, budget)
     face = result.sharpening
-    ax = _outcome(result, face.rows, face.pass_rate, face.outcome[i, b].mean(-1).T, ax)
+    ax = _outcome(face.rows, face.pass_rate, face.outcome[i, b].mean(-1).T, ax)
     law = face.reached[i, b].mean(-1).T
-    ax.contour(face.rows, face.pass_rate, law, [0.3, 0.5, 0.7, 0.9], colors="white", linestyles="--", linewidths=1.2)
+    ax.contour(face.rows, face.pass_rate, law, list(_LINES), colors="#d62728", linestyles=":", linewidths=2)
     sampled = face.sampled[i, b].mean(-1)
     x, y = np.meshgrid(face.rows, face.pass_rate, indexing="ij")
-    done = np.isfinite(sampled)
+    ran = np.isfinite(sampled)
     ax.scatter(
-        x[done],
-        y[done],
-        c=sampled[done],
-        cmap=_COLOURS,
-        vmin=0,
-        vmax=1,
-        s=22,
-        edgecolors="white",
-        linewidths=0.8,
-        zorder=3,
+        x[ran], y[ran], c=sampled[ran], cmap=_COLOURS, vmin=0, vmax=1, s=26, edgecolors="white", clip_on=False, zorder=3
     )
     _striking_pair(result, i, b, ax)
+    middle = len(face.rows) // 2, len(face.pass_rate) // 2
+    worth = f"1 nat is worth {face.exchange_rate[(i, b, *middle)]:.2f} pass@1\n"
+    start = f"at {face.rows[middle[0]]:g} nats, pass@1 {face.pass_rate[middle[1]]:g}"
+    ax.text(0.97, 0.96, worth + start, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=_INK)
     ax.set_xlabel("response entropy of the start (nats)")
     ax.set_ylabel("pass@1 of the start")
     return ax
 
 
 def plot_spread(result: InversionMap, *, g: int | None = None, budget: str = "steps", ax: Axes | None = None) -> Axes:
-    """Outcome over the dispersion and the mean pass rate of the start; entropy as dotted contours, in nats.
+    """Outcome over the dispersion and the mean pass rate of the start; entropy as dash-dotted contours, in nats.
 
     Parameters, returns, raises: as `plot_sharpening`.
 
@@ -84,10 +82,16 @@ def plot_spread(result: InversionMap, *, g: int | None = None, budget: str = "st
     """
     i, b = _chosen(result, g, budget)
     face = result.spread
-    ax = _outcome(result, face.rows, face.pass_rate, face.outcome[i, b].mean(-1).T, ax)
-    lines = ax.contour(face.rows, face.pass_rate, face.entropy.T, 5, colors="white", linestyles=":", linewidths=1.4)
-    ax.clabel(lines, fmt="%.1f nats", fontsize=7, colors="white")
-    ax.set_xlabel("dispersion of the start (0: prompts alike, 1: all or nothing)")
+    ax = _outcome(face.rows, face.pass_rate, face.outcome[i, b].mean(-1).T, ax)
+    across = face.entropy[:, -2]  # labels stand where each contour crosses the last but one column
+    levels = np.linspace(across.min(), across.max(), 6)[1:-1]
+    order = np.argsort(across)
+    places = [(np.interp(level, across[order], face.rows[order]), face.pass_rate[-2]) for level in levels]
+    lines = ax.contour(
+        face.rows, face.pass_rate, face.entropy.T, levels, colors="#d62728", linestyles="-.", linewidths=1.5
+    )
+    ax.clabel(lines, fmt="%.1f nats", fontsize=8, manual=places)
+    ax.set_xlabel("dispersion of the start")
     ax.set_ylabel("pass@1 of the start")
     return ax
 
@@ -116,15 +120,13 @@ def plot_controls(*controls: Control, ax: Axes | None = None) -> Axes:
     if not controls:
         raise ValueError("controls must be at least one Control, got none. Pass result.controls[0].")
     ax = ax if ax is not None else plt.subplots()[1]
-    for control, colour, style, marker in zip(controls, ("#00336f", "#b8860b"), ("-", "--"), ("o", "s"), strict=False):
+    for control, colour, style, marker in zip(controls, ("#00204d", "#b07d00"), ("-", "--"), ("o", "s"), strict=False):
         band = np.array([paired_interval(outcome) for outcome in control.outcome])
         ax.fill_between(control.values, band[:, 0], band[:, 1], color=colour, alpha=0.2, linewidth=0)
-        ax.plot(control.values, control.outcome.mean(-1), style, color=colour, label=control.name)
-        ax.plot(control.values, control.sampled.mean(-1), marker, color=colour, markersize=5, markeredgecolor="white")
+        ax.plot(control.values, control.outcome.mean(-1), style, color=colour, label=f"{control.name}: mean field")
+        ax.plot(control.values, control.sampled.mean(-1), marker, color=colour, label=f"{control.name}: sampled")
     ax.set_ylim(0, 1.02)
-    ax.set_xlabel(
-        {"dispersion": "dispersion of the start"}.get(controls[0].varied, "entropy inside the classes (nats)")
-    )
+    ax.set_xlabel(controls[0].varied)
     ax.set_ylabel("pass@1 after GRPO")
     ax.grid(alpha=0.3)
     ax.legend(loc="lower left", fontsize=8, frameon=False)
@@ -147,71 +149,74 @@ def plot_map(result: InversionMap) -> Figure:
     >>> len(plot_map(small_map).axes) > 5
     True
     """
-    columns = max(3, len(result.group_sizes))
-    figure = Figure(figsize=(4.4 * columns, 8.6), layout="constrained")
+    sizes, columns = result.group_sizes, max(3, len(result.group_sizes))
+    figure = Figure(figsize=(4.3 * columns, 8.4), layout="constrained")
     axes = figure.subplots(2, columns)
-    for ax in axes.flat:
-        ax.set_visible(False)
-    for i, (g, ax) in enumerate(zip(result.group_sizes, axes[0], strict=False)):
-        ax.set_visible(True)
+    for unused in (*axes[0, len(sizes) :], *axes[1, 3:]):
+        unused.set_axis_off()
+    for i, (g, ax) in enumerate(zip(sizes, axes[0], strict=False)):
         plot_sharpening(result, g=g, ax=ax)
-        ax.set_title(f"g = {g}, {result.steps} steps: {result.inverted_share[i, 0]:.0%} of pairs inverted", fontsize=10)
-    for ax in axes[1, :3]:
-        ax.set_visible(True)
-    plot_spread(result, ax=axes[1, 0])
+        ax.set_title(f"g = {g}, {result.steps} steps: {result.inverted_share[i, 0]:.0%} of pairs inverted", fontsize=11)
     by_entropy, by_dispersion, natural = result.controls
+    plot_spread(result, ax=axes[1, 0])
     plot_controls(by_entropy, natural, ax=axes[1, 1])
     plot_controls(by_dispersion, ax=axes[1, 2])
-    middle = sorted(result.group_sizes)[len(result.group_sizes) // 2]
-    axes[1, 0].set_title(f"The same outcome over dispersion, g = {middle}", fontsize=10)
-    axes[1, 1].set_title(f"Shadow: entropy varied, pass rates held, g = {middle}", fontsize=10)
-    axes[1, 2].set_title(f"Cause: dispersion varied, entropy held, g = {middle}", fontsize=10)
-    filled = axes[0, 0].collections[0]
-    figure.colorbar(filled, ax=axes[0, : len(result.group_sizes)].tolist(), label="pass@1 after GRPO", shrink=0.9)
-    figure.colorbar(filled, ax=axes[1, :3].tolist(), label="pass@1 after GRPO (left panel)", shrink=0.9)
+    middle = sorted(sizes)[len(sizes) // 2]
+    titles = (
+        "The same over dispersion",
+        "Shadow: only entropy varied",
+        "Cause: only dispersion varied",
+    )
+    for ax, title in zip(axes[1], titles, strict=False):
+        ax.set_title(f"{title} (g = {middle})", fontsize=11)
+    outcome = ScalarMappable(Normalize(0, 1), _COLOURS)
+    figure.colorbar(outcome, ax=axes[:, -1].tolist(), label="pass@1 after GRPO", shrink=0.6)
     figure.suptitle(
-        "Where GRPO turns the order of checkpoints: B starts behind A and ends ahead of it.   "
-        "Filled: mean field.  Dots: sampled.  Dashed: law p > p_c.",
+        "Where GRPO turns the order of checkpoints: A starts ahead of B and ends behind it.\n"
+        "Colour and solid lines: mean field.  Dots: sampled GRPO.  Dotted: the law, the share of prompts that start "
+        "above p_c.  Dash-dotted: entropy of the start.",
         fontsize=11,
     )
     return figure
 
 
-def _outcome(result: InversionMap, x: np.ndarray, y: np.ndarray, outcome: np.ndarray, ax: Axes | None) -> Axes:
-    """Filled contours of an outcome [y, x]; starts that do not exist stay hatched."""
+def _outcome(x: np.ndarray, y: np.ndarray, outcome: np.ndarray, ax: Axes | None) -> Axes:
+    """Filled contours of an outcome [y, x]; starts that do not exist stay grey."""
     ax = ax if ax is not None else plt.subplots()[1]
-    filled = ax.contourf(x, y, outcome, _LEVELS, cmap=_COLOURS, vmin=0, vmax=1, extend="neither")
     ax.set_facecolor("#dddddd")
-    lines = ax.contour(x, y, outcome, [0.3, 0.5, 0.7, 0.9], colors=_INK, linewidths=1.2)
-    ax.clabel(lines, fmt="%.1f", fontsize=8)
-    del filled
+    ax.contourf(x, y, outcome, _FILLED, cmap=_COLOURS, vmin=0, vmax=1)
+    lines = ax.contour(x, y, outcome, list(_LINES), colors=list(_LINES.values()), linewidths=1.3)
+    ax.clabel(lines, fmt="%.1f", fontsize=9)
     return ax
 
 
 def _striking_pair(result: InversionMap, i: int, b: int, ax: Axes) -> None:
-    """Mark the inverted pair with the largest product of lead before and loss after."""
+    """Mark an inverted pair that is close in entropy, for the lead that it had and lost."""
     face = result.sharpening
-    outcome = face.outcome[i, b]
     entropy, before = (x.ravel() for x in np.meshgrid(face.rows, face.pass_rate, indexing="ij"))
-    after = outcome.reshape(-1, outcome.shape[-1])
-    found = inversions(before, after).inverted
-    if not found.any():
+    after = face.outcome[i, b].reshape(len(before), -1)
+    inverted, end = inversions(before, after).inverted, after.mean(-1)
+    if not inverted.any():
         return
-    end = after.mean(-1)
-    gain = np.where(found, (before[:, None] - before) * (end - end[:, None]), -np.inf)
-    ahead, behind = np.unravel_index(np.argmax(gain), gain.shape)
+    apart = np.abs(entropy[:, None] - entropy) + np.ptp(face.rows) / len(face.rows)
+    strength = np.where(inverted, (before[:, None] - before) * (end - end[:, None]) / apart**2, -np.inf)
+    ahead, behind = np.unravel_index(np.argmax(strength), strength.shape)
+    tip, tail = (entropy[ahead], before[ahead]), (entropy[behind], before[behind])
+    ax.annotate("", tip, tail, arrowprops={"arrowstyle": "->", "color": "white", "linewidth": 2}, zorder=4)
     for name, at in (("A", ahead), ("B", behind)):
+        side = -1 if entropy[at] > face.rows.mean() else 1
         ax.annotate(
             f"{name}: {before[at]:.2f} → {end[at]:.2f}",
             (entropy[at], before[at]),
-            xytext=(8, 6),
+            xytext=(9 * side, 0),
             textcoords="offset points",
-            fontsize=8,
+            verticalalignment="center",
+            horizontalalignment="left" if side > 0 else "right",
+            fontsize=9,
             color="white",
-            bbox={"boxstyle": "round,pad=0.2", "facecolor": _INK, "edgecolor": "none", "alpha": 0.85},
+            bbox={"boxstyle": "round,pad=0.25", "facecolor": _INK, "edgecolor": "none"},
             zorder=5,
         )
-    ax.add_line(Line2D(entropy[[ahead, behind]], before[[ahead, behind]], color=_INK, linewidth=1.5, zorder=4))
 
 
 def _chosen(result: InversionMap, g: int | None, budget: str) -> tuple[int, int]:

@@ -153,12 +153,10 @@ class Control:
     sampled_effect: tuple[float, ...]
 
     def __str__(self) -> str:
-        mean, low, high = self.effect
-        by_sampling = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*self.sampled_effect)
         return (
-            f"{self.name}: {self.varied} {self.values[0]:.2f} -> {self.values[-1]:.2f}, {self.held}: "
-            f"pass@1 after {self.outcome[0].mean():.3f} -> {self.outcome[-1].mean():.3f}, "
-            f"{mean:+.3f} [{low:+.3f}, {high:+.3f}] (sampled {by_sampling})"
+            f"{self.name}: {self.varied} {self.values[0]:.2f} -> {self.values[-1]:.2f}, {self.held}:\n"
+            f"    pass@1 after {self.outcome[0].mean():.3f} -> {self.outcome[-1].mean():.3f}, {_signed(self.effect)}; "
+            f"sampled {_signed(self.sampled_effect)}"
         )
 
 
@@ -257,3 +255,10 @@ class InversionMap:
 
 
 LEAST = 0.02
+"""The smallest loss of pass@1 that counts, as in theory.ranking; here for the words alone."""
+
+
+def _signed(effect: tuple[float, ...]) -> str:
+    """Mean and interval, to three digits; what rounds to nothing has no sign."""
+    mean, low, high = (f"{round(x, 3) + 0.0:+.3f}" for x in effect)
+    return f"{mean} [{low}, {high}]"

@@ -68,7 +68,7 @@ def inversion_map(
     group_sizes: Sequence[int] = (4, 8, 32),
     rollouts: int = 3200,
     pass_rates: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6),
-    entropies: Sequence[float] = (0.1, 0.3, 0.6, 1.0, 1.5, 2.0, 2.5),
+    entropies: Sequence[float] = (0.1, 0.2, 0.4, 0.7, 1.1, 1.6, 2.2),
     dispersions: Sequence[float] = (0.0, 0.3, 0.5, 0.7, 0.85, 0.93),
     estimator: Estimator = GRPO,
     learning_rate: float = 1.0,
@@ -103,11 +103,9 @@ def inversion_map(
 
     Examples
     --------
-    >>> small = Recipe(prompts=32, responses=8, correct=1, steps=20)
-    >>> result = inversion_map(small, group_sizes=(2, 4), rollouts=80, pass_rates=(0.2, 0.5), entropies=(0.3, 1.0),
-    ...                        dispersions=(0.1, 0.6), draws=2)
-    >>> result.sharpening.outcome.shape
-    (2, 2, 2, 2, 2)
+    >>> result = inversion_map(Recipe(prompts=16, steps=10), group_sizes=(2, 4), rollouts=40, draws=2)
+    >>> result.sharpening.outcome.shape  # group sizes, budgets, entropies, pass rates, draws
+    (2, 2, 7, 6, 2)
     """
     recipe = recipe or Recipe()
     sizes = tuple(_validate.group_size(g) for g in group_sizes)
@@ -267,7 +265,7 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
     same_entropy = plan.starts("control", twin_logits, MEAN, spread, entropy)
     held = f"mean {MEAN:g} and dispersion {DISPERSION:g} held"
     return (
-        _control(plan, "entropy", "nats inside the classes", held, within, same_pass_rates, plan.middle),
+        _control(plan, "entropy", "entropy inside the classes (nats)", held, within, same_pass_rates, plan.middle),
         _control(
             plan,
             "dispersion",
@@ -278,7 +276,14 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
             plan.middle,
         ),
         _control(
-            plan, "natural gradient", "nats inside the classes", held, within, same_pass_rates, natural, NATURAL_RATE
+            plan,
+            "natural gradient",
+            "entropy inside the classes (nats)",
+            held,
+            within,
+            same_pass_rates,
+            natural,
+            NATURAL_RATE,
         ),
     )
 

@@ -1,0 +1,36 @@
+# Each target makes .venv and installs what it needs; any of them works first and alone.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help map test lint bench clean
+
+help:
+	@echo "make map    verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
+	@echo "make test   run the tests"
+	@echo "make lint   check format, style and types"
+	@echo "make bench  measure speed as ratios within one run (into benchmarks/latest.json)"
+	@echo "make clean  remove .venv and everything made"
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+map: .venv/installed
+	$(BIN)/python -m rlsignal verify
+	$(BIN)/python -m rlsignal map --output map
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/bench.py
+
+clean:
+	rm -rf .venv map benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,110 @@
+"""The command line: what it prints, what it writes, and how it fails."""
+
+import json
+import os
+from importlib.metadata import entry_points
+
+import pytest
+
+import rlsignal
+from rlsignal.__main__ import _Bar, main
+
+
+def test_verify_prints_a_table_and_succeeds(capsys):
+    assert main(["verify", "--groups", "100000"]) == 0
+    assert "claims hold" in capsys.readouterr().out
+
+
+def test_verify_for_machines(capsys):
+    assert main(["verify", "--groups", "100000", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["passed"] is True
+    assert said["seconds"] > 0
+    assert {"label", "name", "passed", "z", "wrong_rejected"} <= said["claims"][0].keys()
+
+
+def test_verify_fails_where_a_claim_fails(capsys, monkeypatch):
+    from dataclasses import replace
+
+    honest = rlsignal.verify(groups=100_000)
+    broken = replace(honest, checks=(replace(honest.checks[0], passed=False), *honest.checks[1:]))
+    monkeypatch.setattr(rlsignal, "verify", lambda **_: broken)
+    assert main(["verify"]) == 1
+    assert "FAILS" in capsys.readouterr().out
+
+
+def test_map_for_machines(mapped):
+    assert mapped["group_sizes"] == [2, 4]
+    assert mapped["mean_field_error"].keys() == {"max", "mean"}
+    assert mapped["inverted_share"].keys() == {"2", "4"}
+    assert mapped["controls"].keys() == {"entropy", "dispersion", "natural gradient"}
+    assert mapped["noise_floor"] > 0
+    assert mapped["seconds"] > 0
+
+
+def test_map_writes_what_it_says(mapped):
+    assert sorted(os.path.splitext(path)[1] for path in mapped["files"]) == [".json", ".npz", ".png"]
+    assert all(os.path.getsize(path) > 1000 for path in mapped["files"])
+    result = rlsignal.load(mapped["files"][0])
+    assert json.loads(json.dumps(result.summary))["inverted_share"] == mapped["inverted_share"]
+    assert "What causes it" in str(result)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["verify", "--groups", "10"], "rlsignal verify: groups must be at least 100000, got 10."),
+        (["map", "--draws", "1"], "rlsignal map: draws must be at least 2, got 1."),
+        (["map", "--group-sizes", "1", "8"], "rlsignal map: g must be at least 2, got 1."),
+        (["map", "--group-sizes", "7"], "rlsignal map: rollouts must be a multiple of every group size, got 3200"),
+        (["map", "--steps", "0"], "rlsignal map: steps must be at least 1, got 0."),
+        (["map", "--seed", "-1"], "rlsignal map: seed must be at least 0, got -1."),
+    ],
+    ids=" ".join,
+)
+def test_bad_input_is_one_line_and_status_2(capsys, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(said)
+    assert error.count("\n") == 1
+
+
+def test_an_unwritable_folder_is_told_before_the_work(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert main(["map", "--output", str(tmp_path / "file" / "map")]) == 2
+    assert "output must be a folder that can be written" in capsys.readouterr().err
+
+
+def test_progress_is_shown_to_people_only(capsys):
+    """tqdm writes to stderr; the bar of each part ends where the next begins."""
+    with _Bar(silent=False) as bar:
+        for part in ("one", "two"):
+            bar.update(part, 1, 2)
+            bar.update(part, 2, 2)
+    shown = capsys.readouterr().err
+    assert "one" in shown
+    with _Bar(silent=True) as bar:
+        bar.update("three", 1, 2)
+    assert capsys.readouterr().err == ""
+
+
+def test_interrupting_ends_cleanly(capsys, monkeypatch):
+    def interrupt(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rlsignal, "verify", interrupt)
+    assert main(["verify"]) == 130
+    assert capsys.readouterr().err == "rlsignal verify: interrupted.\n"
+
+
+def test_it_is_installed_as_a_program():
+    (script,) = entry_points(group="console_scripts", name="rlsignal")
+    assert script.load() is main
+
+
+def test_every_command_shows_an_example(capsys):
+    for command in ("verify", "map"):
+        with pytest.raises(SystemExit, match="0"):
+            main([command, "--help"])
+        assert f"example: rlsignal {command}" in capsys.readouterr().out

@@ -1,0 +1,85 @@
+"""Pictures show what the result holds: read back from the artists, not from pixels."""
+
+from dataclasses import replace
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from rlsignal import plots
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    "plot", [plots.plot_sharpening, plots.plot_spread, lambda m, ax: plots.plot_controls(*m.controls[:1], ax=ax)]
+)
+def test_each_draws_on_the_axes_it_is_given(small_map, plot):
+    ax = Figure().subplots()
+    assert plot(small_map, ax=ax) is ax
+    assert ax.get_xlabel()
+    assert ax.get_ylabel().startswith("pass@1")
+
+
+@pytest.mark.parametrize(
+    "plot", [plots.plot_sharpening, plots.plot_spread, lambda m: plots.plot_controls(m.controls[1])]
+)
+def test_each_makes_axes_where_none_are_given(small_map, plot):
+    assert plot(small_map).figure is plt.gcf()
+
+
+def test_the_dots_are_the_sampled_runs(small_map):
+    ax = plots.plot_sharpening(small_map, g=4, budget="rollouts")
+    face = small_map.sharpening
+    dots = next(
+        artist for artist in ax.collections if len(artist.get_offsets()) == face.rows.size * face.pass_rate.size
+    )
+    assert np.allclose(np.sort(dots.get_array()), np.sort(face.sampled[1, 1].mean(-1).ravel()))
+
+
+def test_the_lines_are_the_mean_field_and_the_points_sampling(small_map):
+    control = small_map.controls[1]
+    ax = plots.plot_controls(control)
+    line, points = ax.get_lines()
+    assert np.allclose(line.get_ydata(), control.outcome.mean(-1))
+    assert np.allclose(points.get_ydata(), control.sampled.mean(-1))
+
+
+def test_the_page_has_every_group_size(small_map):
+    titles = [ax.get_title() for ax in plots.plot_map(small_map).axes]
+    assert [f"g = {g}, 10 steps" in "".join(titles) for g in small_map.group_sizes] == [True, True]
+
+
+@pytest.mark.parametrize("sizes", [1, 2])
+def test_the_page_stands_with_fewer_group_sizes(small_map, sizes):
+    few = replace(small_map, group_sizes=small_map.group_sizes[:sizes])
+    plots.plot_map(few).canvas.draw()
+
+
+def test_starts_that_do_not_exist_are_left_out(small_map):
+    outcome = small_map.sharpening.outcome.copy()
+    outcome[:, :, 0, 0] = np.nan
+    holes = replace(small_map, sharpening=replace(small_map.sharpening, outcome=outcome))
+    plots.plot_map(holes).canvas.draw()
+
+
+def test_nothing_is_set_globally(small_map):
+    before = dict(matplotlib.rcParams)
+    plots.plot_map(small_map).canvas.draw()
+    assert dict(matplotlib.rcParams) == before
+    assert plt.get_fignums() == []
+
+
+def test_unknown_choices_are_refused(small_map):
+    with pytest.raises(ValueError, match=r"^g must be one of the map's group sizes \(2, 4\), got 16\."):
+        plots.plot_sharpening(small_map, g=16)
+    with pytest.raises(ValueError, match=r"^budget must be 'steps' or 'rollouts', got 'money'\.$"):
+        plots.plot_spread(small_map, budget="money")
+    with pytest.raises(ValueError, match=r"^controls must be at least one Control, got none\."):
+        plots.plot_controls()
