@@ -167,8 +167,9 @@ class InversionMap:
     sharpening : Face over (entropy, pass@1), in which one knob moves entropy and dispersion together, as SFT does.
     spread : Face over (dispersion, pass@1) at a fixed entropy inside the classes.
     controls : entropy inside the classes; dispersion; entropy again under natural gradient.
-    inverted_share, noise_floor, law_error : [G, B], over the sharpening face: the share of pairs of starts whose order
-        turns, the largest s.e. of a paired difference, the rms error of the reachability law.
+    inverted_share, sampled_share, noise_floor, law_error : [G, B], over the sharpening face: the share of pairs of
+        starts whose order turns, in the mean field and sampled; the largest s.e. of a paired difference; the rms error
+        of the reachability law.
     mean_field_error : (max, mean) distance of mean field and sampling, per cell of the sharpening face; the mean is
         over cells that end between 0.05 and 0.95.
     explained : (entropy, dispersion), the share of the outcome's variance over independent starts that a quadratic in
@@ -190,6 +191,7 @@ class InversionMap:
     spread: Face
     controls: tuple[Control, ...]
     inverted_share: np.ndarray
+    sampled_share: np.ndarray
     noise_floor: np.ndarray
     law_error: np.ndarray
     mean_field_error: tuple[float, ...]
@@ -203,6 +205,7 @@ class InversionMap:
             "mean_field_error": dict(zip(("max", "mean"), self.mean_field_error, strict=True)),
             "inverted_share": self._by_size(self.inverted_share[:, 0]),
             "inverted_share_at_equal_rollouts": self._by_size(self.inverted_share[:, 1]),
+            "inverted_share_sampled": self._by_size(self.sampled_share[:, 0]),
             "noise_floor": float(self.noise_floor.max()),
             "law_error": self._by_size(self.law_error[:, 0]),
             "explained": dict(zip(("entropy", "dispersion"), self.explained, strict=True)),
@@ -230,14 +233,19 @@ class InversionMap:
             f"({self.draws} draws of {self.prompts} prompts, {self.responses} responses, {self.correct} correct); "
             f"{self.estimator}, plain ascent at rate {self.learning_rate:g}.",
             f"A pair is inverted when the start with the higher pass@1 ends lower by more than noise and {LEAST}.",
-            f"   g   {f'inverted at {self.steps} steps':>21}   {f'at {self.rollouts} rollouts':>16}   noise floor   "
-            f"worth of a nat at p0={face.pass_rate[x]:g}, H0={face.rows[y]:g}",
+            f"   g   {f'inverted at {self.steps} steps (sampled)':>31}   {f'at {self.rollouts} rollouts (sampled)':>26}"
+            f"   noise floor   worth of a nat at p0={face.pass_rate[x]:g}, H0={face.rows[y]:g}",
         ]
         for i, g in enumerate(self.group_sizes):
-            lines.append(
-                f"{g:4d}   {self.inverted_share[i, 0]:21.1%}   {self.inverted_share[i, 1]:16.1%}"
-                f"   {self.noise_floor[i].max():11.4f}   {face.exchange_rate[i, 0, y, x]:.3f} pass@1"
+            steps, rollouts = (
+                f"{share:.1%} ({sampled:.1%})"
+                for share, sampled in zip(self.inverted_share[i], self.sampled_share[i], strict=True)
             )
+            lines.append(
+                f"{g:4d}   {steps:>31}   {rollouts:>26}   {self.noise_floor[i].max():11.4f}   "
+                f"{face.exchange_rate[i, 0, y, x]:.3f} pass@1"
+            )
+        lines.append("Worth of a nat: an SFT step that gains less pass@1 for each nat it spends lowers the outcome.")
         lines += ["What causes it (95% intervals over paired draws).", *(f"  {control}" for control in self.controls)]
         entropy, dispersion = self.explained
         lines += [

@@ -113,13 +113,17 @@ def inversion_map(
     for g in sizes:
         if _validate.whole("rollouts", rollouts, g) % g:
             raise ValueError(f"rollouts must be a multiple of every group size, got {rollouts} and g = {g}.")
-    columns = _grid("pass_rates", pass_rates, 1.0)
+    columns = _grid("pass_rates", pass_rates, 1)
     key = jax.random.key(_validate.whole("seed", seed, 0))
-    plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, jax.random.split(key, (2, draws)), progress)
+    keys = jnp.stack([jax.random.split(jax.random.fold_in(key, draw)) for draw in range(draws)], axis=1)
+    plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, keys, progress)
 
     sharpening = _face(plan, "entropy", _grid("entropies", entropies, math.inf), columns, sampled=True)
-    spread = _face(plan, "dispersion", _grid("dispersions", dispersions, 1.0), columns, sampled=False)
-    found = [[_inversions(face_outcome, columns) for face_outcome in by_budget] for by_budget in sharpening.outcome]
+    spread = _face(plan, "dispersion", _grid("dispersions", dispersions, 1, open_ends=False), columns, sampled=False)
+    found, found_sampled = (
+        [[_inversions(outcome, columns) for outcome in by_budget] for by_budget in outcomes]
+        for outcomes in (sharpening.outcome, sharpening.sampled)
+    )
     return InversionMap(
         group_sizes=sizes,
         steps=recipe.steps,
@@ -136,6 +140,7 @@ def inversion_map(
         spread=spread,
         controls=_controls(plan),
         inverted_share=np.array([[pairs.share for pairs in row] for row in found]),
+        sampled_share=np.array([[pairs.share for pairs in row] for row in found_sampled]),
         noise_floor=np.array([[pairs.noise_floor for pairs in row] for row in found]),
         law_error=np.sqrt(np.nanmean((sharpening.reached - sharpening.outcome).mean(-1) ** 2, axis=(2, 3))),
         mean_field_error=_mean_field_error(sharpening),
@@ -321,9 +326,10 @@ def _control(
 def _explained(plan: _Plan, count: int = 160) -> tuple[float, float]:
     """Over independent starts, what a quadratic in pass@1 and entropy knows of the outcome, and one in dispersion.
 
-    The starts fill a box evenly (a Halton-like lattice of golden ratios), so they need no random numbers.
+    The starts fill a box of means, dispersions and entropies evenly, on a Kronecker lattice of the generalised golden
+    ratio x^4 = x + 1, so they need no random numbers.
     """
-    lattice = (np.arange(count)[:, None] / np.array([1.2207440846, 1.4902161201, 1.8191725134])) % 1
+    lattice = (np.arange(count)[:, None] / 1.2207440846 ** np.arange(1, 4)) % 1
     mean, spread = 0.05 + 0.55 * lattice[:, 0], 0.93 * lattice[:, 1]
     within = (0.02 + 0.96 * lattice[:, 2]) * plan.inside(mean)
     one_draw = plan._replace(keys=plan.keys[:, :1])
@@ -338,8 +344,8 @@ def _explained(plan: _Plan, count: int = 160) -> tuple[float, float]:
     )
 
 
-def _grid(name: str, values: Sequence[float], high: float) -> np.ndarray:
-    grid = _validate.within(name, values, 0, high)
+def _grid(name: str, values: Sequence[float], high: float, *, open_ends: bool = True) -> np.ndarray:
+    grid = _validate.within(name, values, 0, high, open_ends=open_ends)
     if grid.ndim != 1 or len(grid) < 2 or np.any(np.diff(grid) <= 0):
         raise ValueError(f"{name} must be at least two rising numbers, got {values}. The map needs a grid.")
     return grid
