@@ -5,6 +5,9 @@ Everything that prints, shows progress, or reads the command line is here.
 
 import argparse
 import json
+import os
+import re
+import shutil
 import sys
 from collections.abc import Sequence
 from time import asctime, perf_counter
@@ -23,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rlsignal {chosen.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"rlsignal {chosen.command}: interrupted.", file=sys.stderr)
+        resume = " Finished blocks are kept: run the same command to go on." if chosen.command == "map" else ""
+        print(f"rlsignal {chosen.command}: interrupted.{resume}", file=sys.stderr)
         return 130
 
 
@@ -38,6 +42,8 @@ def _verify(chosen: argparse.Namespace) -> int:
 def _map(chosen: argparse.Namespace) -> int:
     tick = perf_counter()
     folder = files.writable_folder(chosen.output)  # before minutes of work, not after
+    blocks = folder / "blocks"
+    _one_device_per_core()
     import jax
 
     from rlsignal import plots, sim
@@ -49,6 +55,8 @@ def _map(chosen: argparse.Namespace) -> int:
             rollouts=chosen.rollouts,
             draws=chosen.draws,
             seed=chosen.seed,
+            store=lambda name, recipe: files.BlockStore(blocks / re.sub(r"\W+", "-", name), recipe),
+            share=chosen.share,
             progress=bar.update,
         )
     device = jax.devices()[0]
@@ -57,12 +65,21 @@ def _map(chosen: argparse.Namespace) -> int:
     written = files.save(result, folder / "inversion-map", provenance=provenance)
     picture = folder / "inversion-map.png"
     files.write_atomically(picture, lambda file: plots.plot_map(result).savefig(file, format="png", dpi=110))
+    if chosen.share is None:
+        shutil.rmtree(blocks, ignore_errors=True)  # the result holds all that they did
     names = [str(path) for path in (*written, picture)]
     if chosen.json:
         print(json.dumps({**result.summary, "seconds": seconds, "files": names}))
     else:
         print(f"{result}\nWrote {', '.join(names)} in {seconds:.0f} s.")
     return 0
+
+
+def _one_device_per_core() -> None:
+    """XLA keeps all cores busy only with one virtual device for each; settled before jax is first imported."""
+    if "jax" not in sys.modules and "device_count" not in os.environ.get("XLA_FLAGS", ""):
+        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={os.cpu_count()}"
+        os.environ["XLA_FLAGS"] = flags.strip()
 
 
 class _Bar:
@@ -104,8 +121,21 @@ def _parser() -> argparse.ArgumentParser:
     inversion.add_argument("--steps", type=int, default=400, help="optimizer steps, the equal-steps budget")
     inversion.add_argument("--rollouts", type=int, default=3200, help="per prompt, the equal-rollouts budget")
     inversion.add_argument("--prompts", type=int, default=512, help="prompts in a draw (default %(default)s)")
+    inversion.add_argument(
+        "--share",
+        type=_share,
+        metavar="I/N",
+        help="be process I of N (0/N to N-1/N) that share the output folder; any that die are made up for",
+    )
     inversion.add_argument("--draws", type=int, default=8, help="draws of the prompts (default %(default)s)")
     return parser
+
+
+def _share(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found or int(found[1]) >= int(found[2]):
+        raise argparse.ArgumentTypeError(f"share must be I/N with 0 <= I < N, got {text!r}. The first of four is 0/4.")
+    return int(found[1]), int(found[2])
 
 
 def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:

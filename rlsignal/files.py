@@ -10,6 +10,8 @@ import os
 import platform
 import sys
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
@@ -92,6 +94,68 @@ def load(path: Pathlike) -> Any:
         raise ValueError(
             f"path must name a result saved by rlsignal {version('rlsignal')}, got {path}: {error}. Make it again."
         ) from error
+
+
+class BlockStore:
+    """A folder of the finished blocks of one sweep (see `rlsignal.sim.sweep`), and what they were computed from.
+
+    Parameters
+    ----------
+    folder : where; made if need be.
+    recipe : what the blocks' numbers depend on. Kept beside them with the versions of the libraries.
+
+    Raises
+    ------
+    ValueError : the folder holds blocks of another recipe or of other versions.
+    OSError : the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     BlockStore(folder, {"seed": "0"}).put(3, [np.arange(2)])
+    ...     BlockStore(folder, {"seed": "0"}).get(3)
+    [array([0, 1])]
+    """
+
+    def __init__(self, folder: Pathlike, recipe: dict[str, str]) -> None:
+        self.folder = writable_folder(folder)
+        wanted = {**recipe, **{f"version of {name}": version(name) for name in ("rlsignal", "numpy", "jax", "jaxlib")}}
+        manifest = self.folder / "recipe.json"
+        if manifest.is_file():
+            kept = json.loads(manifest.read_text())
+            differing = sorted(key for key in wanted.keys() | kept.keys() if wanted.get(key) != kept.get(key))
+            if differing:
+                raise ValueError(
+                    f"{os.fspath(folder)!r} holds blocks of another recipe ({', '.join(differing)} differ). Choose "
+                    "another folder, or delete this one to start anew."
+                )
+        else:
+            write_atomically(manifest, lambda file: file.write(json.dumps(wanted, indent=1).encode()))
+
+    def get(self, index: int) -> list[np.ndarray] | None:
+        """The arrays of a finished block; None where there is none, or where the file is damaged."""
+        try:
+            with open(self._path(index), "rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return [arrays[str(i)] for i in range(len(arrays.files))]  # reading checks each array's CRC
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None
+
+    def put(self, index: int, arrays: list[np.ndarray]) -> None:
+        """Keep a finished block, whole or not at all."""
+        named = {str(i): array for i, array in enumerate(arrays)}
+        try:
+            write_atomically(self._path(index), lambda file: np.savez(file, allow_pickle=False, **named))
+        except OSError as error:
+            raise OSError(
+                f"block {index} could not be written to {os.fspath(self.folder)!r} ({error.strerror}). Finished blocks "
+                "are kept: make room and run the same command to go on."
+            ) from error
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"block-{index:06d}.npz"
 
 
 def writable_folder(folder: Pathlike) -> Path:

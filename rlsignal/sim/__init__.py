@@ -7,7 +7,7 @@ once) -> inversion (the map).
 from rlsignal.sim.inversion import inversion_map
 from rlsignal.sim.meanfield import expected_gradient, flow
 from rlsignal.sim.starts import from_pass_rates, reachable_entropy, sharpened, temper
-from rlsignal.sim.sweep import cross, sweep
+from rlsignal.sim.sweep import Store, cross, fingerprint, sweep
 from rlsignal.sim.tabular import Metrics, Recipe, Seen, Setting, log_pass_rates, measure, sampled_gradient, train
 
 __all__ = [
@@ -15,8 +15,10 @@ __all__ = [
     "Recipe",
     "Seen",
     "Setting",
+    "Store",
     "cross",
     "expected_gradient",
+    "fingerprint",
     "flow",
     "from_pass_rates",
     "inversion_map",

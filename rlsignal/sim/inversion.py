@@ -19,7 +19,7 @@ from rlsignal import _validate
 from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.meanfield import flow
 from rlsignal.sim.starts import sharpened_logits, spread_logits, twin_logits
-from rlsignal.sim.sweep import cross, sweep
+from rlsignal.sim.sweep import Store, cross, fingerprint, sweep
 from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure, train
 from rlsignal.theory.dynamics import reachable_pass_rate
 from rlsignal.theory.estimators import GRPO, Estimator
@@ -27,6 +27,10 @@ from rlsignal.theory.ranking import Inversions, inversions, paired_interval, var
 
 Progress = Callable[[str, int, int], None]
 """(what is being run, cells done, cells in all)."""
+
+
+WIDTH = 32
+"""Cells in a block: 2 MiB of logits at the default sizes, which is about what stays in cache."""
 
 
 class Starts(NamedTuple):
@@ -74,6 +78,8 @@ def inversion_map(
     learning_rate: float = 1.0,
     draws: int = 8,
     seed: int = 0,
+    store: Callable[[str, dict[str, str]], Store] | None = None,
+    share: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> InversionMap:
     """Simulate the map and its controls.
@@ -89,6 +95,8 @@ def inversion_map(
     estimator, learning_rate : of the training.
     draws : of the prompts, at least 2; each trains with a key of its own.
     seed : of everything.
+    store : (name, recipe) -> Store for the blocks of one of the map's sweeps, so that an interrupted map goes on.
+    share : (i, n), for process i of n that share the stores; see `sweep`.
     progress : called as progress(what, cells done, cells in all).
 
     Returns
@@ -116,7 +124,7 @@ def inversion_map(
     columns = _grid("pass_rates", pass_rates, 1)
     key = jax.random.key(_validate.whole("seed", seed, 0))
     keys = jnp.stack([jax.random.split(jax.random.fold_in(key, draw)) for draw in range(draws)], axis=1)
-    plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, keys, progress)
+    plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, keys, store, share, progress)
 
     sharpening = _face(plan, "entropy", _grid("entropies", entropies, math.inf), columns, sampled=True)
     spread = _face(plan, "dispersion", _grid("dispersions", dispersions, 1, open_ends=False), columns, sampled=False)
@@ -157,6 +165,8 @@ class _Plan(NamedTuple):
     estimator: Estimator
     learning_rate: float
     keys: Array  # [2, D]: of the starts, and of their training
+    store: Callable[[str, dict[str, str]], Store] | None
+    share: tuple[int, int] | None
     progress: Progress | None
 
     @property
@@ -198,23 +208,25 @@ class _Plan(NamedTuple):
 
     def _swept(self, label: str, experiment: Callable[..., Any], cells: tuple[Any, ...], count: int) -> Any:
         progress = None if self.progress is None else partial(self.progress, label)
-        flat = sweep(experiment, cells, progress=progress)
+        kept = None if self.store is None else self.store(label, fingerprint(experiment, cells, WIDTH))
+        flat = sweep(experiment, cells, width=WIDTH, store=kept, share=self.share, progress=progress)
         return jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), flat)
 
 
 def _face(plan: _Plan, knob: str, rows: np.ndarray, columns: np.ndarray, *, sampled: bool) -> Face:
     """Outcomes over rows x columns for every group size and both budgets."""
+    what = f"{knob} face"
     row, column = (x.ravel() for x in np.meshgrid(rows, columns, indexing="ij"))
     if knob == "entropy":
-        starts = plan.starts(knob, sharpened_logits, column, row)
+        starts = plan.starts(what, sharpened_logits, column, row)
     else:
-        starts = plan.starts(knob, spread_logits, column, row, 0.3 * plan.inside(0.0))
+        starts = plan.starts(what, spread_logits, column, row, 0.3 * plan.inside(0.0))
     shape = len(plan.group_sizes), 2, len(rows), len(columns), -1
     parts: dict[str, list[Any]] = {"outcome": [], "outcome_at_k": [], "reached": [], "sampled": []}
     for g in plan.group_sizes:
         recipe = plan.trained(g)
-        field = plan.outcomes(knob, starts, recipe, sampled=False)
-        again = plan.outcomes(knob, starts, recipe, sampled=True).pass_at_1 if sampled else field.pass_at_1 * np.nan
+        field = plan.outcomes(what, starts, recipe, sampled=False)
+        again = plan.outcomes(what, starts, recipe, sampled=True).pass_at_1 if sampled else field.pass_at_1 * np.nan
         for steps in plan.budgets(g):
             at = steps // recipe.interval
             parts["outcome"].append(field.pass_at_1[..., at])
@@ -266,8 +278,8 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
     entropy = -MEAN * np.log(MEAN) - (1 - MEAN) * np.log1p(-MEAN) + 0.15 * most
     natural = replace(plan.middle, natural=True)
 
-    same_pass_rates = plan.starts("control", spread_logits, MEAN, DISPERSION, within)
-    same_entropy = plan.starts("control", twin_logits, MEAN, spread, entropy)
+    same_pass_rates = plan.starts("entropy control", spread_logits, MEAN, DISPERSION, within)
+    same_entropy = plan.starts("dispersion control", twin_logits, MEAN, spread, entropy)
     held = f"mean {MEAN:g} and dispersion {DISPERSION:g} held"
     return (
         _control(plan, "entropy", "entropy inside the classes (nats)", held, within, same_pass_rates, plan.middle),
@@ -305,7 +317,9 @@ def _control(
 ) -> Control:
     at = plan.recipe.steps // recipe.interval
     outcome, sampled = (
-        plan.outcomes(name, starts, recipe, sampled=sampled, learning_rate=learning_rate).pass_at_1[..., at]
+        plan.outcomes(f"{name} control", starts, recipe, sampled=sampled, learning_rate=learning_rate).pass_at_1[
+            ..., at
+        ]
         for sampled in (False, True)
     )
     change, sampled_change = outcome[-1] - outcome[0], sampled[-1] - sampled[0]

@@ -1,12 +1,21 @@
-"""Many cells at once, in chunks of one compiled width: peak memory goes with the width, not with the sweep."""
+"""Many cells at once: blocks of one compiled width, spread over devices and processes, kept in a store as they finish.
 
-from collections.abc import Callable
+A block is `width` cells that run together on one device. Its numbers depend on the cells in it and on nothing else: not
+on how many devices share the work, nor on which process or which attempt ran it. So blocks can be computed anywhere,
+in any order, and the store's folder is the only thing that processes have in common.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 
 from rlsignal import _validate
 
@@ -14,11 +23,24 @@ Experiment = Callable[..., Any]
 """(*cell) -> pytree of arrays; pure, and hashable by value (a frozen dataclass), so that equal ones compile once."""
 
 
+class Store(Protocol):
+    """Where finished blocks are kept: `rlsignal.files.BlockStore`, or anything with these two."""
+
+    def get(self, index: int) -> list[np.ndarray] | None:
+        """The arrays of a finished block; None where there is none, or only a damaged one."""
+
+    def put(self, index: int, arrays: list[np.ndarray]) -> None:
+        """Keep a finished block, whole or not at all."""
+
+
 def sweep(
     experiment: Experiment,
     cells: tuple[Any, ...],
     *,
     width: int = 32,
+    devices: Sequence[jax.Device] | None = None,
+    store: Store | None = None,
+    share: tuple[int, int] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Any:
     """Run `experiment` once for every cell.
@@ -27,8 +49,14 @@ def sweep(
     ----------
     experiment : (*cell) -> pytree of arrays, pure; a function of the module level or a frozen dataclass.
     cells : its arguments, a tuple of pytrees whose leaves have a leading axis [cells]; `cross` makes them.
-    width : cells that run together; peak memory goes with it. A last chunk is padded.
-    progress : called with (cells done, cells in all) after each chunk.
+    width : cells that run together on one device; peak memory goes with it and not with the sweep. A last block is
+        padded. Another width may move the last bit of a result; other devices and processes do not.
+    devices : default all of this process.
+    store : where blocks are looked for before they are run, and kept when they are.
+    share : (i, n), for process i of n that share a store: it runs blocks i, i+n, i+2n, ... first, then whatever the
+        others have not finished. Default what `jax.distributed` knows. Processes wait for nothing and no one, so one
+        that dies costs only its time.
+    progress : called with (cells done, cells in all) as blocks finish.
 
     Returns
     -------
@@ -36,7 +64,7 @@ def sweep(
 
     Raises
     ------
-    ValueError : leading axes that differ, no cells, width below 1.
+    ValueError : leading axes that differ, no cells, width below 1, a share without a store.
 
     Examples
     --------
@@ -44,22 +72,38 @@ def sweep(
     >>> sweep(jax.random.normal, (keys,)).shape
     (3,)
     """
-    width = _validate.whole("width", width, 1)
-    sizes = {len(leaf) for leaf in jax.tree.leaves(cells)}
-    if len(sizes) != 1 or 0 in sizes:
-        raise ValueError(
-            f"cells must share one non-empty leading axis, got axes {sorted(sizes)}. Make them with cross()."
-        )
-    count = sizes.pop()
-    width = min(width, count)
-    chunks = []
-    for first in range(0, count, width):
-        index = np.minimum(np.arange(first, first + width), count - 1)
-        chunk = jax.tree.map(lambda leaf, at=index: leaf[at], cells)
-        chunks.append(jax.tree.map(np.asarray, _run(experiment, chunk)))
+    count, width = _sizes(cells, width)
+    process, processes = share if share is not None else (jax.process_index(), jax.process_count())
+    processes = _validate.whole("share of processes", processes, 1)
+    process = _validate.whole("share", process, 0, processes - 1)
+    if processes > 1 and store is None:
+        raise ValueError(f"store must be given for {processes} processes to meet in, got None.")
+    blocks = range(-(-count // width))
+    mine = [block for block in blocks if block % processes == process]
+    others = [block for block in reversed(blocks) if block % processes != process]  # last first: not where they are now
+    mesh = Mesh(np.array(devices if devices is not None else jax.local_devices()), ("cells",))
+
+    waiting, finished = deque(mine + others), dict[int, list[np.ndarray]]()
+    while waiting:
+        batch: list[int] = []
+        while waiting and len(batch) < mesh.size:
+            block = waiting.popleft()
+            kept = store.get(block) if store is not None else None
+            if kept is None:
+                batch.append(block)
+            else:
+                finished[block] = kept
+        for block, arrays in zip(batch, _run_blocks(experiment, cells, count, width, batch, mesh), strict=True):
+            if store is not None:
+                store.put(block, arrays)
+            finished[block] = arrays
         if progress is not None:
-            progress(min(first + width, count), count)
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *chunks)
+            progress(min(len(finished) * width, count), count)
+
+    one_cell = jax.tree.map(lambda leaf: leaf[0], cells)
+    shape: Any = jax.tree.structure(jax.eval_shape(experiment, *one_cell))
+    leaves = (np.concatenate([finished[block][i] for block in blocks])[:count] for i in range(shape.num_leaves))
+    return jax.tree.unflatten(shape, leaves)
 
 
 def cross(keys: jax.Array, *settings: Any) -> tuple[Any, ...]:
@@ -85,6 +129,67 @@ def cross(keys: jax.Array, *settings: Any) -> tuple[Any, ...]:
     return (keys[jnp.tile(jnp.arange(len(keys)), count)], *repeated)
 
 
-@partial(jax.jit, static_argnames="experiment")
-def _run(experiment: Experiment, chunk: tuple[Any, ...]) -> Any:
-    return jax.vmap(experiment)(*chunk)
+def fingerprint(experiment: Experiment, cells: tuple[Any, ...], width: int) -> dict[str, str]:
+    """What a sweep's numbers depend on: the experiment by name and value, every number in its cells, the width.
+
+    Examples
+    --------
+    >>> sorted(fingerprint(jax.random.normal, (jnp.arange(3),), 32))
+    ['cells', 'experiment', 'platform', 'width']
+    """
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(cells):
+        is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        array = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    platform = jax.local_devices()[0].platform
+    return {"experiment": _name(experiment), "cells": digest.hexdigest(), "width": str(width), "platform": platform}
+
+
+def _name(value: Any) -> str:
+    """A repr that is the same in every process: functions by their names, not their addresses."""
+    if isinstance(value, partial):
+        keywords = {key: _name(value.keywords[key]) for key in sorted(value.keywords)}
+        return f"{_name(value.func)}({[_name(x) for x in value.args]}, {keywords})"
+    if is_dataclass(value) and not isinstance(value, type):
+        inner = ", ".join(f"{field.name}={_name(getattr(value, field.name))}" for field in fields(value))
+        return f"{type(value).__qualname__}({inner})"
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return repr(value)
+
+
+def _sizes(cells: tuple[Any, ...], width: int) -> tuple[int, int]:
+    """The number of cells, and the width of a block of them."""
+    width = _validate.whole("width", width, 1)
+    sizes = {len(leaf) for leaf in jax.tree.leaves(cells)}
+    if len(sizes) != 1 or 0 in sizes:
+        raise ValueError(
+            f"cells must share one non-empty leading axis, got axes {sorted(sizes)}. Make them with cross()."
+        )
+    count = sizes.pop()
+    return count, min(width, count)
+
+
+def _run_blocks(
+    experiment: Experiment, cells: tuple[Any, ...], count: int, width: int, batch: list[int], mesh: Mesh
+) -> list[list[np.ndarray]]:
+    """One block on each device: the leaves of each block's results. Idle devices repeat the last block."""
+    if not batch:
+        return []
+    blocks = np.array(batch + batch[-1:] * (mesh.size - len(batch)))
+    index = np.minimum(blocks[:, None] * width + np.arange(width), count - 1).ravel()
+    results = _run(experiment, mesh, jax.tree.map(lambda leaf: leaf[index], cells))
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(results)]
+    return [[leaf[i * width : (i + 1) * width] for leaf in leaves] for i in range(len(batch))]
+
+
+@partial(jax.jit, static_argnames=("experiment", "mesh"))
+def _run(experiment: Experiment, mesh: Mesh, cells: tuple[Any, ...]) -> Any:
+    """Every device maps the experiment over its own block; none hears of another."""
+    spec = PartitionSpec("cells")
+    each = jax.shard_map(
+        lambda block: jax.vmap(experiment)(*block), mesh=mesh, in_specs=(spec,), out_specs=spec, check_vma=False
+    )
+    return each(cells)

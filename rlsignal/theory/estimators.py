@@ -143,7 +143,7 @@ GRPO_OPENRLHF = standardised("GRPO_OPENRLHF", ddof=1, epsilon=1e-9)
 GRPO_NEMO = Estimator("GRPO_NEMO", _leave_one_out(1), _leave_one_out(0))  # does not sum to zero over a group
 DR_GRPO = Estimator("DR_GRPO", lambda K, g: 1 - K / g, lambda K, g: -K / g)  # Liu et al. 2503.20783
 RLOO = Estimator("RLOO", lambda K, g: (g - K) / (g - 1), lambda K, g: -K / (g - 1))  # Ahmadian et al. 2402.14740
-MAXRL = Estimator(  # Tajwar et al. 2602.02710, centred: (r - mean) / mean
+MAXRL = Estimator(  # arXiv 2602.02710, centred: (r - mean) / mean
     "MAXRL",
     lambda K, g: (g - K) / K,
     lambda K, g: np.where(K > 0, -1.0, 0.0),

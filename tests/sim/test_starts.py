@@ -1,0 +1,304 @@
+"""Starts: every builder reaches its targets or says what was reachable, and each knob moves only what it should."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.optimize import fsolve
+from scipy.special import betainc, expit, logit, ndtr, ndtri
+
+from rlsignal import Beta, Fixed, Recorded
+from rlsignal.sim import (
+    Recipe,
+    from_pass_rates,
+    log_pass_rates,
+    measure,
+    reachable_entropy,
+    sharpened,
+    temper,
+)
+from rlsignal.sim.starts import TOLERANCE, beta_log_odds, sharpened_logits, spread_logits, twin_logits
+
+KEY = jax.random.key(12)
+RECIPE = Recipe(prompts=200, responses=16, correct=4)
+MOST = {p: reachable_entropy(p, RECIPE)[1] for p in (0.05, 0.3, 0.5, 0.9)}
+
+
+def grid(*values):
+    return np.stack([axis.ravel() for axis in np.meshgrid(*values, indexing="ij")])
+
+
+def built(builder, targets):
+    """The starts and Metrics of one builder over targets [numbers, cells], all with the same prompts."""
+
+    def one(*numbers):
+        logits = builder(KEY, RECIPE, *numbers)
+        return logits, measure(logits, RECIPE)
+
+    return jax.tree.map(np.asarray, jax.jit(jax.vmap(one))(*jnp.asarray(targets, jnp.float32)))
+
+
+# Every builder is compiled once, for what can be reached and, last, what cannot.
+
+SHARPENED = np.stack([(p, share * most) for p, most in MOST.items() for share in (0.05, 0.3, 0.6, 0.9, 0.999)], axis=1)
+SHARPENED_LOST = np.array([(0.5, 3.2), (0.5, -1.0), (0.05, 1.02 * MOST[0.05]), (0.3, np.nan)]).T
+
+_means, _spreads, _shares = grid(list(MOST), [0.0, 0.05, 0.5, 0.9, 0.99], [0.0, 0.5, 1.0])
+SPREAD = np.stack([_means, _spreads, _shares * (_means * np.log(4) + (1 - _means) * np.log(12))])
+SPREAD_LOST = np.array([(0.3, 1.0, 1.0), (0.3, 1.5, 1.0), (0.3, 0.5, 3.0), (0.3, 0.5, -0.1), (0.3, -0.1, 1.0)]).T
+
+_means, _spreads = grid([0.05, 0.3, 0.5], [0.0, 0.3, 0.6, 0.9])
+TWINS = np.stack([_means, _spreads, 0.6 + 0.6 * _means])  # above the undecidedness of identical prompts
+TWINS_LOST = np.array([(0.3, 0.0, 0.6), (0.3, 0.0, 3.0)]).T  # h_b(0.3) is 0.611
+
+
+@pytest.fixture(scope="module")
+def sharpening():
+    return built(sharpened_logits, np.hstack([SHARPENED, SHARPENED_LOST]))
+
+
+@pytest.fixture(scope="module")
+def spread():
+    return built(spread_logits, np.hstack([SPREAD, SPREAD_LOST]))
+
+
+@pytest.fixture(scope="module")
+def twins():
+    return built(twin_logits, np.hstack([TWINS, TWINS_LOST]))
+
+
+def close(got, want):
+    """`want` may be shorter: what is out of reach comes last."""
+    np.testing.assert_allclose(got[: len(want)], want, rtol=0, atol=TOLERANCE)
+
+
+def pass_rates_of(logits):
+    return np.asarray(jnp.exp(log_pass_rates(logits, RECIPE.correct)[0]), np.float64)
+
+
+class TestTargets:
+    def test_sharpening_family(self, sharpening):
+        rates, entropies = SHARPENED
+        close(sharpening[1].pass_at_1, rates)
+        close(sharpening[1].entropy, entropies)
+
+    def test_spread_pass_rates(self, spread):
+        """From identical prompts to almost all of them certain."""
+        means, spreads, within = SPREAD
+        close(spread[1].pass_at_1, means)
+        close(spread[1].dispersion, spreads)
+        close(spread[1].within_entropy, within)
+
+    def test_twins_keep_mean_and_entropy_whatever_the_dispersion(self, twins):
+        means, spreads, entropies = TWINS
+        close(twins[1].pass_at_1, means)
+        close(twins[1].dispersion, spreads)
+        close(twins[1].entropy, entropies)
+        assert np.ptp(twins[1].within_entropy[: len(means)]) > 0.3  # what makes up for it
+
+    @pytest.mark.parametrize(
+        ("family", "lost"), [("sharpening", SHARPENED_LOST), ("spread", SPREAD_LOST), ("twins", TWINS_LOST)]
+    )
+    def test_under_jit_what_is_out_of_reach_is_nan_and_nothing_else_is(self, family, lost, request):
+        logits, _ = request.getfixturevalue(family)
+        missing = np.arange(len(logits)) >= len(logits) - lost.shape[1]
+        np.testing.assert_array_equal(np.isnan(logits).all((1, 2)), missing)
+        np.testing.assert_array_equal(np.isnan(logits).any((1, 2)), missing)
+
+    def test_a_beta_by_the_public_door(self, spread):
+        """What a sweep builds is what `from_pass_rates` builds, of the same key."""
+        cell = np.flatnonzero((SPREAD[0] == 0.3) & (SPREAD[1] == 0.5))[1]
+        logits = from_pass_rates(KEY, RECIPE, Beta(0.3, 0.5), within_entropy=SPREAD[2, cell])
+        np.testing.assert_allclose(logits, spread[0][cell], rtol=1e-4, atol=1e-4)
+
+    def test_one_pass_rate_for_each_prompt(self):
+        p = np.geomspace(1e-6, 0.999, RECIPE.prompts)
+        logits = from_pass_rates(KEY, RECIPE, Fixed(p), within_entropy=0.7)
+        np.testing.assert_allclose(pass_rates_of(logits), p, rtol=1e-5)
+        close([measure(logits, RECIPE).within_entropy], [0.7])
+
+    def test_prompts_are_drawn_by_the_key(self):
+        one, two = (np.asarray(sharpened_logits(jax.random.key(seed), RECIPE, 0.3, 1.0)) for seed in (1, 2))
+        assert np.abs(one - two).max() > 0.1
+        np.testing.assert_array_equal(one, sharpened_logits(jax.random.key(1), RECIPE, 0.3, 1.0))
+
+
+class TestKnobs:
+    def test_temper_changes_entropy_alone(self):
+        start = sharpened(KEY, RECIPE, pass_rate=0.3, entropy=1.0)
+        low, high = reachable_entropy(pass_rates_of(start), RECIPE)
+        for entropy in (low, 0.9, 1.5, high):
+            after = temper(start, RECIPE, entropy=entropy)
+            close([measure(after, RECIPE).entropy], [entropy])
+            np.testing.assert_allclose(pass_rates_of(after), pass_rates_of(start), rtol=1e-5, atol=1e-6)
+            for part in (slice(0, 4), slice(4, None)):
+                np.testing.assert_array_equal(np.argmax(start[:, part], -1), np.argmax(after[:, part], -1))
+
+    def test_within_entropy_leaves_the_pass_rates_alone(self, spread):
+        """The three entropies of each mean and dispersion."""
+        rates = pass_rates_of(spread[0][: SPREAD.shape[1]]).reshape(-1, 3, RECIPE.prompts)
+        np.testing.assert_allclose(rates[:, 1:], np.repeat(rates[:, :1], 2, 1), rtol=1e-4, atol=1e-7)
+
+    def test_sharpening_is_one_knob_as_in_fine_tuning(self, sharpening):
+        """At equal pass@1 less entropy is more dispersion."""
+        dispersion = sharpening[1].dispersion[: SHARPENED.shape[1]].reshape(len(MOST), -1)
+        assert np.all(np.diff(dispersion) < -0.01)
+
+
+class TestReachableEntropy:
+    def test_design_case(self):
+        assert reachable_entropy(0.5, RECIPE) == pytest.approx((0.693, 2.629), abs=5e-4)
+
+    def test_is_the_mean_over_prompts_of_decided_and_even_classes(self):
+        p = np.array([0.1, 0.5, 0.8])
+        undecided = -(p * np.log(p) + (1 - p) * np.log(1 - p))
+        even = np.hstack([np.repeat(p[:, None] / 4, 4, 1), np.repeat((1 - p)[:, None] / 12, 12, 1)])
+        low, high = reachable_entropy(p, RECIPE)
+        assert low == pytest.approx(undecided.mean(), rel=1e-12)
+        assert high == pytest.approx(-(even * np.log(even)).sum(-1).mean(), rel=1e-12)
+
+    @pytest.mark.parametrize("p", [0.0, 1.0, [0.0, 1.0]])
+    def test_certain_prompts_have_no_undecidedness(self, p):
+        low, high = reachable_entropy(p, RECIPE)
+        assert low == 0
+        assert high == pytest.approx(np.mean(np.where(np.asarray(p) == 1, np.log(4), np.log(12))))
+
+
+WITH = "with 4 correct and 12 wrong responses"
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("call", "message"),
+        [
+            (
+                lambda: sharpened(KEY, RECIPE, pass_rate=0.5, entropy=3.2),
+                f"entropy must lie in (0, 2.629] nats at pass@1 0.5 {WITH}, got 3.2. "
+                "Move it inside, or change the responses.",
+            ),
+            (
+                lambda: sharpened(KEY, RECIPE, pass_rate=0.5, entropy=-1),
+                f"entropy must lie in (0, 2.629] nats at pass@1 0.5 {WITH}, got -1. "
+                "Move it inside, or change the responses.",
+            ),
+            (
+                lambda: from_pass_rates(KEY, RECIPE, Fixed(0.3), within_entropy=3.2),
+                f"within_entropy must lie in [0, 2.155] nats at pass@1 0.3 {WITH}, got 3.2. "
+                "Move it inside, or change the responses.",
+            ),
+            (
+                lambda: temper(from_pass_rates(KEY, RECIPE, Fixed(0.5), within_entropy=1), RECIPE, entropy=3.2),
+                f"entropy must lie in [0.6931, 2.629] nats at pass@1 0.5 {WITH}, got 3.2. "
+                "Move it inside, or change the responses.",
+            ),
+            (
+                lambda: temper(from_pass_rates(KEY, RECIPE, Fixed(0.5), within_entropy=1), RECIPE, entropy=0.6),
+                f"entropy must lie in [0.6931, 2.629] nats at pass@1 0.5 {WITH}, got 0.6. "
+                "Move it inside, or change the responses.",
+            ),
+            (lambda: sharpened(KEY, RECIPE, pass_rate=1, entropy=1), "pass_rate must lie in (0, 1), got 1."),
+            (
+                lambda: from_pass_rates(KEY, RECIPE, Fixed(0.0), within_entropy=1),
+                "pass rates must lie in (0, 1), got 0. No finite logits give 0 or 1.",
+            ),
+            (
+                lambda: from_pass_rates(KEY, RECIPE, Fixed([0.5, 1.0]), within_entropy=1),
+                "pass rates must lie in (0, 1), got 1 at index 1. No finite logits give 0 or 1.",
+            ),
+            (
+                lambda: from_pass_rates(KEY, RECIPE, Fixed([0.5, 0.6]), within_entropy=1),
+                "law must be one Beta, or Fixed with one pass rate or 200, got shape (2,). "
+                "Change the law or Recipe(prompts=...).",
+            ),
+            (
+                lambda: from_pass_rates(KEY, RECIPE, Beta([0.5, 0.6], 0.1), within_entropy=1),
+                "law must be one Beta, or Fixed with one pass rate or 200, got shape (2,). "
+                "Change the law or Recipe(prompts=...).",
+            ),
+            (
+                lambda: from_pass_rates(KEY, Recipe(prompts=2), Beta(0.3, 0.9), within_entropy=1),
+                "dispersion must be one that 2 prompts of mean 0.3 can have, got 0.9. "
+                "Take more prompts or less dispersion.",
+            ),
+            (
+                lambda: from_pass_rates(KEY, RECIPE, Recorded([1, 2], 4), within_entropy=1),
+                "law must be Fixed or Beta, got Recorded. Counts do not say how pass rates spread between them: "
+                "fit Beta(mean, dispersion_for(mean, degenerate, g)) first.",
+            ),
+        ],
+    )
+    def test_out_of_reach(self, call, message):
+        with pytest.raises(ValueError) as error:
+            call()
+        assert str(error.value) == message
+
+    @pytest.mark.parametrize("law", [0.3, np.full(RECIPE.prompts, 0.3)], ids=["number", "array"])
+    def test_bare_pass_rates_are_not_a_law(self, law):
+        with pytest.raises(ValueError, match=r"^law must be Fixed or Beta, got (float|ndarray)\."):
+            from_pass_rates(KEY, RECIPE, law, within_entropy=1)
+
+    @pytest.mark.parametrize(
+        ("call", "target"),
+        [
+            (lambda: sharpened(KEY, Recipe(prompts=4, responses=16, correct=4), pass_rate=0.3, entropy=0.05), 0.05),
+            (lambda: temper(jnp.zeros((RECIPE.prompts, 16)), RECIPE, entropy=1.5), 1.5),
+        ],
+        ids=["few prompts cannot all be decided", "equal logits stay equal"],
+    )
+    def test_a_region_named_does_not_hold_the_target_that_is_refused(self, call, target):
+        with pytest.raises(ValueError) as error:
+            call()
+        region = re.search(r"lie in [\[(]([\d.]+), ([\d.]+)[\])]", str(error.value))
+        assert region is None or not float(region[1]) < target < float(region[2]), str(error.value)
+
+    @pytest.mark.parametrize("shape", [(2, 16), (200, 5)])
+    def test_temper_refuses_logits_of_another_shape(self, shape):
+        with pytest.raises(ValueError, match=r"logits must have shape \[prompts, responses\] = \[200, 16\]"):
+            temper(jax.random.normal(KEY, shape), RECIPE, entropy=1.5)
+
+
+POINTS = np.array([1e-6, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99])
+DRAWS = 160
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """(mean, dispersion) -> pass rates [draws, prompts]."""
+    keys = jax.random.split(KEY, DRAWS)
+    many = jax.jit(lambda *of: jax.vmap(lambda key: beta_log_odds(key, RECIPE, *of))(keys))
+    return lambda mean, dispersion: expit(np.asarray(many(mean, dispersion), np.float64))
+
+
+class TestBetaLogOdds:
+    """Prompts as from a Beta law, with its mean and dispersion exactly."""
+
+    @pytest.mark.parametrize(("mean", "dispersion"), [(0.3, 0.5), (0.1, 0.3), (0.3, 0.85), (0.5, 0.2)])
+    def test_every_draw_has_the_moments_and_all_of_them_the_quantiles(self, drawn, mean, dispersion):
+        """The distance from the Beta's distribution function, as in a Kolmogorov-Smirnov test, at a few points.
+
+        Five standard errors of a share of 32000 prompts are at most 0.014; the map that fixes each draw's moments
+        biases a share by up to one over its 200 prompts.
+        """
+        p = drawn(mean, dispersion)
+        np.testing.assert_allclose(p.mean(-1), mean, atol=1e-5)
+        np.testing.assert_allclose(p.var(-1) / (p.mean(-1) * (1 - p.mean(-1))), dispersion, atol=1e-5)
+        share = (p.ravel()[:, None] <= POINTS).mean(0)
+        allowed = 2.5 / np.sqrt(p.size) + 1 / RECIPE.prompts
+        size = (1 - dispersion) / dispersion
+        assert np.abs(share - betainc(mean * size, (1 - mean) * size, POINTS)).max() < allowed
+        size *= 1.3  # a Beta of less dispersion
+        assert np.abs(share - betainc(mean * size, (1 - mean) * size, POINTS)).max() > allowed
+
+    def test_logit_normal_pass_rates_would_be_seen(self, drawn):
+        """The other common law on (0, 1) with two parameters, at the same mean and dispersion."""
+        p, normal = drawn(0.3, 0.5), ndtri((np.arange(2000) + 0.5) / 2000)
+
+        def misses(parameters):
+            rates = expit(parameters[0] + parameters[1] * normal)
+            return rates.mean() - 0.3, rates.var() / (rates.mean() * (1 - rates.mean())) - 0.5
+
+        centre, scale = fsolve(misses, (-2.0, 4.0))
+        share = (p.ravel()[:, None] <= POINTS).mean(0)
+        assert np.abs(share - ndtr((logit(POINTS) - centre) / scale)).max() > 2.5 / np.sqrt(p.size) + 1 / RECIPE.prompts

@@ -1,0 +1,128 @@
+"""Sweeps: chunks of one compiled width give what a plain loop gives, wherever a cell falls."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlsignal import DR_GRPO, GRPO, RLOO
+from rlsignal.sim import Recipe, cross, sweep, train
+from rlsignal.sim.inversion import Train
+from rlsignal.sim.sweep import _run
+
+RECIPE = Recipe(prompts=3, responses=4, correct=1, steps=5, group_size=4)
+
+
+@dataclass(frozen=True)
+class Final:
+    """The final logits and metrics of a training run from an even start."""
+
+    recipe: Recipe
+
+    def __call__(self, key, setting):
+        logits, metrics, _ = train(key, jnp.zeros((3, 4)), self.recipe, setting)
+        return logits, metrics
+
+
+def stacked(*settings):
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *settings)
+
+
+SETTINGS = stacked(
+    RECIPE.setting(), RECIPE.setting(RLOO, learning_rate=2), RECIPE.setting(DR_GRPO, learning_rate=0.5, temperature=2)
+)
+KEYS = jax.random.split(jax.random.key(0), 3)
+CELLS = cross(KEYS, SETTINGS)  # nine
+
+
+def cell(i, cells=CELLS):
+    return jax.tree.map(lambda leaf: leaf[i], cells)
+
+
+class TestSweep:
+    @pytest.fixture
+    def by_four(self):
+        return sweep(Final(RECIPE), CELLS, width=4)
+
+    def test_is_a_plain_loop(self, by_four):
+        """To the roundings that another compilation may move."""
+        one = jax.jit(Final(RECIPE))
+        for i in range(9):
+            for got, want in zip(jax.tree.leaves(cell(i, by_four)), jax.tree.leaves(one(*cell(i))), strict=True):
+                np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
+
+    def test_at_one_width_a_cell_gives_the_same_bits_wherever_it_falls(self, by_four):
+        """Also in the last chunk, which is padded: nine cells are two chunks of four and one of one."""
+        order = np.array([8, 3, 0, 7, 1, 6, 2, 5, 4])
+        shuffled = sweep(Final(RECIPE), cell(order), width=4)
+        for got, want in zip(jax.tree.leaves(shuffled), jax.tree.leaves(by_four), strict=True):
+            np.testing.assert_array_equal(got, want[order])
+
+    @pytest.mark.parametrize("width", [1, 100])
+    def test_widths_agree(self, by_four, width):
+        for got, want in zip(
+            jax.tree.leaves(sweep(Final(RECIPE), CELLS, width=width)), jax.tree.leaves(by_four), strict=True
+        ):
+            assert got.shape == want.shape
+            np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
+
+    def test_returns_numpy_with_a_leading_axis_of_cells(self, by_four):
+        logits, metrics = by_four
+        assert type(logits) is type(metrics.entropy) is np.ndarray
+        assert logits.shape == (9, 3, 4)
+        assert metrics.pass_at_k.shape == (9, 2, 1)
+
+    def test_equal_experiments_compile_once(self):
+        """Built anew for every call, as the inversion map does; another recipe or width compiles again."""
+        recipe = Recipe(prompts=3, responses=4, correct=1, steps=2, group_size=4)
+        logits = jnp.zeros((9, 3, 4))
+        keys, settings = CELLS
+        before = _run._cache_size()
+        for _ in range(3):
+            again = Recipe(prompts=3, responses=4, correct=1, steps=2, group_size=4)
+            sweep(Train(again, sampled=True), (keys, logits, settings), width=4)
+        assert _run._cache_size() == before + 1
+        sweep(Train(recipe, sampled=False), (keys, logits, settings), width=4)
+        assert _run._cache_size() == before + 2
+
+    def test_a_bad_cell_is_nan_and_stops_nobody(self):
+        rates = SETTINGS.learning_rate.at[1].set(jnp.nan)
+        logits, _ = sweep(Final(RECIPE), cross(KEYS, SETTINGS._replace(learning_rate=rates)), width=4)
+        np.testing.assert_array_equal(np.isnan(logits).all((1, 2)), np.repeat([False, True, False], 3))
+
+    def test_progress_counts_cells_not_padding(self):
+        calls = []
+        sweep(jnp.sin, (jnp.arange(10.0),), width=4, progress=lambda *done: calls.append(done))
+        assert calls == [(4, 10), (8, 10), (10, 10)]
+
+    @pytest.mark.parametrize(
+        ("cells", "message"),
+        [
+            ((jnp.zeros(2), jnp.zeros(3)), "cells must share one non-empty leading axis, got axes [2, 3]. "),
+            ((jnp.zeros(0),), "cells must share one non-empty leading axis, got axes [0]. "),
+            ((), "cells must share one non-empty leading axis, got axes []. "),
+        ],
+    )
+    def test_cells_that_do_not_match_are_refused(self, cells, message):
+        with pytest.raises(ValueError) as error:
+            sweep(jnp.add, cells)
+        assert str(error.value) == message + "Make them with cross()."
+
+    def test_width_below_one_is_refused(self):
+        with pytest.raises(ValueError, match=r"^width must be at least 1, got 0\.$"):
+            sweep(jnp.sin, (jnp.zeros(2),), width=0)
+
+
+class TestCross:
+    def test_keys_vary_fastest(self):
+        keys, numbers, settings = cross(KEYS, jnp.arange(2), stacked(RECIPE.setting(GRPO), RECIPE.setting(RLOO)))
+        np.testing.assert_array_equal(numbers, [0, 0, 0, 1, 1, 1])
+        np.testing.assert_array_equal(jax.random.key_data(keys), np.tile(jax.random.key_data(KEYS), (2, 1)))
+        np.testing.assert_allclose(settings.table[:3], np.repeat(GRPO.table(4)[None], 3, 0), rtol=1e-6)
+        np.testing.assert_allclose(settings.table[3:], np.repeat(RLOO.table(4)[None], 3, 0), rtol=1e-6)
+
+    def test_results_reshape_to_settings_by_keys(self):
+        flat = sweep(lambda key, x: x + 0 * jax.random.uniform(key), cross(KEYS, jnp.arange(4.0)))
+        np.testing.assert_array_equal(flat.reshape(4, 3), np.repeat(np.arange(4.0)[:, None], 3, 1))
