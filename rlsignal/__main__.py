@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from time import asctime, perf_counter
 from typing import Any
 
+import numpy as np
+
 import rlsignal
 from rlsignal import files
 
@@ -48,12 +50,17 @@ def _map(chosen: argparse.Namespace) -> int:
 
     from rlsignal import plots, sim
 
+    grid = {}
+    if chosen.grid is not None:
+        grid = {"pass_rates": np.linspace(0.05, 0.6, chosen.grid), "entropies": np.geomspace(0.1, 2.2, chosen.grid)}
     with _Bar(silent=chosen.json) as bar:
         result = sim.inversion_map(
             sim.Recipe(prompts=chosen.prompts, steps=chosen.steps),
             group_sizes=chosen.group_sizes,
             rollouts=chosen.rollouts,
             draws=chosen.draws,
+            sampled=not chosen.no_sampling,
+            **grid,
             seed=chosen.seed,
             store=lambda name, recipe: files.BlockStore(blocks / re.sub(r"\W+", "-", name), recipe),
             share=chosen.share,
@@ -128,7 +135,28 @@ def _parser() -> argparse.ArgumentParser:
         help="be process I of N (0/N to N-1/N) that share the output folder; any that die are made up for",
     )
     inversion.add_argument("--draws", type=int, default=8, help="draws of the prompts (default %(default)s)")
+    inversion.add_argument("--grid", type=int, metavar="N", help="N x N starts of the first face (default 7 x 6)")
+    inversion.add_argument("--no-sampling", action="store_true", help="the first face by the mean field alone")
+    quick = {"prompts": 64, "draws": 4, "grid": 5}
+    inversion.add_argument(
+        "--quick",
+        action=_Several,
+        values=quick,
+        help="a first look: " + ", ".join(f"--{k} {v}" for k, v in quick.items()),
+    )
     return parser
+
+
+class _Several(argparse.Action):
+    """A flag that stands for several options."""
+
+    def __init__(self, *, values: dict[str, Any], **keywords: Any) -> None:
+        super().__init__(nargs=0, default=argparse.SUPPRESS, **keywords)
+        self.values = values
+
+    def __call__(self, parser: Any, chosen: argparse.Namespace, *_: Any) -> None:
+        for name, value in self.values.items():
+            setattr(chosen, name, value)
 
 
 def _share(text: str) -> tuple[int, int]:

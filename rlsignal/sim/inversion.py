@@ -78,6 +78,7 @@ def inversion_map(
     learning_rate: float = 1.0,
     draws: int = 8,
     seed: int = 0,
+    sampled: bool = True,
     store: Callable[[str, dict[str, str]], Store] | None = None,
     share: tuple[int, int] | None = None,
     progress: Progress | None = None,
@@ -95,6 +96,7 @@ def inversion_map(
     estimator, learning_rate : of the training.
     draws : of the prompts, at least 2; each trains with a key of its own.
     seed : of everything.
+    sampled : whether to sample every cell of the sharpening face too, beside its mean field; controls always are.
     store : (name, recipe) -> Store for the blocks of one of the map's sweeps, so that an interrupted map goes on.
     share : (i, n), for process i of n that share the stores; see `sweep`.
     progress : called as progress(what, cells done, cells in all).
@@ -126,7 +128,7 @@ def inversion_map(
     keys = jnp.stack([jax.random.split(jax.random.fold_in(key, draw)) for draw in range(draws)], axis=1)
     plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, keys, store, share, progress)
 
-    sharpening = _face(plan, "entropy", _grid("entropies", entropies, math.inf), columns, sampled=True)
+    sharpening = _face(plan, "entropy", _grid("entropies", entropies, math.inf), columns, sampled=sampled)
     spread = _face(plan, "dispersion", _grid("dispersions", dispersions, 1, open_ends=False), columns, sampled=False)
     found, found_sampled = (
         [[_inversions(outcome, columns) for outcome in by_budget] for by_budget in outcomes]
@@ -174,6 +176,12 @@ class _Plan(NamedTuple):
         """The recipe of the controls: the middle group size."""
         return self.trained(sorted(self.group_sizes)[len(self.group_sizes) // 2])
 
+    @property
+    def slab(self) -> int:
+        """Starts that are built and held at once: some 64 MiB of logits, over all draws."""
+        each = 4 * self.recipe.prompts * self.recipe.responses * self.keys.shape[1]
+        return max(1, 2**26 // each)
+
     def budgets(self, g: int) -> tuple[int, int]:
         """Steps at equal steps, and at equal rollouts."""
         return self.recipe.steps, self.rollouts // g
@@ -214,33 +222,45 @@ class _Plan(NamedTuple):
 
 
 def _face(plan: _Plan, knob: str, rows: np.ndarray, columns: np.ndarray, *, sampled: bool) -> Face:
-    """Outcomes over rows x columns for every group size and both budgets."""
-    what = f"{knob} face"
+    """Outcomes over rows x columns for every group size and both budgets; starts are built a slab at a time."""
     row, column = (x.ravel() for x in np.meshgrid(rows, columns, indexing="ij"))
     if knob == "entropy":
-        starts = plan.starts(what, sharpened_logits, column, row)
+        builder, numbers = sharpened_logits, (column, row)
     else:
-        starts = plan.starts(what, spread_logits, column, row, 0.3 * plan.inside(0.0))
-    shape = len(plan.group_sizes), 2, len(rows), len(columns), -1
+        builder, numbers = spread_logits, (column, row, np.full(len(row), 0.3 * plan.inside(0.0)))
+    slabs = np.array_split(np.arange(len(row)), -(-len(row) // plan.slab))
+    parts = []
+    for i, at in enumerate(slabs):
+        what = f"{knob} face" + (f" {i + 1} of {len(slabs)}" if len(slabs) > 1 else "")
+        parts.append(_outcomes(plan, what, plan.starts(what, builder, *(x[at] for x in numbers)), sampled=sampled))
+    whole = {name: np.concatenate([part[name] for part in parts], axis=-2) for name in parts[0]}
+    return Face(
+        knob=knob,
+        rows=rows,
+        pass_rate=columns,
+        entropy=whole.pop("entropy").mean(-1).reshape(len(rows), len(columns)),
+        dispersion=whole.pop("dispersion").mean(-1).reshape(len(rows), len(columns)),
+        **{
+            name: values.reshape(len(plan.group_sizes), 2, len(rows), len(columns), -1)
+            for name, values in whole.items()
+        },
+    )
+
+
+def _outcomes(plan: _Plan, what: str, starts: Starts, *, sampled: bool) -> dict[str, np.ndarray]:
+    """The fields of a Face for some starts: [G, B, S, D], and [S, D] for what belongs to the start."""
     parts: dict[str, list[Any]] = {"outcome": [], "outcome_at_k": [], "reached": [], "sampled": []}
     for g in plan.group_sizes:
         recipe = plan.trained(g)
         field = plan.outcomes(what, starts, recipe, sampled=False)
         again = plan.outcomes(what, starts, recipe, sampled=True).pass_at_1 if sampled else field.pass_at_1 * np.nan
-        for steps in plan.budgets(g):
-            at = steps // recipe.interval
-            parts["outcome"].append(field.pass_at_1[..., at])
-            parts["outcome_at_k"].append(field.pass_at_k[..., at, 0])
-            parts["sampled"].append(again[..., at])
-            parts["reached"].append(_reached(plan, starts, g, steps))
-    return Face(
-        knob=knob,
-        rows=rows,
-        pass_rate=columns,
-        entropy=starts.metrics.entropy.mean(-1).reshape(shape[2:4]),
-        dispersion=starts.metrics.dispersion.mean(-1).reshape(shape[2:4]),
-        **{name: np.array(part, np.float64).reshape(shape) for name, part in parts.items()},
-    )
+        at = [steps // recipe.interval for steps in plan.budgets(g)]
+        parts["outcome"].append([field.pass_at_1[..., i] for i in at])
+        parts["outcome_at_k"].append([field.pass_at_k[..., i, 0] for i in at])
+        parts["sampled"].append([again[..., i] for i in at])
+        parts["reached"].append([_reached(plan, starts, g, steps) for steps in plan.budgets(g)])
+    start = {"entropy": starts.metrics.entropy, "dispersion": starts.metrics.dispersion}
+    return {name: np.array(values, np.float64) for name, values in (*parts.items(), *start.items())}
 
 
 def _reached(plan: _Plan, starts: Starts, g: int, steps: int) -> np.ndarray:
@@ -259,8 +279,10 @@ def _inversions(outcome: np.ndarray, columns: np.ndarray) -> Inversions:
 def _mean_field_error(face: Face) -> tuple[float, float]:
     field, sampled = face.outcome.mean(-1), face.sampled.mean(-1)
     distance = np.abs(field - sampled)
-    undecided = (sampled > 0.05) & (sampled < 0.95)
-    return float(np.nanmax(distance)), float(distance[undecided].mean())
+    ran = np.isfinite(distance)
+    undecided = ran & (sampled > 0.05) & (sampled < 0.95)
+    largest = float(distance[ran].max()) if ran.any() else math.nan
+    return largest, float(distance[undecided].mean()) if undecided.any() else math.nan
 
 
 MEAN, DISPERSION = 0.3, 0.7
