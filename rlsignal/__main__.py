@@ -50,7 +50,7 @@ def _map(chosen: argparse.Namespace) -> int:
 
     from rlsignal import plots, sim
 
-    grid = {}
+    grid: dict[str, Any] = {}
     if chosen.grid is not None:
         grid = {"pass_rates": np.linspace(0.05, 0.6, chosen.grid), "entropies": np.geomspace(0.1, 2.2, chosen.grid)}
     with _Bar(silent=chosen.json) as bar:

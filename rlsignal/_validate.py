@@ -64,7 +64,7 @@ def whole(name: str, value: Any, smallest: int, largest: int | None = None, *, w
     return number
 
 
-def group_size(g: Any, largest: int | None = None, *, way_out: str = "") -> int:
+def group_size(g: Any, largest: int = 10**9, *, way_out: str = "") -> int:
     """Rollouts per prompt: at least 2, since one rollout has nothing to be compared with."""
     return whole("g", g, 2, largest, way_out=way_out)
 

@@ -4,6 +4,8 @@
 at all.
 """
 
+import hashlib
+import io
 import json
 import math
 import os
@@ -57,10 +59,16 @@ def save(result: Any, path: Pathlike, *, provenance: dict[str, Any] | None = Non
     base = _base(path)
     writable_folder(base.parent)
     arrays: dict[str, np.ndarray] = {}
-    document = {"result": _encode(result, "", arrays), "provenance": {**_provenance(), **(provenance or {})}}
+    encoded = _encode(result, "", arrays)
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    document = {
+        "result": encoded,
+        "arrays": hashlib.sha256(content.getvalue()).hexdigest(),  # of the .npz that belongs to this sidecar
+        "provenance": {**_provenance(), **(provenance or {})},
+    }
     text = json.dumps(document, indent=1, allow_nan=False)
-    # the arrays first: a sidecar never speaks of arrays that are not there
-    write_atomically(base.with_name(base.name + ".npz"), lambda file: np.savez(file, allow_pickle=False, **arrays))
+    write_atomically(base.with_name(base.name + ".npz"), lambda file: file.write(content.getvalue()))
     write_atomically(base.with_name(base.name + ".json"), lambda file: file.write(text.encode()))
     return base.with_name(base.name + ".npz"), base.with_name(base.name + ".json")
 
@@ -88,7 +96,10 @@ def load(path: Pathlike) -> Any:
             raise FileNotFoundError(f"path must name a saved result, got {path}: {part.name} is missing beside it.")
     try:
         document = json.loads(text_path.read_text())
-        with open(arrays_path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        content = arrays_path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != document["arrays"]:
+            raise ValueError(f"{arrays_path.name} and {text_path.name} were not written together")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return _decode(document["result"], arrays)
     except Exception as error:
         raise ValueError(

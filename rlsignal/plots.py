@@ -4,6 +4,8 @@ One colour scale for every outcome (cividis: even in grey, and the same to all e
 is shown, nothing is simulated here.
 """
 
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -63,7 +65,7 @@ def plot_sharpening(
     _striking_pair(result, i, b, ax)
     middle = len(face.rows) // 2, len(face.pass_rate) // 2
     worth = f"1 nat is worth {face.exchange_rate[(i, b, *middle)]:.2f} pass@1\n"
-    start = f"at {face.rows[middle[0]]:g} nats, pass@1 {face.pass_rate[middle[1]]:g}"
+    start = f"at {face.rows[middle[0]]:.3g} nats, pass@1 {face.pass_rate[middle[1]]:.3g}"
     ax.text(0.97, 0.96, worth + start, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=_INK)
     ax.set_xlabel("response entropy of the start (nats)")
     ax.set_ylabel("pass@1 of the start")
@@ -120,13 +122,16 @@ def plot_controls(*controls: Control, ax: Axes | None = None) -> Axes:
     if not controls:
         raise ValueError("controls must be at least one Control, got none. Pass result.controls[0].")
     ax = ax if ax is not None else plt.subplots()[1]
-    for control, colour, style, marker in zip(controls, ("#00204d", "#b07d00"), ("-", "--"), ("o", "s"), strict=False):
+    looks = cycle((("#00204d", "-", "o"), ("#b07d00", "--", "s"), ("#777777", ":", "^")))
+    for control, (colour, style, marker) in zip(controls, looks, strict=False):
         band = np.array([paired_interval(outcome) for outcome in control.outcome])
         ax.fill_between(control.values, band[:, 0], band[:, 1], color=colour, alpha=0.2, linewidth=0)
         ax.plot(control.values, control.outcome.mean(-1), style, color=colour, label=f"{control.name}: mean field")
         ax.plot(control.values, control.sampled.mean(-1), marker, color=colour, label=f"{control.name}: sampled")
     ax.set_ylim(0, 1.02)
-    ax.set_xlabel(controls[0].varied)
+    ax.set_xlabel(f"{controls[0].varied} of the start" if controls[0].name != "entropy" else controls[0].varied)
+    if np.ptp(controls[0].values) > 100 * controls[0].values.min() > 0:
+        ax.set_xscale("log")
     ax.set_ylabel("pass@1 after GRPO")
     ax.grid(alpha=0.3)
     ax.legend(loc="lower left", fontsize=8, frameon=False)
@@ -149,28 +154,23 @@ def plot_map(result: InversionMap) -> Figure:
     >>> len(plot_map(small_map).axes) > 5
     True
     """
-    sizes, columns = result.group_sizes, max(3, len(result.group_sizes))
-    figure = Figure(figsize=(4.3 * columns, 8.4), layout="constrained")
-    axes = figure.subplots(2, columns)
-    for unused in (*axes[0, len(sizes) :], *axes[1, 3:]):
-        unused.set_axis_off()
-    for i, (g, ax) in enumerate(zip(sizes, axes[0], strict=False)):
+    sizes = result.group_sizes
+    figure = Figure(figsize=(max(13.5, 4.5 * len(sizes)), 8.4), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, squeeze=False)[:, 0]
+    faces, causes = top.subplots(1, len(sizes), squeeze=False)[0], bottom.subplots(1, 4)
+    for i, (g, ax) in enumerate(zip(sizes, faces, strict=True)):
         plot_sharpening(result, g=g, ax=ax)
         ax.set_title(f"g = {g}, {result.steps} steps: {result.inverted_share[i, 0]:.0%} of pairs inverted", fontsize=11)
-    by_entropy, by_dispersion, natural = result.controls
-    plot_spread(result, ax=axes[1, 0])
-    plot_controls(by_entropy, natural, ax=axes[1, 1])
-    plot_controls(by_dispersion, ax=axes[1, 2])
-    middle = sorted(sizes)[len(sizes) // 2]
-    titles = (
-        "The same over dispersion",
-        "Shadow: only entropy varied",
-        "Cause: only dispersion varied",
-    )
-    for ax, title in zip(axes[1], titles, strict=False):
-        ax.set_title(f"{title} (g = {middle})", fontsize=11)
+    by_entropy, by_dispersion, by_reach, natural = result.controls
+    plot_spread(result, ax=causes[0])
+    plot_controls(by_entropy, natural, ax=causes[1])
+    plot_controls(by_dispersion, ax=causes[2])
+    plot_controls(by_reach, ax=causes[3])
+    titles = "Outcome over dispersion", "Entropy varied inside\nthe classes", "Dispersion varied\n(Beta)"
+    for ax, title in zip(causes, (*titles, "Hardest prompts varied,\ndispersion held"), strict=True):
+        ax.set_title(title, fontsize=11)
     outcome = ScalarMappable(Normalize(0, 1), _COLOURS)
-    figure.colorbar(outcome, ax=axes[:, -1].tolist(), label="pass@1 after GRPO", shrink=0.6)
+    top.colorbar(outcome, ax=faces.tolist(), label="pass@1 after GRPO")
     figure.suptitle(
         "Where GRPO turns the order of checkpoints: A starts ahead of B and ends behind it.\n"
         "Colour and solid lines: mean field.  Dots: sampled GRPO.  Dotted: the law, the share of prompts that start "

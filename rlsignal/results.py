@@ -154,7 +154,7 @@ class Control:
 
     def __str__(self) -> str:
         return (
-            f"{self.name}: {self.varied} {self.values[0]:.2f} -> {self.values[-1]:.2f}, {self.held}:\n"
+            f"{self.name}: {self.varied} {self.values[0]:.2g} -> {self.values[-1]:.2g}, {self.held}:\n"
             f"    pass@1 after {self.outcome[0].mean():.3f} -> {self.outcome[-1].mean():.3f}, {_signed(self.effect)}; "
             f"sampled {_signed(self.sampled_effect)}"
         )
@@ -166,10 +166,12 @@ class InversionMap:
 
     sharpening : Face over (entropy, pass@1), in which one knob moves entropy and dispersion together, as SFT does.
     spread : Face over (dispersion, pass@1) at a fixed entropy inside the classes.
-    controls : entropy inside the classes; dispersion; entropy again under natural gradient.
-    inverted_share, sampled_share, noise_floor, law_error : [G, B], over the sharpening face: the share of pairs of
-        starts whose order turns, in the mean field and sampled; the largest s.e. of a paired difference; the rms error
-        of the reachability law.
+    controls : entropy inside the classes; dispersion; where the hard prompts are, at one dispersion; the first again
+        under natural gradient.
+    inverted_share, share_at_k, sampled_share, noise_floor, law_error : [G, B], over the sharpening face: the share of
+        pairs of starts whose order turns, by pass@1 and by pass@k in the mean field, and by pass@1 sampled; the largest
+        half-width of a paired 95% interval; the rms error of the reachability law.
+    least : the smallest loss of pass@1 that counts as an inversion.
     mean_field_error : (max, mean) distance of mean field and sampling, per cell of the sharpening face; the mean is
         over cells that end between 0.05 and 0.95.
     explained : (entropy, dispersion), the share of the outcome's variance over independent starts that a quadratic in
@@ -191,8 +193,10 @@ class InversionMap:
     spread: Face
     controls: tuple[Control, ...]
     inverted_share: np.ndarray
+    share_at_k: np.ndarray
     sampled_share: np.ndarray
     noise_floor: np.ndarray
+    least: float
     law_error: np.ndarray
     mean_field_error: tuple[float, ...]
     explained: tuple[float, ...]
@@ -205,6 +209,7 @@ class InversionMap:
             "mean_field_error": dict(zip(("max", "mean"), self.mean_field_error, strict=True)),
             "inverted_share": self._by_size(self.inverted_share[:, 0]),
             "inverted_share_at_equal_rollouts": self._by_size(self.inverted_share[:, 1]),
+            "inverted_share_at_k": self._by_size(self.share_at_k[:, 0]),
             "inverted_share_sampled": self._by_size(self.sampled_share[:, 0]),
             "noise_floor": float(self.noise_floor.max()),
             "law_error": self._by_size(self.law_error[:, 0]),
@@ -232,9 +237,9 @@ class InversionMap:
             f"{face.pass_rate[-1]:g}] x {len(face.rows)} entropies in [{face.rows[0]:g}, {face.rows[-1]:g}] nats "
             f"({self.draws} draws of {self.prompts} prompts, {self.responses} responses, {self.correct} correct); "
             f"{self.estimator}, plain ascent at rate {self.learning_rate:g}.",
-            f"A pair is inverted when the start with the higher pass@1 ends lower by more than noise and {LEAST}.",
+            f"A pair is inverted when the start with more pass@1 ends lower, by more than noise and {self.least:g}.",
             f"   g   {f'inverted at {self.steps} steps (sampled)':>31}   {f'at {self.rollouts} rollouts (sampled)':>26}"
-            f"   noise floor   worth of a nat at p0={face.pass_rate[x]:g}, H0={face.rows[y]:g}",
+            f"   noise floor   worth of a nat at p0={face.pass_rate[x]:.3g}, H0={face.rows[y]:.3g}",
         ]
         for i, g in enumerate(self.group_sizes):
             steps, rollouts = (
@@ -249,21 +254,19 @@ class InversionMap:
         lines += ["What causes it (95% intervals over paired draws).", *(f"  {control}" for control in self.controls)]
         entropy, dispersion = self.explained
         lines += [
-            f"Over independent starts, pass@1 and entropy explain {entropy:.0%} of the outcome, pass@1 and dispersion "
-            f"{dispersion:.0%}.",
-            "In the sharpening family entropy falls as dispersion rises, so the first face alone cannot tell the cause "
-            "from its shadow.",
-            "The law: a prompt is solved if it starts above p_c. Its rms error: "
+            "Over 160 Beta starts that fill a box of means, dispersions and entropies, pass@1 and entropy explain "
+            f"{entropy:.0%} of the outcome, pass@1 and dispersion {dispersion:.0%}.",
+            "What decides is the share of prompts that start above p_c. Entropy inside the classes is not it; "
+            "dispersion is, as long as it sets that share.",
+            "The law, outcome = that share: rms error "
             + ", ".join(f"{error:.3f} (g={g})" for g, error in zip(self.group_sizes, self.law_error[:, 0], strict=True))
-            + ".",
-            "Mean field against sampling: at most {:.3f}, on average {:.3f}.".format(*self.mean_field_error),
+            + f" at {self.steps} steps.",
+            "Mean field against sampling, per cell of the first face: at most {:.3f}, on average {:.3f}.".format(
+                *self.mean_field_error
+            ),
             "A tabular policy: no prompt learns from another. What this does not show is in docs/inversion.md.",
         ]
         return "\n".join(lines)
-
-
-LEAST = 0.02
-"""The smallest loss of pass@1 that counts, as in theory.ranking; here for the words alone."""
 
 
 def _signed(effect: tuple[float, ...]) -> str:

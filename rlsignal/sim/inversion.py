@@ -18,12 +18,12 @@ from jax import Array, nn
 from rlsignal import _validate
 from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.meanfield import flow
-from rlsignal.sim.starts import sharpened_logits, spread_logits, twin_logits
+from rlsignal.sim.starts import sharpened_logits, spread_logits, twin_logits, two_point_logits
 from rlsignal.sim.sweep import Store, cross, fingerprint, sweep
 from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure, train
 from rlsignal.theory.dynamics import reachable_pass_rate
 from rlsignal.theory.estimators import GRPO, Estimator
-from rlsignal.theory.ranking import Inversions, inversions, paired_interval, variance_explained
+from rlsignal.theory.ranking import LEAST_LOSS, Inversions, inversions, paired_interval, variance_explained
 
 Progress = Callable[[str, int, int], None]
 """(what is being run, cells done, cells in all)."""
@@ -52,7 +52,9 @@ class Build:
     def __call__(self, key: Array, *numbers: Array) -> Starts:
         logits = self.builder(key, self.recipe, *numbers)
         log_p, _ = log_pass_rates(logits, self.recipe.correct)
-        return Starts(logits, jnp.exp(log_p), _collision(logits, self.recipe.correct), measure(logits, self.recipe))
+        start = Starts(logits, jnp.exp(log_p), _collision(logits, self.recipe.correct), measure(logits, self.recipe))
+        exists = jnp.isfinite(logits).all()
+        return jax.tree.map(lambda x: jnp.where(exists, x, jnp.nan), start)
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def inversion_map(
     """
     recipe = recipe or Recipe()
     sizes = tuple(_validate.group_size(g) for g in group_sizes)
+    if not sizes:
+        raise ValueError("group_sizes must be at least one group size, got none.")
     draws = _validate.whole("draws", draws, 2, way_out="One draw says nothing of the noise.")
     for g in sizes:
         if _validate.whole("rollouts", rollouts, g) % g:
@@ -130,9 +134,9 @@ def inversion_map(
 
     sharpening = _face(plan, "entropy", _grid("entropies", entropies, math.inf), columns, sampled=sampled)
     spread = _face(plan, "dispersion", _grid("dispersions", dispersions, 1, open_ends=False), columns, sampled=False)
-    found, found_sampled = (
+    found, found_at_k, found_sampled = (
         [[_inversions(outcome, columns) for outcome in by_budget] for by_budget in outcomes]
-        for outcomes in (sharpening.outcome, sharpening.sampled)
+        for outcomes in (sharpening.outcome, sharpening.outcome_at_k, sharpening.sampled)
     )
     return InversionMap(
         group_sizes=sizes,
@@ -150,8 +154,10 @@ def inversion_map(
         spread=spread,
         controls=_controls(plan),
         inverted_share=np.array([[pairs.share for pairs in row] for row in found]),
+        share_at_k=np.array([[pairs.share for pairs in row] for row in found_at_k]),
         sampled_share=np.array([[pairs.share for pairs in row] for row in found_sampled]),
         noise_floor=np.array([[pairs.noise_floor for pairs in row] for row in found]),
+        least=LEAST_LOSS,
         law_error=np.sqrt(np.nanmean((sharpening.reached - sharpening.outcome).mean(-1) ** 2, axis=(2, 3))),
         mean_field_error=_mean_field_error(sharpening),
         explained=_explained(plan),
@@ -225,7 +231,8 @@ def _face(plan: _Plan, knob: str, rows: np.ndarray, columns: np.ndarray, *, samp
     """Outcomes over rows x columns for every group size and both budgets; starts are built a slab at a time."""
     row, column = (x.ravel() for x in np.meshgrid(rows, columns, indexing="ij"))
     if knob == "entropy":
-        builder, numbers = sharpened_logits, (column, row)
+        builder: Callable[..., Array] = sharpened_logits
+        numbers: tuple[np.ndarray, ...] = (column, row)
     else:
         builder, numbers = spread_logits, (column, row, np.full(len(row), 0.3 * plan.inside(0.0)))
     slabs = np.array_split(np.arange(len(row)), -(-len(row) // plan.slab))
@@ -266,7 +273,7 @@ def _outcomes(plan: _Plan, what: str, starts: Starts, *, sampled: bool) -> dict[
 def _reached(plan: _Plan, starts: Starts, g: int, steps: int) -> np.ndarray:
     """What the reachability law predicts of each start and draw: the share of prompts with p above p_c."""
     exists = np.isfinite(starts.collision)
-    collision = np.where(exists, starts.collision, 1.0).astype(np.float64)
+    collision = np.clip(np.where(exists, starts.collision, 1.0).astype(np.float64), 0, 2)  # 2 + an ulp rounds up
     critical = reachable_pass_rate(g, plan.estimator, budget=plan.learning_rate * steps, collision=collision)
     return np.where(exists.all(-1), (starts.pass_rate > critical).mean(-1), np.nan)
 
@@ -293,35 +300,47 @@ NATURAL_RATE = 0.005
 
 
 def _controls(plan: _Plan) -> tuple[Control, ...]:
-    """Entropy with pass rates held, dispersion with entropy held, and entropy under natural gradient."""
+    """Which property of the start moves the outcome? Each control varies one and holds the rest."""
     most = plan.inside(MEAN)
     within = np.array([0.02, 0.25, 0.5, 0.75, 0.98]) * most
     spread = np.array([0.0, 0.3, 0.5, 0.7, 0.85, 0.93])
+    lowest = np.array([1e-6, 1e-5, 1e-4, 1e-3, 1e-2])
     entropy = -MEAN * np.log(MEAN) - (1 - MEAN) * np.log1p(-MEAN) + 0.15 * most
-    natural = replace(plan.middle, natural=True)
 
     same_pass_rates = plan.starts("entropy control", spread_logits, MEAN, DISPERSION, within)
     same_entropy = plan.starts("dispersion control", twin_logits, MEAN, spread, entropy)
-    held = f"mean {MEAN:g} and dispersion {DISPERSION:g} held"
+    same_spread = plan.starts("reach control", two_point_logits, lowest, MEAN, DISPERSION, entropy)
+    pass_rates = f"every pass rate held (mean {MEAN:g}, dispersion {DISPERSION:g})"
     return (
-        _control(plan, "entropy", "entropy inside the classes (nats)", held, within, same_pass_rates, plan.middle),
+        _control(
+            plan, "entropy", "entropy inside the classes (nats)", pass_rates, within, same_pass_rates, plan.middle
+        ),
         _control(
             plan,
             "dispersion",
             "dispersion",
-            f"mean {MEAN:g} and entropy {entropy:.2f} nats held",
+            f"mean {MEAN:g} and entropy {entropy:.2f} nats held, Beta",
             spread,
             same_entropy,
             plan.middle,
         ),
         _control(
             plan,
+            "reach",
+            "lowest pass rate",
+            f"mean {MEAN:g}, dispersion {DISPERSION:g} and entropy {entropy:.2f} nats held, two pass rates",
+            lowest,
+            same_spread,
+            plan.middle,
+        ),
+        _control(
+            plan,
             "natural gradient",
             "entropy inside the classes (nats)",
-            held,
+            f"{pass_rates}, rate {NATURAL_RATE:g}",
             within,
             same_pass_rates,
-            natural,
+            replace(plan.middle, natural=True),
             NATURAL_RATE,
         ),
     )

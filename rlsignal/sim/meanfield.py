@@ -9,13 +9,14 @@ import numpy as np
 import optax
 from jax import Array, lax
 
-from rlsignal.sim.tabular import Metrics, Recipe, Setting, check_shape, measure
+from rlsignal.sim.tabular import Metrics, Recipe, Setting, check, measure
 
 
 def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
     """The mean of `sampled_gradient` over all groups: w_g(p) grad p, [prompts, responses] (W1).
 
-    With `recipe.natural` it is w_g(p) on the correct responses: the inverse Fisher matrix of a softmax times grad p.
+    With `recipe.natural` it is w_g(p) on the correct responses, the inverse Fisher matrix of a softmax times grad p:
+    the shares inside a class stay as they are.
     """
     shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised, as when sampling
     right, wrong = shares[:, : recipe.correct].sum(-1), shares[:, recipe.correct :].sum(-1)
@@ -54,7 +55,7 @@ def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metric
     >>> bool(metrics.pass_at_1[-1] > 0.9)
     True
     """
-    check_shape(logits, recipe)
+    check(logits, recipe, setting)
     if recipe.optimizer is not optax.sgd:
         raise ValueError(
             f"optimizer must be optax.sgd, plain ascent, for the mean field, got {recipe.optimizer}. "

@@ -18,7 +18,7 @@ from jax import Array, lax, nn
 from numpy.typing import ArrayLike
 
 from rlsignal import _validate
-from rlsignal.sim.tabular import Recipe, log_pass_rates, measure
+from rlsignal.sim.tabular import Recipe, check, log_pass_rates, measure
 from rlsignal.theory.passrates import Beta, Fixed, PassRate
 
 TOLERANCE = 1e-3
@@ -126,6 +126,7 @@ def temper(logits: Array, recipe: Recipe, *, entropy: float) -> Array:
     (True, 1.5)
     """
     target = _validate.scalar("entropy", _validate.numbers("entropy", entropy))
+    check(logits, recipe)
     log_p, log_q = log_pass_rates(logits, recipe.correct)
     low, high = reachable_entropy(jnp.exp(log_p), recipe)
     tempered = _with_class_entropy(logits, log_p, log_q, recipe, target - low)
@@ -202,8 +203,28 @@ def twin_logits(
     """As `spread_logits`, given the response entropy: the classes take what undecidedness leaves of it."""
     spread_key, shape_key = jax.random.split(key)
     log_odds = beta_log_odds(spread_key, recipe, mean, dispersion)
-    undecided = (nn.softplus(log_odds) - nn.sigmoid(log_odds) * log_odds).mean()
-    return _shaped(shape_key, recipe, log_odds, entropy - undecided)
+    return _shaped(shape_key, recipe, log_odds, entropy - _undecided(log_odds))
+
+
+@_compiled
+def two_point_logits(
+    key: Array,
+    recipe: Recipe,
+    low: Array | float,
+    mean: Array | float,
+    dispersion: Array | float,
+    entropy: Array | float,
+) -> Array:
+    """As `twin_logits`, of a law with two pass rates, of which `low` is the lower one; the other two numbers follow.
+
+    With P(low) = w and the higher rate h: (mean - low)(h - mean) = Var p = dispersion mean (1 - mean).
+    """
+    mean, low = jnp.asarray(mean, jnp.float32), jnp.asarray(low, jnp.float32)
+    high = mean + dispersion * mean * (1 - mean) / (mean - low)
+    share = (high - mean) / (high - low)
+    p = jnp.where(jnp.arange(recipe.prompts) < jnp.round(share * recipe.prompts), low, high)
+    log_odds = jnp.log(p) - jnp.log1p(-p)
+    return _shaped(key, recipe, log_odds, entropy - _undecided(log_odds))
 
 
 @_compiled
@@ -281,6 +302,11 @@ def _log_odds(key: Array, recipe: Recipe, law: PassRate) -> Array:
     return log_odds
 
 
+def _undecided(log_odds: Array) -> Array:
+    """E h_b(p), nats, mean over prompts."""
+    return (nn.softplus(log_odds) - nn.sigmoid(log_odds) * log_odds).mean()
+
+
 def _bisect(rising: Callable[[Array], Array], low: Array, high: Array) -> Array:
     """Where `rising` turns from true to false between low and high, to float32 accuracy."""
 
@@ -301,7 +327,10 @@ def _nan_unless_close(logits: Array, *pairs: tuple[Array, Array | float]) -> Arr
 
 def _reached(logits: Array, region: str, target: float) -> Array:
     if bool(jnp.isnan(logits).any()):
-        raise ValueError(f"{region}, got {target:g}. Move it inside, or change the responses.")
+        raise ValueError(
+            f"{region}, got {target:g}. Move it inside, off the edge, or change the responses; shares that are equal "
+            "cannot be sharpened, and few prompts leave gaps."
+        )
     return logits
 
 

@@ -73,6 +73,8 @@ class Recipe:
         _validate.whole("correct", self.correct, 1, self.responses - 1, way_out=way_out)
         _validate.whole("group_size", self.group_size, 2)
         _validate.whole("steps", self.steps, 1)
+        if not isinstance(self.attempts, tuple) or not self.attempts:
+            raise ValueError(f"attempts must be a tuple of at least one k, got {self.attempts!r}. For pass@8: (8,).")
         for k in self.attempts:
             _validate.whole("attempts", k, 1)
         if self.record_every is not None:
@@ -98,7 +100,7 @@ class Recipe:
 
         Raises
         ------
-        ValueError : not an estimator, a rate or temperature that is not positive and finite.
+        ValueError : not an estimator, a rate or temperature outside [1e-30, 1e30].
 
         Examples
         --------
@@ -106,10 +108,12 @@ class Recipe:
         >>> Recipe(group_size=4).setting(RLOO, learning_rate=0.5).table.shape
         (2, 5)
         """
-        rate = _validate.within("learning_rate", learning_rate, 0, jnp.inf, open_ends=True)
-        heat = _validate.within("temperature", temperature, 0, jnp.inf, open_ends=True)
+        numbers = [
+            _validate.scalar(name, _validate.within(name, value, 1e-30, 1e30, way_out="float32 holds no more."))
+            for name, value in (("learning_rate", learning_rate), ("temperature", temperature))
+        ]
         table = known(estimator).table(self.group_size)
-        return Setting(*(jnp.asarray(x, jnp.float32) for x in (rate, heat, table)))
+        return Setting(*(jnp.asarray(x, jnp.float32) for x in (*numbers, table)))
 
 
 class Metrics(NamedTuple):
@@ -122,7 +126,7 @@ class Metrics(NamedTuple):
     within_entropy: Array  # its part E[p H_C + (1-p) H_I]: which one of them?
     dispersion: Array  # Var p / (mean p (1 - mean p))
     degenerate: Array  # E[p^g + (1-p)^g]
-    advantage_variance: Array  # E[p(1-p)] (g-1)/g
+    advantage_variance: Array  # of mean-centred advantages, E[p(1-p)] (g-1)/g, whatever the estimator
 
 
 class Seen(NamedTuple):
@@ -130,7 +134,7 @@ class Seen(NamedTuple):
 
     pass_at_1: Array
     degenerate: Array
-    advantage_variance: Array
+    advantage_variance: Array  # of mean-centred advantages, that is of the rewards inside a group
     gradient_norm: Array  # root mean square over prompts of the gradient's length
 
 
@@ -156,6 +160,7 @@ def measure(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> 
     >>> float(measure(even, Recipe(prompts=1, responses=4, correct=2)).pass_at_1)
     0.5
     """
+    check(logits, recipe)
     log_pi = nn.log_softmax(logits / temperature)
     log_p, log_q = nn.logsumexp(log_pi[:, : recipe.correct], -1), nn.logsumexp(log_pi[:, recipe.correct :], -1)
     p, q, g = jnp.exp(log_p), jnp.exp(log_q), recipe.group_size
@@ -186,7 +191,7 @@ def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting
     Returns
     -------
     gradient [prompts, responses]; with `recipe.natural`, multiplied by the pseudo-inverse of the Fisher matrix
-    (up to a constant per prompt, which a softmax does not feel). Its mean is `gradient_weight` times grad p.
+    (up to a constant per prompt, which a softmax does not feel). Its mean is `expected_gradient`.
     """
     shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised
     cumulative = jnp.dot(shares, jnp.triu(jnp.ones(2 * logits.shape[-1:])), precision="highest")
@@ -237,7 +242,7 @@ def train(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[
     >>> bool(metrics.pass_at_1[-1] > metrics.pass_at_1[0])
     True
     """
-    check_shape(logits, recipe)
+    check(logits, recipe, setting)
     optimizer = recipe.optimizer(setting.learning_rate)
 
     def step(state: tuple[Array, Any], t: Array) -> tuple[tuple[Array, Any], Seen]:
@@ -259,8 +264,15 @@ def train(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[
     return state[0], metrics, seen
 
 
-def check_shape(logits: Array, recipe: Recipe) -> None:
-    """An error unless logits are [prompts, responses] of the recipe."""
+def check(logits: Array, recipe: Recipe, setting: Setting | None = None) -> None:
+    """An error unless logits are floats [prompts, responses], and the setting's table is of the recipe's group size."""
+    if not jnp.issubdtype(logits.dtype, jnp.floating):
+        raise ValueError(f"logits must be floating-point, got {logits.dtype}. Use logits.astype(float).")
+    if setting is not None and setting.table.shape != (2, recipe.group_size + 1):
+        raise ValueError(
+            f"setting must have a table [2, {recipe.group_size + 1}] for g = {recipe.group_size}, "
+            f"got {list(setting.table.shape)}. Make it with recipe.setting(...) of the same recipe."
+        )
     if logits.shape != (recipe.prompts, recipe.responses):
         raise ValueError(
             f"logits must have shape [prompts, responses] = [{recipe.prompts}, {recipe.responses}], "
@@ -280,5 +292,5 @@ def _per_response(u: Array, advantages: Array, cumulative: Array) -> Array:
 
 
 def _times_log(log_x: Array) -> Array:
-    """x log x, 0 at x = 0."""
-    return jnp.where(log_x > -jnp.inf, jnp.exp(log_x) * log_x, 0.0)
+    """x log x, 0 at x = 0; NaN stays NaN."""
+    return jnp.where(log_x == -jnp.inf, 0.0, jnp.exp(log_x) * log_x)

@@ -61,10 +61,7 @@ class Estimator:
         g = _validate.group_size(g)
         k = np.arange(g + 1.0)
         with np.errstate(all="ignore"):  # the cells that cannot happen may divide by zero
-            rows = [
-                self._row(side, function(k, g), g)
-                for side, function in (("wrong", self.wrong), ("correct", self.correct))
-            ]
+            rows = [self._row("wrong", self.wrong, k, g), self._row("correct", self.correct, k, g)]
         rows[0][-1] = rows[1][0] = 0.0
         for side, row in zip(("wrong", "correct"), rows, strict=True):
             if not np.all(np.isfinite(row)):
@@ -75,8 +72,14 @@ class Estimator:
                 )
         return np.stack(rows) + 0.0  # no -0
 
-    def _row(self, side: str, values: Any, g: int) -> Floats:
-        row = np.asarray(values)
+    def _row(self, side: str, function: Side, k: Floats, g: int) -> Floats:
+        try:
+            row = np.asarray(function(k, g))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"estimator {self.name!r} must give every {side} rollout a number, but its function failed: {error}. "
+                f"It is called once with the array K = 0..{g} and g; use np.sqrt, np.where and the like."
+            ) from error
         if row.dtype.kind not in "biuf" or row.shape not in ((), (g + 1,)):
             raise ValueError(
                 f"estimator {self.name!r} must give every {side} rollout one number, or one for each K = 0..{g}, "
@@ -103,7 +106,11 @@ def standardised(name: str, *, ddof: int, epsilon: float) -> Estimator:
     Parameters
     ----------
     ddof : 0 divides the squares by g (numpy's default), 1 by g - 1 (torch's default).
-    epsilon : added to the s.d.; 0 is the ideal.
+    epsilon : added to the s.d., at least 0; 0 is the ideal.
+
+    Raises
+    ------
+    ValueError : ddof other than 0 or 1, a negative epsilon.
 
     Source: Shao et al. 2024 (2402.03300); docs/theory.md (E1).
 
@@ -113,6 +120,9 @@ def standardised(name: str, *, ddof: int, epsilon: float) -> Estimator:
     array([[ 0.        , -0.99999998,  0.        ],
            [ 0.        ,  0.99999998,  0.        ]])
     """
+
+    ddof = _validate.whole("ddof", ddof, 0, 1)
+    epsilon = _validate.scalar("epsilon", _validate.within("epsilon", epsilon, 0, np.inf))
 
     def scaled(numerator: Floats, k: Floats, g: int) -> Floats:
         deviation = np.sqrt(k * (g - k) / (g * (g - ddof))) + epsilon

@@ -99,7 +99,7 @@ class Beta:
 
     Examples
     --------
-    Two thirds of the prompts with a pass rate spread evenly over [0, 1]:
+    Pass rates spread evenly over [0, 1]:
 
     >>> Beta(0.5, 1/3).law(2)
     array([0.33333333, 0.33333333, 0.33333333])
@@ -292,7 +292,7 @@ def group(
     `summed` questions go through the law of K, so g ends at 4096; a `Recorded` ends at its smallest n.
     """
     what = pass_rate(p)
-    g = _law_size(g, name, smallest) if summed else _validate.whole(name, g, smallest)
+    g = _law_size(g, name, smallest) if summed else _validate.whole(name, g, smallest, 10**9)
     return what, what._at_most(g, name, smallest) if isinstance(what, Recorded) else g
 
 

@@ -18,7 +18,7 @@ class Inversions(NamedTuple):
 
     inverted : [cells, cells], True at (A, B) where A was ahead before and is behind after.
     share : inverted pairs over all pairs with an order before.
-    noise_floor : the largest standard error of a paired difference among those pairs.
+    noise_floor : the largest half-width of a paired difference's 95% interval among those pairs.
     """
 
     inverted: np.ndarray
@@ -27,7 +27,7 @@ class Inversions(NamedTuple):
 
 
 def inversions(before: ArrayLike, after: ArrayLike, *, least: float = LEAST_LOSS) -> Inversions:
-    """Which pairs of starts are inverted (R1): ahead before, behind after by more than noise and by at least `least`.
+    """Which pairs of starts are inverted (R1): ahead before, behind after by more than noise and by more than `least`.
 
     Parameters
     ----------
@@ -58,15 +58,16 @@ def inversions(before: ArrayLike, after: ArrayLike, *, least: float = LEAST_LOSS
             f"and {outcome.shape}. One draw says nothing of the noise."
         )
     loss = outcome[None, :, :] - outcome[:, None, :]  # (A, B): how far B ends above A
-    error = loss.std(-1, ddof=1) / np.sqrt(outcome.shape[1])
+    draws = outcome.shape[1]
+    noise = stdtrit(draws - 1, 0.975) * loss.std(-1, ddof=1) / np.sqrt(draws)
     with np.errstate(invalid="ignore"):
-        ahead = (start[:, None] > start[None, :]) & np.isfinite(error)
-        inverted = ahead & (loss.mean(-1) > np.maximum(error, least))
+        ahead = (start[:, None] > start[None, :]) & np.isfinite(noise)
+        inverted = ahead & (loss.mean(-1) > np.maximum(noise, least))
     pairs = int(ahead.sum())
     return Inversions(
         inverted,
         float(inverted.sum() / pairs) if pairs else float("nan"),
-        float(error[ahead].max()) if pairs else float("nan"),
+        float(noise[ahead].max()) if pairs else float("nan"),
     )
 
 
@@ -116,7 +117,7 @@ def variance_explained(outcome: ArrayLike, *predictors: ArrayLike) -> float:
 
     Raises
     ------
-    ValueError : lengths that differ.
+    ValueError : lengths that differ, too few cells, a constant outcome or NaN.
 
     Source: textbook; docs/theory.md (R3).
 
@@ -131,5 +132,10 @@ def variance_explained(outcome: ArrayLike, *predictors: ArrayLike) -> float:
     if any(column.shape != y.shape or y.ndim != 1 for column in columns):
         raise ValueError(f"outcome and predictors must be [cells] alike, got {[c.shape for c in (y, *columns[1:])]}.")
     design = np.stack([a * b for i, a in enumerate(columns) for b in columns[i:]], axis=1)
+    if len(y) <= design.shape[1] or not np.all(np.isfinite(design)) or not np.ptp(y) > 0:
+        raise ValueError(
+            f"outcome must be finite, vary, and have more than {design.shape[1]} cells "
+            f"for {len(predictors)} predictors, got {len(y)} cells. Leave NaN out, or add cells."
+        )
     residual = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
     return float(1 - residual.var() / y.var())

@@ -212,7 +212,7 @@ def critical_pass_rate(g: int, *, level: float = 0.5, dispersion: float = 0.0) -
         return _spare(Beta(mean, dispersion) if dispersion else Fixed(mean), g, level)
 
     best = surplus(0.5)
-    if abs(best) <= 4 * np.finfo(float).eps:  # at g = 2 half of the groups are dead at the very best
+    if abs(best) <= _rounding(level):  # at g = 2 half of the groups are dead at the very best
         return 0.5
     return _root(surplus, 0.0, 0.5) if best > 0 else float("nan")
 
@@ -247,7 +247,7 @@ def critical_dispersion(g: int, *, level: float = 0.5) -> float:
         return _spare(Beta(0.5, dispersion), g, level)
 
     best = surplus(0.0)
-    if abs(best) <= 4 * np.finfo(float).eps:
+    if abs(best) <= _rounding(level):
         return 0.0
     return _root(surplus, 0.0, 1.0) if best > 0 else float("nan")
 
@@ -284,8 +284,8 @@ def group_size_for(p: float | PassRate, *, informative: float = 0.9, largest: in
     if isinstance(what, Recorded):
         high = min(high, int(np.min(what.samples)))
         way_out = "A Recorded ends at its smallest n: lower `informative`, or fit a Beta."
-    reached = float(what.mixed(high))
-    if reached == 0:
+    reached = float(what.mixed(high)) if high > 1 else 0.0
+    if reached == 0 and high > 1:
         way_out = "Rollouts that always agree teach nothing at any size."
     if reached < wanted:
         raise ValueError(
@@ -303,6 +303,10 @@ def _spare(what: PassRate, g: int, level: float) -> float:
     if level < 0.5:
         return level - float(what.all_correct(g) + what.all_wrong(g))
     return float(what.mixed(g)) - (1 - level)
+
+
+def _rounding(level: float) -> float:
+    return 4 * float(np.finfo(float).eps) * min(level, 1 - level)
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
