@@ -1,10 +1,11 @@
 """What is saved is loaded again, whole; what is not is said to be so, and nothing is left half written."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -79,9 +80,21 @@ def test_a_damaged_file_is_named(small_map, tmp_path, part, keep):
 
 def test_pickles_are_never_loaded(small_map, tmp_path):
     save(small_map, tmp_path / "map")
+    old = hashlib.sha256((tmp_path / "map.npz").read_bytes()).hexdigest()
     np.savez(tmp_path / "map.npz", **{"sharpening.rows": np.array([{}], dtype=object)})
+    new = hashlib.sha256((tmp_path / "map.npz").read_bytes()).hexdigest()
+    (tmp_path / "map.json").write_text((tmp_path / "map.json").read_text().replace(old, new))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         load(tmp_path / "map")
+
+
+def test_arrays_of_another_result_are_refused(small_map, tmp_path):
+    """As after a kill between the two renames of a second save."""
+    save(small_map, tmp_path / "old")
+    save(replace(small_map, seed=1, least=0.5, inverted_share=small_map.inverted_share + 1), tmp_path / "new")
+    (tmp_path / "new.npz").rename(tmp_path / "old.npz")
+    with pytest.raises(ValueError, match=r"old\.npz and old\.json were not written together"):
+        load(tmp_path / "old")
 
 
 def test_only_result_types_are_made(small_map, tmp_path):

@@ -37,7 +37,7 @@ def test_map_for_machines(mapped):
     assert mapped["group_sizes"] == [2, 4]
     assert mapped["mean_field_error"].keys() == {"max", "mean"}
     assert mapped["inverted_share"].keys() == {"2", "4"}
-    assert mapped["controls"].keys() == {"entropy", "dispersion", "natural gradient"}
+    assert mapped["controls"].keys() == {"entropy", "dispersion", "reach", "natural gradient"}
     assert mapped["noise_floor"] > 0
     assert mapped["seconds"] > 0
 

@@ -17,7 +17,7 @@ from jax import Array, nn
 
 from rlsignal import _validate
 from rlsignal.results import Control, Face, InversionMap
-from rlsignal.sim.meanfield import flow
+from rlsignal.sim.meanfield import check_plain_ascent, flow
 from rlsignal.sim.starts import sharpened_logits, spread_logits, twin_logits, two_point_logits
 from rlsignal.sim.sweep import Store, cross, fingerprint, sweep
 from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure, train
@@ -132,6 +132,10 @@ def inversion_map(
     keys = jnp.stack([jax.random.split(jax.random.fold_in(key, draw)) for draw in range(draws)], axis=1)
     plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, keys, store, share, progress)
 
+    for g in sizes:  # what no cell could train with is told before any start is built
+        plan.trained(g).setting(estimator, learning_rate=learning_rate)
+    check_plain_ascent(recipe)
+
     sharpening = _face(plan, "entropy", _grid("entropies", entropies, math.inf), columns, sampled=sampled)
     spread = _face(plan, "dispersion", _grid("dispersions", dispersions, 1, open_ends=False), columns, sampled=False)
     found, found_at_k, found_sampled = (
@@ -158,7 +162,7 @@ def inversion_map(
         sampled_share=np.array([[pairs.share for pairs in row] for row in found_sampled]),
         noise_floor=np.array([[pairs.noise_floor for pairs in row] for row in found]),
         least=LEAST_LOSS,
-        law_error=np.sqrt(np.nanmean((sharpening.reached - sharpening.outcome).mean(-1) ** 2, axis=(2, 3))),
+        law_error=_law_error(sharpening),
         mean_field_error=_mean_field_error(sharpening),
         explained=_explained(plan),
     )
@@ -281,6 +285,15 @@ def _reached(plan: _Plan, starts: Starts, g: int, steps: int) -> np.ndarray:
 def _inversions(outcome: np.ndarray, columns: np.ndarray) -> Inversions:
     rows, _, draws = outcome.shape
     return inversions(np.tile(columns, rows), outcome.reshape(-1, draws))
+
+
+def _law_error(face: Face) -> np.ndarray:
+    """Root mean square over the cells that exist, [G, B]."""
+    error = (face.reached - face.outcome).mean(-1)
+    exists = np.isfinite(error[0, 0])
+    if not exists.any():
+        return np.full(error.shape[:2], np.nan)
+    return np.sqrt((error[..., exists] ** 2).mean(-1))
 
 
 def _mean_field_error(face: Face) -> tuple[float, float]:

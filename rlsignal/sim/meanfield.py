@@ -18,11 +18,13 @@ def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
     With `recipe.natural` it is w_g(p) on the correct responses, the inverse Fisher matrix of a softmax times grad p:
     the shares inside a class stay as they are.
     """
+    check(logits, recipe, setting)
     shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised, as when sampling
     right, wrong = shares[:, : recipe.correct].sum(-1), shares[:, recipe.correct :].sum(-1)
     total = right + wrong
     p, q = right / total, wrong / total  # neither as 1 minus the other
-    weight = _weight(jnp.log(p), jnp.log(q), setting.table)
+    least = jnp.finfo(p.dtype).tiny  # a floor that no sum can see: 0 * log 0 would be NaN, and so would its derivative
+    weight = _weight(jnp.log(jnp.maximum(p, least)), jnp.log(jnp.maximum(q, least)), setting.table)
     is_right = jnp.arange(recipe.responses) < recipe.correct
     if recipe.natural:
         return jnp.where(is_right, weight[:, None], 0.0) * setting.temperature
@@ -56,11 +58,7 @@ def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metric
     True
     """
     check(logits, recipe, setting)
-    if recipe.optimizer is not optax.sgd:
-        raise ValueError(
-            f"optimizer must be optax.sgd, plain ascent, for the mean field, got {recipe.optimizer}. "
-            "Under other optimizers the mean of the updates is not the update at the mean; sample with tabular.train."
-        )
+    check_plain_ascent(recipe)
 
     def step(_: int, logits: Array) -> Array:
         return logits + setting.learning_rate * expected_gradient(logits, recipe, setting)
@@ -76,12 +74,19 @@ def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metric
     return logits, Metrics(*(jnp.concatenate([past, end[None]]) for past, end in zip(history, last, strict=True)))
 
 
+def check_plain_ascent(recipe: Recipe) -> None:
+    """An error unless the recipe's optimizer is one that the mean field holds for."""
+    if recipe.optimizer is not optax.sgd:
+        raise ValueError(
+            f"optimizer must be optax.sgd, plain ascent, for the mean field, got {recipe.optimizer}. "
+            "Under other optimizers the mean of the updates is not the update at the mean; sample with tabular.train."
+        )
+
+
 def _weight(log_p: Array, log_q: Array, table: Array) -> Array:
     """w_g(p) of each prompt as a Bernstein sum: law of J ~ Binomial(g-1, p) times A+(J+1) - A-(J)."""
     others = table.shape[-1] - 2
     j = np.arange(others + 1)
     log_choose = np.concatenate([[0.0], np.cumsum(np.log((others - j[:-1]) / (j[:-1] + 1)))])
-    # at p = 0 or 1 in float32 a log is -inf and 0 * -inf is NaN: a floor no sum can see
-    log_p, log_q = jnp.maximum(log_p, -1e4)[:, None], jnp.maximum(log_q, -1e4)[:, None]
-    law = jnp.exp(jnp.asarray(log_choose, jnp.float32) + j * log_p + (others - j) * log_q)
+    law = jnp.exp(jnp.asarray(log_choose, log_p.dtype) + j * log_p[:, None] + (others - j) * log_q[:, None])
     return law @ (table[1, 1:] - table[0, :-1])

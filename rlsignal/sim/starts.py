@@ -215,15 +215,24 @@ def two_point_logits(
     dispersion: Array | float,
     entropy: Array | float,
 ) -> Array:
-    """As `twin_logits`, of a law with two pass rates, of which `low` is the lower one; the other two numbers follow.
+    """As `twin_logits`, of a law with two pass rates, the lower of them `low`; mean and dispersion give the rest.
 
-    With P(low) = w and the higher rate h: (mean - low)(h - mean) = Var p = dispersion mean (1 - mean).
+    With h the higher one, (mean - low)(h - mean) = Var p = dispersion mean (1 - mean). Whole prompts cannot have every
+    share, so the higher ones stand in pairs h - d, h + d with the d that makes mean and dispersion right.
     """
-    mean, low = jnp.asarray(mean, jnp.float32), jnp.asarray(low, jnp.float32)
-    high = mean + dispersion * mean * (1 - mean) / (mean - low)
-    share = (high - mean) / (high - low)
-    p = jnp.where(jnp.arange(recipe.prompts) < jnp.round(share * recipe.prompts), low, high)
-    log_odds = jnp.log(p) - jnp.log1p(-p)
+    low, prompts = jnp.asarray(low, jnp.float32), recipe.prompts
+    variance = jnp.asarray(dispersion * mean * (1 - mean), jnp.float32)
+    share = (mean - low) ** 2 / (variance + (mean - low) ** 2)  # of the higher prompts, if they were all alike
+    above = jnp.clip(jnp.ceil(share * prompts - 1e-3), 2, prompts - 1)
+    height = low + (mean - low) * prompts / above
+    missing = prompts * (variance + (mean - low) ** 2) - above * (height - low) ** 2
+    pairs = above // 2
+    apart = jnp.sqrt(jnp.maximum(missing, 0) / (2 * pairs))
+    i = jnp.arange(prompts)
+    side = jnp.where(i < pairs, 1, jnp.where(i < 2 * pairs, -1, 0))
+    p = jnp.where(i < above, height + side * apart, low)
+    log_odds = jnp.log(p) - jnp.log1p(-p)  # NaN above 1
+    log_odds = _nan_unless_close(log_odds, (p.mean(), mean), (((p - p.mean()) ** 2).mean(), variance))
     return _shaped(key, recipe, log_odds, entropy - _undecided(log_odds))
 
 
@@ -250,8 +259,8 @@ def beta_log_odds(key: Array, recipe: Recipe, mean: Array | float, dispersion: A
         p = nn.sigmoid(log_odds)
         return 1 - (p * nn.sigmoid(-log_odds)).mean() / (p.mean() * (1 - p.mean()))
 
-    log_odds = centred(_bisect(lambda x: spread(centred(x)) < dispersion, jnp.float32(-5), jnp.float32(5)))
-    return _nan_unless_close(log_odds, (nn.sigmoid(log_odds).mean(), mean), (spread(log_odds), dispersion))
+    matched = centred(_bisect(lambda x: spread(centred(x)) < dispersion, jnp.float32(-5), jnp.float32(5)))
+    return _nan_unless_close(matched, (nn.sigmoid(matched).mean(), mean), (spread(matched), dispersion))
 
 
 @_compiled

@@ -124,7 +124,7 @@ class Metrics(NamedTuple):
     entropy: Array  # of the response, nats
     undecidedness: Array  # its part E h_b(p): right or wrong?
     within_entropy: Array  # its part E[p H_C + (1-p) H_I]: which one of them?
-    dispersion: Array  # Var p / (mean p (1 - mean p))
+    dispersion: Array  # Var p / (mean p (1 - mean p)); 0 where all prompts are certain and alike
     degenerate: Array  # E[p^g + (1-p)^g]
     advantage_variance: Array  # of mean-centred advantages, E[p(1-p)] (g-1)/g, whatever the estimator
 
@@ -139,7 +139,9 @@ class Seen(NamedTuple):
 
 
 def log_pass_rates(logits: Array, correct: int) -> tuple[Array, Array]:
-    """log p and log(1-p) of each prompt [...] from logits [..., responses], neither as 1 minus the other.
+    """log p and log(1-p) of each prompt [...] from logits [..., responses], each as exact as float32 holds it.
+
+    The rarer class is summed; of the other only what it lacks to 1 can be told exactly, and that is the rarer one.
 
     Examples
     --------
@@ -148,7 +150,12 @@ def log_pass_rates(logits: Array, correct: int) -> tuple[Array, Array]:
     -100.0
     """
     log_pi = nn.log_softmax(logits)
-    return nn.logsumexp(log_pi[..., :correct], -1), nn.logsumexp(log_pi[..., correct:], -1)
+    log_p, log_q = nn.logsumexp(log_pi[..., :correct], -1), nn.logsumexp(log_pi[..., correct:], -1)
+    p_is_rare, q_is_rare = log_p < -0.7, log_q < -0.7
+    return (
+        jnp.where(q_is_rare, jnp.log1p(-jnp.exp(jnp.where(q_is_rare, log_q, -1.0))), log_p),
+        jnp.where(p_is_rare, jnp.log1p(-jnp.exp(jnp.where(p_is_rare, log_p, -1.0))), log_q),
+    )
 
 
 def measure(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> Metrics:
@@ -162,18 +169,19 @@ def measure(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> 
     """
     check(logits, recipe)
     log_pi = nn.log_softmax(logits / temperature)
-    log_p, log_q = nn.logsumexp(log_pi[:, : recipe.correct], -1), nn.logsumexp(log_pi[:, recipe.correct :], -1)
+    log_p, log_q = log_pass_rates(logits / temperature, recipe.correct)
     p, q, g = jnp.exp(log_p), jnp.exp(log_q), recipe.group_size
     entropy = -jnp.sum(_times_log(log_pi), -1)
     undecided = -_times_log(log_p) - _times_log(log_q)
     mean, pq = p.mean(), p * q
+    spread = mean * q.mean()
     return Metrics(
         pass_at_1=mean,
         pass_at_k=jnp.stack([-jnp.expm1(k * log_q).mean() for k in recipe.attempts]),
         entropy=entropy.mean(),
         undecidedness=undecided.mean(),
         within_entropy=(entropy - undecided).mean(),
-        dispersion=1 - pq.mean() / (mean * q.mean()),
+        dispersion=jnp.where(spread == 0, 0.0, 1 - pq.mean() / jnp.where(spread == 0, 1.0, spread)),
         degenerate=(jnp.exp(g * log_p) + jnp.exp(g * log_q)).mean(),
         advantage_variance=pq.mean() * (g - 1) / g,
     )
@@ -193,6 +201,7 @@ def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting
     gradient [prompts, responses]; with `recipe.natural`, multiplied by the pseudo-inverse of the Fisher matrix
     (up to a constant per prompt, which a softmax does not feel). Its mean is `expected_gradient`.
     """
+    check(logits, recipe, setting)
     shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised
     cumulative = jnp.dot(shares, jnp.triu(jnp.ones(2 * logits.shape[-1:])), precision="highest")
     total = cumulative[:, -1:]

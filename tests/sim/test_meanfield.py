@@ -51,7 +51,7 @@ def loop(logits, recipe, estimator, rate, temperature=1.0):
 class TestExpectedGradient:
     """That sampled gradients have this mean is shown in test_bridge.py."""
 
-    @pytest.mark.parametrize("g", [2, 8, 64, 1024])
+    @pytest.mark.parametrize("g", [2, 8, 1024])
     def test_weights_are_the_theory_for_any_group_size(self, g):
         """float32 logarithms of binomial coefficients: 2^-24 of g log 2, and a few more roundings."""
         p = np.array([1e-6, 0.01, 0.1, 0.5, 0.97])
@@ -88,7 +88,7 @@ class TestExpectedGradient:
 class TestFlow:
     @pytest.mark.parametrize(
         ("estimator", "natural", "temperature"),
-        [(GRPO, False, 1.0), (GRPO_NEMO, False, 2.0), (MAXRL, False, 0.7), (GRPO, True, 1.0), (RLOO, True, 2.0)],
+        [(GRPO, False, 1.0), (GRPO_NEMO, False, 2.0), (MAXRL, False, 0.7), (GRPO, True, 2.0)],
         ids=lambda x: str(getattr(x, "name", x)),
     )
     def test_is_the_loop_written_out(self, estimator, natural, temperature):
@@ -188,10 +188,11 @@ def test_logits_of_another_shape_are_refused():
     )
 
 
-def test_a_table_for_another_group_size_is_refused():
+@pytest.mark.parametrize("procedure", [flow, expected_gradient], ids=lambda x: x.__name__)
+def test_a_table_for_another_group_size_is_refused(procedure):
     """It would be the flow of that other group size, under this one's name."""
-    with pytest.raises(ValueError, match="table"):
-        flow(START, SMALL, replace(SMALL, group_size=4).setting())
+    with pytest.raises(ValueError, match=r"^setting must have a table \[2, 9\] for g = 8, got \[2, 5\]\."):
+        procedure(START, SMALL, replace(SMALL, group_size=4).setting())
 
 
 def outcome(logits, rate):

@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 
 from rlsignal import DR_GRPO, GRPO, RLOO
-from rlsignal.sim import Recipe, cross, sweep, train
-from rlsignal.sim.inversion import Train
+from rlsignal.sim import Recipe, cross, measure, sampled_gradient, sweep
 from rlsignal.sim.sweep import _run
 
-RECIPE = Recipe(prompts=3, responses=4, correct=1, steps=5, group_size=4)
+RECIPE = Recipe(prompts=3, responses=4, correct=1, group_size=4)
 
 
 @dataclass(frozen=True)
-class Final:
-    """The final logits and metrics of a training run from an even start."""
+class Step:
+    """One update of an even start, and its metrics."""
 
     recipe: Recipe
 
     def __call__(self, key, setting):
-        logits, metrics, _ = train(key, jnp.zeros((3, 4)), self.recipe, setting)
-        return logits, metrics
+        gradient, _ = sampled_gradient(key, jnp.zeros((3, 4)), self.recipe, setting)
+        logits = setting.learning_rate * gradient
+        return logits, measure(logits, self.recipe)
 
 
 def stacked(*settings):
@@ -44,11 +44,11 @@ def cell(i, cells=CELLS):
 class TestSweep:
     @pytest.fixture
     def by_four(self):
-        return sweep(Final(RECIPE), CELLS, width=4)
+        return sweep(Step(RECIPE), CELLS, width=4)
 
     def test_is_a_plain_loop(self, by_four):
         """To the roundings that another compilation may move."""
-        one = jax.jit(Final(RECIPE))
+        one = jax.jit(Step(RECIPE))
         for i in range(9):
             for got, want in zip(jax.tree.leaves(cell(i, by_four)), jax.tree.leaves(one(*cell(i))), strict=True):
                 np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
@@ -56,14 +56,14 @@ class TestSweep:
     def test_at_one_width_a_cell_gives_the_same_bits_wherever_it_falls(self, by_four):
         """Also in the last chunk, which is padded: nine cells are two chunks of four and one of one."""
         order = np.array([8, 3, 0, 7, 1, 6, 2, 5, 4])
-        shuffled = sweep(Final(RECIPE), cell(order), width=4)
+        shuffled = sweep(Step(RECIPE), cell(order), width=4)
         for got, want in zip(jax.tree.leaves(shuffled), jax.tree.leaves(by_four), strict=True):
             np.testing.assert_array_equal(got, want[order])
 
     @pytest.mark.parametrize("width", [1, 100])
     def test_widths_agree(self, by_four, width):
         for got, want in zip(
-            jax.tree.leaves(sweep(Final(RECIPE), CELLS, width=width)), jax.tree.leaves(by_four), strict=True
+            jax.tree.leaves(sweep(Step(RECIPE), CELLS, width=width)), jax.tree.leaves(by_four), strict=True
         ):
             assert got.shape == want.shape
             np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
@@ -76,20 +76,16 @@ class TestSweep:
 
     def test_equal_experiments_compile_once(self):
         """Built anew for every call, as the inversion map does; another recipe or width compiles again."""
-        recipe = Recipe(prompts=3, responses=4, correct=1, steps=2, group_size=4)
-        logits = jnp.zeros((9, 3, 4))
-        keys, settings = CELLS
         before = _run._cache_size()
         for _ in range(3):
-            again = Recipe(prompts=3, responses=4, correct=1, steps=2, group_size=4)
-            sweep(Train(again, sampled=True), (keys, logits, settings), width=4)
+            sweep(Step(Recipe(prompts=3, responses=4, correct=2, group_size=4)), CELLS, width=4)
         assert _run._cache_size() == before + 1
-        sweep(Train(recipe, sampled=False), (keys, logits, settings), width=4)
+        sweep(Step(Recipe(prompts=3, responses=4, correct=3, group_size=4)), CELLS, width=4)
         assert _run._cache_size() == before + 2
 
     def test_a_bad_cell_is_nan_and_stops_nobody(self):
         rates = SETTINGS.learning_rate.at[1].set(jnp.nan)
-        logits, _ = sweep(Final(RECIPE), cross(KEYS, SETTINGS._replace(learning_rate=rates)), width=4)
+        logits, _ = sweep(Step(RECIPE), cross(KEYS, SETTINGS._replace(learning_rate=rates)), width=4)
         np.testing.assert_array_equal(np.isnan(logits).all((1, 2)), np.repeat([False, True, False], 3))
 
     def test_progress_counts_cells_not_padding(self):

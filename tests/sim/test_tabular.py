@@ -25,6 +25,8 @@ from rlsignal.sim import Metrics, Recipe, log_pass_rates, measure, sampled_gradi
 KEY = jax.random.key(3)
 SMALL = Recipe(prompts=3, responses=5, correct=2, group_size=4, steps=8, record_every=2, attempts=(1, 4))
 START = jnp.array([[0.0, -1.0, 0.5, 0.2, 0.1], [-2.0, -3.0, 1.0, 0.0, 0.3], [1.0, 0.7, -0.5, 0.0, -1.0]])
+CERTAIN = jnp.array([[1e3, 0, 0, 0, 0], [-1e3, -1e3, 0, 0, 0], [0, 0, -1e3, 1e3, 0]])
+"""Right, wrong, and one response that is wrong."""
 
 run = jax.jit(train, static_argnames="recipe")
 measured = jax.jit(measure, static_argnames="recipe")
@@ -58,6 +60,8 @@ class TestRecipe:
             ({"group_size": 1}, "group_size must be at least 2, got 1."),
             ({"steps": 0}, "steps must be at least 1, got 0."),
             ({"attempts": (8, 0)}, "attempts must be at least 1, got 0."),
+            ({"attempts": ()}, "attempts must be a tuple of at least one k, got (). For pass@8: (8,)."),
+            ({"attempts": [8]}, "attempts must be a tuple of at least one k, got [8]. For pass@8: (8,)."),
             ({"record_every": 0}, "record_every must be at least 1, got 0."),
             (
                 {"steps": 10, "record_every": 3},
@@ -74,11 +78,6 @@ class TestRecipe:
         with pytest.raises(ValueError) as error:
             Recipe(**arguments)
         assert str(error.value) == message
-
-    def test_no_attempts_are_refused(self):
-        """Not by a stack of nothing, steps later."""
-        with pytest.raises(ValueError, match="attempts"):
-            Recipe(attempts=())
 
     def test_records(self):
         assert Recipe(steps=10).records == 2
@@ -101,10 +100,14 @@ class TestSetting:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"learning_rate": 0}, "learning_rate must lie in (0, inf), got 0."),
-            ({"learning_rate": np.inf}, "learning_rate must lie in (0, inf), got inf."),
-            ({"temperature": -1}, "temperature must lie in (0, inf), got -1."),
-            ({"temperature": np.nan}, "temperature must lie in (0, inf), got nan."),
+            ({"learning_rate": 0}, "learning_rate must lie in [1e-30, 1e+30], got 0. float32 holds no more."),
+            (
+                {"learning_rate": [0.1, 0.2]},
+                "learning_rate must be one number, got an array of shape (2,). Call once per entry.",
+            ),
+            ({"learning_rate": np.inf}, "learning_rate must lie in [1e-30, 1e+30], got inf. float32 holds no more."),
+            ({"temperature": -1}, "temperature must lie in [1e-30, 1e+30], got -1. float32 holds no more."),
+            ({"temperature": np.nan}, "temperature must lie in [1e-30, 1e+30], got nan. float32 holds no more."),
         ],
     )
     def test_bad_numbers_are_refused(self, arguments, message):
@@ -190,9 +193,7 @@ class TestMeasure:
 class TestSampledGradient:
     """That its mean is the right one is shown in test_bridge.py."""
 
-    @pytest.mark.parametrize(
-        ("rate", "temperature", "log_groups"), [(0.3, 1.0, 14), (0.3, 2.0, 14), (1e-3, 1.0, 16), (1e-5, 1.0, 21)]
-    )
+    @pytest.mark.parametrize(("rate", "temperature", "log_groups"), [(0.3, 2.0, 14), (1e-3, 1.0, 16), (1e-5, 1.0, 21)])
     def test_responses_are_drawn_as_often_as_the_policy_says(self, rate, temperature, log_groups):
         """With every advantage 1 the gradient is (counts / g - pi) / T, so chi^2 of the counts can be read off.
 
@@ -248,21 +249,26 @@ class TestSampledGradient:
             drawn = np.asarray(getattr(seen, name), np.float64)
             assert abs(drawn.mean() - float(getattr(metrics, name))) < 5 * drawn.std() / np.sqrt(len(drawn)), name
 
-    def test_a_table_for_another_group_size_is_refused(self):
+    @pytest.mark.parametrize("other", [2, 8])
+    def test_a_table_for_another_group_size_is_refused(self, other):
         """Its columns would be read as those of this one: a wrong estimator, silently."""
-        for other in (2, 8):
-            setting = replace(SMALL, group_size=other).setting()
-            with pytest.raises(ValueError, match="table"):
-                run(KEY, START, recipe=SMALL, setting=setting)
+        setting = replace(SMALL, group_size=other).setting()
+        message = (
+            f"setting must have a table [2, 5] for g = 4, got [2, {other + 1}]. "
+            "Make it with recipe.setting(...) of the same recipe."
+        )
+        for procedure in (sampled_gradient, train):
+            with pytest.raises(ValueError) as error:
+                procedure(KEY, START, SMALL, setting)
+            assert str(error.value) == message
 
     @pytest.mark.parametrize("natural", [False, True])
     def test_certain_policies_give_finite_gradients(self, natural):
-        certain = jnp.array([[1e3, 0, 0, 0, 0], [-1e3, -1e3, 0, 0, 0], [0, 0, -1e3, 1e3, 0]])
+        """All groups are unanimous, so nothing is learned."""
         recipe = replace(SMALL, natural=natural)
-        final, metrics, seen = run(KEY, certain, recipe=recipe, setting=recipe.setting())
-        np.testing.assert_array_equal(final, certain)  # groups are unanimous: nothing is learned
-        assert all(np.all(np.isfinite(x)) for x in (*metrics, *seen))
-        assert float(seen.degenerate[-1]) == 1
+        gradient, seen = sampled(KEY, CERTAIN, recipe, recipe.setting())
+        np.testing.assert_array_equal(gradient, 0)
+        assert float(seen.degenerate) == 1
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +278,11 @@ def finished():
 
 
 class TestTrain:
+    def test_certain_policies_stay_what_they_are(self):
+        final, metrics, seen = run(KEY, CERTAIN, recipe=SMALL, setting=SMALL.setting())
+        np.testing.assert_array_equal(final, CERTAIN)
+        assert all(np.all(np.isfinite(x)) for x in (*metrics, *seen))
+
     def test_records_the_first_and_last_step_and_every_second_between(self, finished):
         final, metrics, seen = finished
         assert metrics.pass_at_1.shape == seen.degenerate.shape == (5,)
@@ -328,12 +339,26 @@ class TestTrain:
     def test_it_learns(self, finished):
         assert finished[1].pass_at_1[-1] > finished[1].pass_at_1[0] + 0.1
 
-    def test_logits_of_another_shape_are_refused(self):
-        with pytest.raises(ValueError) as error:
-            train(KEY, START[:2], SMALL, SMALL.setting())
-        assert str(error.value) == (
-            "logits must have shape [prompts, responses] = [3, 5], got [2, 5]. Change the recipe or the start."
-        )
+    @pytest.mark.parametrize(
+        ("logits", "message"),
+        [
+            (
+                START[:2],
+                "logits must have shape [prompts, responses] = [3, 5], got [2, 5]. Change the recipe or the start.",
+            ),
+            (START.astype(int), "logits must be floating-point, got int32. Use logits.astype(float)."),
+        ],
+        ids=["shape", "type"],
+    )
+    def test_other_logits_are_refused(self, logits, message):
+        for procedure in (
+            lambda: train(KEY, logits, SMALL, SMALL.setting()),
+            lambda: sampled_gradient(KEY, logits, SMALL, SMALL.setting()),
+            lambda: measure(logits, SMALL),
+        ):
+            with pytest.raises(ValueError) as error:
+                procedure()
+            assert str(error.value) == message
 
     def test_float64(self):
         """The same code in double precision agrees with the definitions to twelve digits."""

@@ -7,19 +7,22 @@ from scipy.special import ndtri, stdtr
 from rlsignal import inversions, paired_interval, variance_explained
 from rlsignal.theory.ranking import LEAST_LOSS
 
+STUDENT = {2: 12.7062047, 3: 4.30265273, 4: 3.18244631, 8: 2.36462425}
+"""The 97.5% quantile of Student's t for so many draws, from a printed table."""
+
 
 def by_hand(before, after, least=LEAST_LOSS):
-    """R1 for one pair at a time: (inverted pairs, pairs with an order, largest standard error)."""
-    found, pairs, errors = set(), 0, []
+    """R1 for one pair at a time: (inverted pairs, pairs with an order, largest half-width)."""
+    found, pairs, widths = set(), 0, []
     for a in range(len(before)):
         for b in range(len(before)):
             if before[a] > before[b] and np.all(np.isfinite(after[[a, b]])):
                 loss = after[b] - after[a]
-                errors.append(np.sqrt(loss.var(ddof=1) / len(loss)))
+                widths.append(STUDENT[len(loss)] * np.sqrt(loss.var(ddof=1) / len(loss)))
                 pairs += 1
-                if loss.mean() > errors[-1] and loss.mean() > least:
+                if loss.mean() > widths[-1] and loss.mean() > least:
                     found.add((a, b))
-    return found, pairs, max(errors)
+    return found, pairs, max(widths)
 
 
 class TestInversions:
@@ -28,13 +31,13 @@ class TestInversions:
     def test_every_pair_as_by_hand(self, seed, least):
         draw = np.random.default_rng(seed)
         before = draw.choice([0.1, 0.2, 0.3, 0.5], 9)  # with ties
-        after = draw.normal(0.5, 0.1, (9, 1)) + draw.normal(0, 0.05, (9, 3)) + draw.normal(0, 0.3, 3)
+        after = draw.normal(0.5, 0.1, (9, 1)) + draw.normal(0, 0.03, (9, 4)) + draw.normal(0, 0.3, 4)
         after[4, 1] = np.nan
         found = inversions(before, after, least=least)
         pairs, count, floor = by_hand(before, after, least)
         assert {(int(a), int(b)) for a, b in np.argwhere(found.inverted)} == pairs
         assert found.share == pytest.approx(len(pairs) / count)
-        assert found.noise_floor == pytest.approx(floor)
+        assert found.noise_floor == pytest.approx(floor, rel=1e-7)
 
     def test_noise_shared_by_the_pair_does_not_count(self):
         """A draw that lifts both starts alike leaves their difference exact, so a small loss is still seen."""
@@ -66,16 +69,19 @@ class TestInversions:
         noise = np.random.default_rng(0).normal(0.6, 0.005, (60, 8))
         assert inversions(np.linspace(0.1, 0.9, 60), noise).share == 0
 
-    def test_large_noise_inverts_one_pair_in_six(self):
-        """One standard error is a filter, not a test: with 8 draws P(t_7 > 1) = 0.175 of equal pairs pass it.
+    @pytest.mark.parametrize("draws", [2, 8])
+    def test_large_noise_inverts_one_pair_in_forty(self, draws):
+        """The upper tail of a 95% interval; the least loss is nothing beside noise of 10. 8000 independent pairs."""
+        noise = np.random.default_rng(draws).normal(0, 10, (8000, 2, draws))
+        share = np.mean([inversions([0.1, 0.3], pair).share for pair in noise])
+        assert abs(share - 0.025) < 5 * np.sqrt(0.025 * 0.975 / 8000)
 
-        4000 independent pairs; the loss of 0.02 is nothing beside noise of 10.
-        """
-        draw = np.random.default_rng(1)
-        share = np.mean([inversions([0.1, 0.3], draw.normal(0, 10, (2, 8))).share for _ in range(4000)])
-        want = 1 - stdtr(7, 1)
-        assert want == pytest.approx(0.175, abs=5e-4)
-        assert abs(share - want) < 5 * np.sqrt(want * (1 - want) / 4000)
+    def test_one_standard_error_would_invert_one_in_six(self):
+        """The tempting filter: P(t_7 > 1) = 0.175 of equal pairs pass it."""
+        loss = np.diff(np.random.default_rng(8).normal(0, 10, (8000, 2, 8)), axis=1)[:, 0]
+        share = (loss.mean(-1) > loss.std(-1, ddof=1) / np.sqrt(8)).mean()
+        assert abs(share - 0.025) > 5 * np.sqrt(0.025 * 0.975 / 8000)
+        assert share == pytest.approx(1 - stdtr(7, 1), abs=0.02)
 
     def test_missing_cells_are_left_out_and_do_not_spread(self):
         before, after = np.array([0.1, 0.3, 0.5]), np.array([[0.8, 0.9], [0.5, 0.6], [0.2, 0.1]])
@@ -194,3 +200,17 @@ class TestVarianceExplained:
         with pytest.raises(ValueError) as error:
             variance_explained(outcome, *predictors)
         assert str(error.value) == f"outcome and predictors must be [cells] alike, got {shapes}."
+
+    @pytest.mark.parametrize(
+        "outcome",
+        [np.full(9, 0.6), np.array([0.5] * 8 + [np.nan]), np.linspace(0, 1, 3), np.zeros(0)],
+        ids=["constant", "missing", "as many cells as terms", "none"],
+    )
+    def test_outcomes_without_anything_to_explain_are_refused(self, outcome):
+        """Three cells are fitted exactly by three terms, whatever they are."""
+        with pytest.raises(ValueError) as error:
+            variance_explained(outcome, np.arange(len(outcome)))
+        assert str(error.value) == (
+            f"outcome must be finite, vary, and have more than 3 cells for 1 predictors, got {len(outcome)} cells. "
+            "Leave NaN out, or add cells."
+        )
