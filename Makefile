@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help map test lint bench clean
+.PHONY: help map test lint bench soak clean
 
 help:
 	@echo "make map    verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
 	@echo "make test   run the tests"
 	@echo "make lint   check format, style and types"
 	@echo "make bench  measure speed as ratios within one run (into benchmarks/latest.json)"
+	@echo "make soak   kill and resume a sweep 50 times (about 5 minutes)"
 	@echo "make clean  remove .venv and everything made"
 
 .venv/installed: pyproject.toml
@@ -21,7 +22,7 @@ map: .venv/installed
 	$(BIN)/python -m rlsignal map --output map
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .
@@ -30,6 +31,9 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py
+
+soak: .venv/installed
+	$(BIN)/python benchmarks/soak.py 50
 
 clean:
 	rm -rf .venv map benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache

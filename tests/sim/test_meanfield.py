@@ -169,7 +169,9 @@ class TestFlow:
         np.testing.assert_allclose(curves[0].pass_at_k, curves[1].pass_at_k, atol=1e-6)
 
 
-@pytest.mark.parametrize("optimizer", [optax.adam, partial(optax.sgd, momentum=0.9), optax.adamw], ids=str)
+@pytest.mark.parametrize(
+    "optimizer", [optax.adam, partial(optax.sgd, momentum=0.9), optax.adamw], ids=["adam", "momentum", "adamw"]
+)
 def test_other_optimizers_are_refused(optimizer):
     recipe = replace(SMALL, optimizer=optimizer)
     with pytest.raises(ValueError) as error:

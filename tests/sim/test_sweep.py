@@ -72,7 +72,7 @@ class TestSweep:
         logits, metrics = by_four
         assert type(logits) is type(metrics.entropy) is np.ndarray
         assert logits.shape == (9, 3, 4)
-        assert metrics.pass_at_k.shape == (9, 2, 1)
+        assert metrics.pass_at_k.shape == (9, 1)
 
     def test_equal_experiments_compile_once(self):
         """Built anew for every call, as the inversion map does; another recipe or width compiles again."""
