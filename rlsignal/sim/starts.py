@@ -231,7 +231,9 @@ def two_point_logits(
     i = jnp.arange(prompts)
     side = jnp.where(i < pairs, 1, jnp.where(i < 2 * pairs, -1, 0))
     p = jnp.where(i < above, height + side * apart, low)
-    log_odds = jnp.log(p) - jnp.log1p(-p)  # NaN above 1
+    exists = jnp.all((p > 0) & (p < 1))
+    p = jnp.where(exists, p, 0.5)
+    log_odds = jnp.log(p) - jnp.log1p(-p)
     log_odds = _nan_unless_close(log_odds, (p.mean(), mean), (((p - p.mean()) ** 2).mean(), variance))
     return _shaped(key, recipe, log_odds, entropy - _undecided(log_odds))
 

@@ -175,7 +175,7 @@ def measure(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> 
     undecided = -_times_log(log_p) - _times_log(log_q)
     mean, pq = p.mean(), p * q
     spread = mean * q.mean()
-    return Metrics(
+    metrics = Metrics(
         pass_at_1=mean,
         pass_at_k=jnp.stack([-jnp.expm1(k * log_q).mean() for k in recipe.attempts]),
         entropy=entropy.mean(),
@@ -185,6 +185,8 @@ def measure(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> 
         degenerate=(jnp.exp(g * log_p) + jnp.exp(g * log_q)).mean(),
         advantage_variance=pq.mean() * (g - 1) / g,
     )
+    missing = jnp.isnan(logits).any()  # said here, for XLA's fast exp makes a number of NaN
+    return Metrics(*(jnp.where(missing, jnp.nan, value) for value in metrics))
 
 
 def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Seen]:
