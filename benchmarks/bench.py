@@ -7,11 +7,13 @@ yardstick is looked for beside the project; without it that ratio is null.
 import importlib.util
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -23,12 +25,17 @@ import numpy as np
 
 from rlsignal import sim
 
+# before jax is first used: one virtual device for each core, or one core for everything
+CORES = 1 if "--one-core" in sys.argv else os.cpu_count() or 1
+if CORES == 1 and hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={CORES}".strip()
+
 ROOT = Path(__file__).resolve().parent.parent
 YARDSTICK = ROOT.parent / "shared" / "yardstick" / "numpy_grpo.py"
 PAIRS = 7
 RECIPE = sim.Recipe()  # 512 prompts, 32 responses of which 2 correct, g = 8, 400 steps
-KEYS, STARTS = 16, 8
-ROLLOUTS = RECIPE.prompts * RECIPE.group_size * RECIPE.steps
+KEYS, STARTS, SIZES = 16, 8, (4, 8, 32)
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -48,7 +55,7 @@ def median_ratio(numerator: list[float], denominator: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(numerator, denominator, strict=True))
 
 
-def yardstick() -> Callable[[np.ndarray, np.ndarray], Any] | None:
+def yardstick(recipe: sim.Recipe) -> Callable[[np.ndarray, np.ndarray], Any] | None:
     if not YARDSTICK.is_file():
         return None
     spec = importlib.util.spec_from_file_location("yardstick", YARDSTICK)
@@ -56,7 +63,7 @@ def yardstick() -> Callable[[np.ndarray, np.ndarray], Any] | None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return partial(module.run, group_size=RECIPE.group_size, steps=RECIPE.steps, learning_rate=1.0)
+    return partial(module.run, group_size=recipe.group_size, steps=recipe.steps, learning_rate=1.0)
 
 
 def import_seconds() -> float:
@@ -69,55 +76,118 @@ def import_seconds() -> float:
     return statistics.median(float(run.stdout) for run in runs)
 
 
+def pinned() -> dict[str, float]:
+    """The same comparison with both sides on one core, in a process of its own."""
+    command = [sys.executable, __file__, "--one-core"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def sampled_over_others(recipe: sim.Recipe) -> dict[str, float | None]:
+    """Sampled GRPO with 16 keys at once, against the NumPy yardstick and against bare random numbers."""
+    setting, keys = recipe.setting(), jax.random.split(jax.random.key(0), KEYS)
+    correct = (np.arange(recipe.responses) < recipe.correct).astype(np.float32)
+    start = (4 * np.random.default_rng(1).standard_normal((recipe.prompts, recipe.responses)) + 2.5 * correct).astype(
+        "f"
+    )
+    rollouts = KEYS * recipe.prompts * recipe.group_size * recipe.steps
+
+    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("keys",))
+    spread = partial(jax.shard_map, mesh=mesh, in_specs=jax.P("keys"), out_specs=jax.P("keys"), check_vma=False)
+    ours = jax.jit(spread(jax.vmap(lambda key: sim.train(key, start, recipe, setting)[0])))
+    draw = jax.jit(spread(lambda keys: jax.lax.map(lambda key: jax.random.uniform(key, (2**18,)).sum(), keys)))
+    many = jax.random.split(keys[0], 128)
+
+    mine, bare = paired(lambda: ours(keys), lambda: draw(many))
+    found: dict[str, float | None] = {
+        "million_rollouts_per_second": rollouts / statistics.median(mine) / 1e6,
+        "sampled_over_rng": median_ratio([t / (len(many) * 2**18) for t in bare], [t / rollouts for t in mine]),
+        "sampled_over_numpy": None,
+    }
+    numpy_run = yardstick(recipe)
+    if numpy_run is not None:
+        mine, theirs = paired(lambda: ours(keys), lambda: numpy_run(start, correct))
+        found["sampled_over_numpy"] = median_ratio([KEYS * t for t in theirs], mine)
+    return found
+
+
+def mean_field_over_sampled(recipe: sim.Recipe) -> float:
+    """Sampling 8 starts with 8 keys each, over following the mean field from each."""
+    setting = recipe.setting()
+    z = np.random.default_rng(1).standard_normal((STARTS, recipe.prompts, recipe.responses))
+    starts = jnp.asarray(4 * z + 2.5 * (np.arange(recipe.responses) < recipe.correct), jnp.float32)
+    keys = jax.random.split(jax.random.key(0), 8 * STARTS)
+    repeated = jnp.repeat(starts, 8, axis=0)
+    sampled = partial(sim.sweep, lambda key, start: sim.train(key, start, recipe, setting)[1].pass_at_1)
+    field = partial(sim.sweep, lambda start: sim.flow(start, recipe, setting)[1].pass_at_1)
+    slow, fast = paired(lambda: sampled((keys, repeated), width=16), lambda: field((starts,), width=4))
+    return median_ratio(slow, fast)
+
+
+def linearity() -> dict[str, float]:
+    """Time (over proportional) and peak memory of sweeps of 4, 16 and 64 times 64 cells, each in a new process."""
+    runs = {}
+    for times in (1, 4, 16, 64):
+        command = [sys.executable, __file__, "--cells", str(times)]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        runs[times] = json.loads(run.stdout.splitlines()[-1])
+    return {
+        "time_of_16x_over_4x": runs[16]["seconds"] / runs[4]["seconds"] / 4,
+        "time_of_64x_over_4x": runs[64]["seconds"] / runs[4]["seconds"] / 16,
+        "memory_of_64x_over_4x": runs[64]["peak"] / runs[4]["peak"],
+    }
+
+
+def sweep_of(times: int) -> dict[str, float]:
+    """A sweep of 64 cells times `times`, after compiling; peak resident memory in bytes."""
+    recipe = sim.Recipe(steps=50)
+    setting = recipe.setting()
+
+    def experiment(key: jax.Array) -> jax.Array:
+        start = 4 * jax.random.normal(key, (recipe.prompts, recipe.responses))
+        return sim.train(key, start, recipe, setting)[1].pass_at_1
+
+    keys = jax.random.split(jax.random.key(0), 64 * times)
+    sim.sweep(experiment, (keys[:64],))
+    took = seconds(lambda: sim.sweep(experiment, (keys,)))
+    return {"seconds": took, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0}
+
+
 def main() -> None:
     load = os.getloadavg()
-    setting = RECIPE.setting()
-    correct = (np.arange(RECIPE.responses) < RECIPE.correct).astype(np.float32)
-    z = np.random.default_rng(1).standard_normal((STARTS, RECIPE.prompts, RECIPE.responses))
-    starts = jnp.asarray(4 * z + 2.5 * correct, jnp.float32)
-    keys = jax.random.split(jax.random.key(0), KEYS)
-
-    one_start = jax.jit(jax.vmap(lambda key: sim.train(key, starts[0], RECIPE, setting)[0]))
-    draws = jax.jit(
-        lambda key: jax.lax.map(lambda k: jax.random.uniform(k, (2**18,)).sum(), jax.random.split(key, 100))
-    )
-    ours, random_numbers = paired(lambda: one_start(keys), lambda: draws(keys[0]))
-    rollouts_a_second = KEYS * ROLLOUTS / statistics.median(ours)
-    over_rng = median_ratio([100 * 2**18 / (KEYS * ROLLOUTS) * t for t in ours], random_numbers)
-
-    numpy_run = yardstick()
-    over_numpy = None
-    if numpy_run is not None:
-        ours_again, theirs = paired(lambda: one_start(keys), lambda: numpy_run(np.asarray(starts[0]), correct))
-        over_numpy = median_ratio([KEYS * t for t in theirs], ours_again)
-
-    eight = jnp.tile(keys[:8], STARTS).reshape(-1)
-    repeated = jnp.repeat(starts, 8, axis=0)
-    sampled = jax.jit(jax.vmap(lambda key, start: sim.train(key, start, RECIPE, setting)[0]))
-    field = jax.jit(jax.vmap(lambda start: sim.flow(start, RECIPE, setting)[0]))
-    slow, fast = paired(lambda: sampled(eight, repeated), lambda: field(starts))
-
+    at_64 = sampled_over_others(replace(RECIPE, group_size=64, steps=50))
     report = {
-        "sampled_over_numpy": over_numpy,
-        "sampled_over_rng": 1 / over_rng,
-        "mean_field_over_sampled": median_ratio(slow, fast),
-        "million_rollouts_per_second": rollouts_a_second / 1e6,
+        **sampled_over_others(RECIPE),
+        "sampled_over_numpy_on_one_core": pinned()["sampled_over_numpy"],
+        "sampled_over_rng_at_g64": at_64["sampled_over_rng"],
+        "million_rollouts_per_second_at_g64": at_64["million_rollouts_per_second"],
+        **{
+            f"mean_field_over_sampled_at_g{g}": mean_field_over_sampled(replace(RECIPE, group_size=g))
+            for g in (4, 8, 32)
+        },
+        **linearity(),
         "import_seconds": import_seconds(),
         "setting": f"{RECIPE.prompts} prompts x {RECIPE.responses} responses, g={RECIPE.group_size}, "
-        f"{RECIPE.steps} steps; {KEYS} keys at once; mean field of {STARTS} starts against sampling each with 8 keys",
+        f"{RECIPE.steps} steps, {KEYS} keys at once; mean field of {STARTS} starts against sampling each with 8 keys",
         "pairs": PAIRS,
         "load_average": [load[0], os.getloadavg()[0]],
         "cores": os.cpu_count(),
-        "device": f"{jax.devices()[0].platform} {jax.devices()[0].device_kind}",
+        "device": f"{len(jax.devices())} x {jax.devices()[0].platform} {jax.devices()[0].device_kind}",
         "versions": {name: version(name) for name in ("rlsignal", "numpy", "jax", "jaxlib")},
         "python": sys.version.split()[0],
     }
+    report["mean_field_over_sampled"] = report["mean_field_over_sampled_at_g8"]
     (ROOT / "benchmarks" / "latest.json").write_text(json.dumps(report, indent=1))
     for name, value in report.items():
-        print(f"{name:28}  {value:.3g}" if isinstance(value, float) else f"{name:28}  {value}")
-    if over_numpy is None:
-        print("No yardstick beside the project (shared/yardstick/numpy_grpo.py): that ratio was left out.")
+        print(f"{name:34}  {value:.3g}" if isinstance(value, float) else f"{name:34}  {value}")
+    if report["sampled_over_numpy"] is None:
+        print("No yardstick beside the project (shared/yardstick/numpy_grpo.py): those ratios were left out.")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--one-core"]:
+        print(json.dumps(sampled_over_others(RECIPE)))
+    elif sys.argv[1:2] == ["--cells"]:
+        print(json.dumps(sweep_of(int(sys.argv[2]))))
+    else:
+        main()
