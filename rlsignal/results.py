@@ -122,6 +122,11 @@ class Face:
     sampled: np.ndarray
 
     @property
+    def missing(self) -> int:
+        """How many starts of the grid do not exist in every draw, and are NaN."""
+        return int(np.isnan(self.outcome[0, 0]).any(-1).sum())
+
+    @property
     def exchange_rate(self) -> np.ndarray:
         """[G, B, Y, X], pass@1 per unit of the knob: (dV/d row) / (dV/d p0) by differences over the grid.
 
@@ -211,6 +216,7 @@ class InversionMap:
             "inverted_share_at_equal_rollouts": self._by_size(self.inverted_share[:, 1]),
             "inverted_share_at_k": self._by_size(self.share_at_k[:, 0]),
             "inverted_share_sampled": self._by_size(self.sampled_share[:, 0]),
+            "missing_starts": {"entropy": self.sharpening.missing, "dispersion": self.spread.missing},
             "noise_floor": float(self.noise_floor.max()),
             "law_error": self._by_size(self.law_error[:, 0]),
             "explained": dict(zip(("entropy", "dispersion"), self.explained, strict=True)),
@@ -250,6 +256,8 @@ class InversionMap:
                 f"{g:4d}   {steps:>31}   {rollouts:>26}   {self.noise_floor[i].max():11.4f}   "
                 f"{face.exchange_rate[i, 0, y, x]:.3f} pass@1"
             )
+        if face.missing:
+            lines.append(f"{face.missing} of the {len(face.rows) * len(face.pass_rate)} starts do not exist; left out.")
         lines.append("Worth of a nat: an SFT step that gains less pass@1 for each nat it spends lowers the outcome.")
         lines += ["What causes it (95% intervals over paired draws).", *(f"  {control}" for control in self.controls)]
         entropy, dispersion = self.explained

@@ -66,6 +66,8 @@ def test_starts_that_do_not_exist_are_left_out(small_map):
     outcome = small_map.sharpening.outcome.copy()
     outcome[:, :, 0, 0] = np.nan
     holes = replace(small_map, sharpening=replace(small_map.sharpening, outcome=outcome))
+    assert holes.summary["missing_starts"]["entropy"] == small_map.summary["missing_starts"]["entropy"] + 1
+    assert "starts do not exist; left out." in str(holes)
     plots.plot_map(holes).canvas.draw()
 
 

@@ -271,10 +271,13 @@ class TestSampledGradient:
         assert float(seen.degenerate) == 1
 
 
+WARM = SMALL.setting(temperature=1.5)
+
+
 @pytest.fixture(scope="module")
 def finished():
-    """(final logits, Metrics, Seen) of the small recipe."""
-    return run(KEY, START, recipe=SMALL, setting=SMALL.setting())
+    """(final logits, Metrics, Seen) of the small recipe, at a temperature that is not 1."""
+    return run(KEY, START, recipe=SMALL, setting=WARM)
 
 
 class TestTrain:
@@ -288,7 +291,7 @@ class TestTrain:
         assert metrics.pass_at_1.shape == seen.degenerate.shape == (5,)
         assert metrics.pass_at_k.shape == (5, 2)
         for at, logits in ((0, START), (-1, final)):
-            for got, want in zip(metrics, measured(logits, SMALL), strict=True):
+            for got, want in zip(metrics, measured(logits, SMALL, 1.5), strict=True):
                 np.testing.assert_allclose(got[at], want, rtol=1e-6, atol=1e-7)
 
     @pytest.mark.parametrize(
@@ -298,7 +301,7 @@ class TestTrain:
     )
     def test_is_ascent_step_by_step(self, optimizer):
         """Step t draws from fold_in(key, t) and hands the optimizer minus the gradient."""
-        setting = SMALL.setting(learning_rate=0.3)
+        setting = SMALL.setting(learning_rate=0.3, temperature=1.5)
         final, _, seen = run(KEY, START, recipe=replace(SMALL, optimizer=optimizer), setting=setting)
         logits, descent = START, optimizer(0.3)
         memory = descent.init(logits)
@@ -313,19 +316,19 @@ class TestTrain:
     def test_a_longer_run_begins_like_a_shorter_one(self, finished):
         """However often either records."""
         short = replace(SMALL, steps=4, record_every=None)
-        _, metrics, seen = run(KEY, START, recipe=short, setting=short.setting())
+        _, metrics, seen = run(KEY, START, recipe=short, setting=WARM)
         for longer, shorter in zip((*finished[1], *finished[2]), (*metrics, *seen), strict=True):
             np.testing.assert_allclose(longer[:3:2], shorter, rtol=1e-6, atol=1e-7)
 
     def test_the_same_key_gives_the_same_bits_and_another_one_others(self, finished):
-        again = run(KEY, START, recipe=SMALL, setting=SMALL.setting())
+        again = run(KEY, START, recipe=SMALL, setting=WARM)
         jax.tree.map(np.testing.assert_array_equal, finished, again)
-        other = run(jax.random.key(4), START, recipe=SMALL, setting=SMALL.setting())
+        other = run(jax.random.key(4), START, recipe=SMALL, setting=WARM)
         assert not np.array_equal(finished[0], other[0])
 
     def test_many_runs_at_once_are_single_runs(self, finished):
         """vmap over keys, logits and every number of a setting."""
-        settings = [SMALL.setting(), SMALL.setting(DR_GRPO, learning_rate=0.5, temperature=2)]
+        settings = [WARM, SMALL.setting(DR_GRPO, learning_rate=0.5, temperature=2)]
         keys = jnp.stack([KEY, jax.random.key(9)])
         stacked = jax.tree.map(lambda *x: jnp.stack(x), *settings)
         together = jax.jit(jax.vmap(lambda key, logits, setting: train(key, logits, SMALL, setting)))
