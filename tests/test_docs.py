@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rlsignal.claims import CLAIMS
 from rlsignal.theory.derivations import PROOFS
-from rlsignal.verification import CLAIMS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -41,7 +41,10 @@ FLOORS = {  # the longest prefix decides
         inside_functions=("scipy.optimize", "sympy"),
         forbidden=("scipy.stats", "numpy.random", "random", "secrets"),
     ),
-    "rlsignal.verification": Floor(("numpy", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")),
+    "rlsignal.claims": Floor(("numpy", "rlsignal.theory")),
+    "rlsignal.verification": Floor(
+        ("numpy", "rlsignal.claims", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")
+    ),
     "rlsignal.diagnosis": Floor(("numpy", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")),
     "rlsignal.formats": Floor(("numpy", "rlsignal.results", "rlsignal._validate")),
     "rlsignal.files": Floor(("numpy", "rlsignal.formats", "rlsignal.results", "rlsignal._validate"), files=True),

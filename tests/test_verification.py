@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from rlsignal import ESTIMATORS, verification
-from rlsignal.verification import CLAIMS, DATA, FEWEST_GROUPS, STANDARD_ERRORS, check, verify
+from rlsignal.claims import CLAIMS, DATA
+from rlsignal.verification import FEWEST_GROUPS, STANDARD_ERRORS, check, verify
 
 SEED = 1
 VARIANCE = next(claim for claim in CLAIMS if claim.name == "advantage variance of a population")

@@ -1,0 +1,316 @@
+"""Every claim of the theory, as a row of data: a statistic of rewards, what the library says its mean is, a mistake.
+
+No statistic uses the library's formulas or tables: a variance is the variance of the rewards, an advantage is what a
+framework computes from them. `verification` holds the rows against their witnesses.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import asin, exp, sqrt
+from typing import Any
+
+import numpy as np
+
+from rlsignal.theory.estimation import dispersion_for
+from rlsignal.theory.estimators import (
+    DR_GRPO,
+    GRPO,
+    GRPO_NEMO,
+    GRPO_OPENRLHF,
+    GRPO_TRL,
+    GRPO_VERL,
+    MAXRL,
+    RLOO,
+    advantages,
+)
+from rlsignal.theory.exact import Advantages, Rewards, Statistic, climb, mean, push, turn, variance
+from rlsignal.theory.objective import (
+    advantage_magnitude,
+    advantage_second_moment,
+    effective_objective,
+    gradient_weight,
+)
+from rlsignal.theory.passk import pass_at_k
+from rlsignal.theory.passrates import Beta, Fixed, Recorded
+from rlsignal.theory.signal import (
+    advantage_variance,
+    advantage_variance_law,
+    critical_dispersion,
+    critical_pass_rate,
+    degenerate_probability,
+    group_size_for,
+    informative_probability,
+    variance_of_advantage_variance,
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One formula and what is held against it.
+
+    Parameters
+    ----------
+    label, name : the label is the formula's anchor in docs/theory.md.
+    at, g : where it is tried: a pass rate, a Beta population or a function that finds one, and the rollouts drawn at
+        a time.
+    statistic : of the g rewards; its mean is the claim.
+    formula, library : the claim in plain text, and as (p, g) -> what the public functions answer: the number, or
+        several ways to the same number.
+    wrong_formula, wrong : the nearest tempting mistake, likewise.
+    """
+
+    label: str
+    name: str
+    at: float | Beta | Callable[[], Beta]
+    g: int
+    statistic: Statistic
+    formula: str
+    library: Callable[[Any, int], Any]
+    wrong_formula: str
+    wrong: Callable[[Any, int], Any]
+
+    @property
+    def p(self) -> float | Beta:
+        """The pass rate or population itself; what has to be solved for is not solved at import."""
+        return self.at() if callable(self.at) else self.at
+
+    @property
+    def population(self) -> tuple[float, float]:
+        """(mean, dispersion) of the pass rates; one prompt has dispersion 0."""
+        p = self.p
+        return (float(np.asarray(p.mean)), float(np.asarray(p.dispersion))) if isinstance(p, Beta) else (p, 0.0)
+
+    @property
+    def where(self) -> str:
+        """The population and the number of rollouts, in words."""
+        p, dispersion = self.population
+        prompts = f"Beta({p:.3g}, {dispersion:.3g})" if dispersion else f"p = {p:g}"
+        return f"{prompts}, {self.g} rollouts"
+
+
+# What is measured, from the rewards alone. Only square roots are irrational; each enters as the float it rounds to,
+# which is a rational number, so what follows is exact again.
+
+
+def unanimous(rewards: Rewards) -> bool:
+    return len(set(rewards)) == 1
+
+
+def mixed(rewards: Rewards) -> bool:
+    return len(set(rewards)) == 2
+
+
+def centred(rewards: Rewards) -> list[Fraction]:
+    """Dr. GRPO: the reward minus the group's mean."""
+    centre = mean(rewards)
+    return [reward - centre for reward in rewards]
+
+
+def whitened(*, ddof: int = 0, epsilon: float = 0.0) -> Advantages:
+    """GRPO, TRL, verl, OpenRLHF: that over (the group's s.d. + epsilon); 0 for 0/0."""
+
+    def advantages_of(rewards: Rewards) -> list[Fraction]:
+        scale = _root(variance(rewards, ddof)) + Fraction(epsilon)
+        return [a / scale if scale else a for a in centred(rewards)]
+
+    return advantages_of
+
+
+def per_success(rewards: Rewards) -> list[Fraction]:
+    """MaxRL: the reward minus the group's mean, over that mean; 0 for 0/0."""
+    return [a / mean(rewards) if any(rewards) else a for a in centred(rewards)]
+
+
+def against_others(rewards: Rewards) -> list[Fraction]:
+    """RLOO: the reward minus the mean of the others."""
+    return [reward - mean(_others(rewards, i)) for i, reward in enumerate(rewards)]
+
+
+def whitened_by_others(rewards: Rewards) -> list[Fraction]:
+    """NeMo: that over (the others' s.d. + 1e-6), or as it is where the others agree."""
+    deviations = [_root(variance(_others(rewards, i), ddof=1)) for i in range(len(rewards))]
+    scales = [deviation + Fraction(1e-6) if deviation else 1 for deviation in deviations]
+    return [a / scale for a, scale in zip(against_others(rewards), scales, strict=True)]
+
+
+def squared(advantages_of: Advantages) -> Statistic:
+    return lambda rewards: mean([a**2 for a in advantages_of(rewards)])
+
+
+def magnitude(advantages_of: Advantages) -> Statistic:
+    return lambda rewards: mean([abs(a) for a in advantages_of(rewards)])
+
+
+def _others(rewards: Rewards, i: int) -> Rewards:
+    return rewards[:i] + rewards[i + 1 :]
+
+
+def _root(square: Fraction) -> Fraction:
+    return Fraction(sqrt(square))
+
+
+DATA = Beta(0.33, 0.49)
+"""Prompts as unlike each other as those of public runs."""
+
+SAMPLES = 10
+"""Of each prompt of an evaluation."""
+
+
+def mean_estimate(p: float, estimate: Callable[[int], Any]) -> float:
+    """The mean over evaluations of a prompt of what is estimated from c correct samples."""
+    return float(Fixed(p).law(SAMPLES) @ [estimate(c) for c in range(SAMPLES + 1)])
+
+
+# Three lines a row: what is measured and where; the claim; the mistake.
+# fmt: off
+CLAIMS = (
+    Claim("L1", "binomial law", 0.2, 8, lambda rewards: sum(rewards) == 2,
+          "P(K=2) = C(g,2) p^2 q^(g-2)", lambda p, g: Fixed(p).law(g)[2],
+          "Poisson", lambda p, g: exp(-g * p) * (g * p) ** 2 / 2),
+    Claim("L2", "beta-binomial law", DATA, 8, lambda rewards: sum(rewards) == 2,
+          "P(K=2) of Polya's urn", lambda p, g: p.law(g)[2],
+          "binomial at the mean", lambda p, g: Fixed(p.mean).law(g)[2]),
+    Claim("L3", "degenerate groups from an evaluation", 0.2, 4, unanimous,
+          "D = E [C(c,g) + C(n-c,g)] / C(n,g)", lambda p, g: (
+              mean_estimate(p, lambda c: degenerate_probability(Recorded([c], SAMPLES), g)),
+              mean_estimate(p, lambda c: Recorded([c], SAMPLES).law(g)[[0, g]].sum()),
+              degenerate_probability(p, g)),
+          "plug-in (c/n)^g + (1-c/n)^g", lambda p, g:
+              mean_estimate(p, lambda c: degenerate_probability(c / SAMPLES, g))),
+    Claim("E1", "mean advantage of GRPO_NEMO", 0.1, 8, lambda rewards: mean(whitened_by_others(rewards)),
+          "NEMO: E A = E[K A+(K) + (g-K) A-(K)] / g", lambda p, g:
+              Fixed(p).law(g) @ [advantages([1] * k + [0] * (g - k), GRPO_NEMO).mean() for k in range(g + 1)],
+          "0, as if centred", lambda p, g: 0.0),
+
+    Claim("V1", "advantage variance", 0.2, 8, variance,
+          "E v = pq (g-1)/g", lambda p, g: (
+              advantage_variance(p, g), mean_estimate(p, lambda c: advantage_variance(Recorded([c], SAMPLES), g))),
+          "pq", lambda p, g: p * (1 - p)),
+    Claim("V1", "advantage variance of a population", DATA, 8, variance,
+          "E v = (pass@2 - pass@1) (g-1)/g", lambda p, g: (
+              advantage_variance(p, g), (pass_at_k(p, 2) - pass_at_k(p, 1)) * (g - 1) / g),
+          "E v at the mean", lambda p, g: advantage_variance(p.mean, g)),
+    Claim("V2", "variance of the advantage variance", 0.1, 8,
+          lambda rewards: (variance(rewards[:4]) - variance(rewards[4:])) ** 2 / 2,  # two groups: needs no known mean
+          "Var v = (g-1)/g^3 pq [(g-1)(1-2p)^2 + 2pq], g = 4", lambda p, _: variance_of_advantage_variance(p, 4),
+          "Gaussian 2 (pq)^2 (g-1)/g^2", lambda p, _: 2 * (p * (1 - p)) ** 2 * 3 / 16),
+    Claim("V3", "law of the advantage variance", 0.4, 8, lambda rewards: variance(rewards) == Fraction(2 * 6, 8 * 8),
+          "P(v = 2(g-2)/g^2) = P(K=2) + P(K=g-2)", lambda p, g: (
+              advantage_variance_law(p, g)[1][2], 1 - advantage_variance_law(p, g)[1][[0, 1, 3, 4]].sum()),
+          "P(K=2)", lambda p, g: Fixed(p).law(g)[2]),
+    Claim("V4", "advantage variance of GRPO", 0.1, 8, lambda rewards: variance(whitened()(rewards)),
+          "GRPO: variance of A = 1 - D", lambda p, g: (advantage_variance(p, g, GRPO), informative_probability(p, g)),
+          "V1", advantage_variance),
+    Claim("V4", "advantage variance of GRPO_NEMO", 0.05, 8, lambda rewards: variance(whitened_by_others(rewards)),
+          "NEMO: variance of A = E v (A+(K) - A-(K))^2", lambda p, g: advantage_variance(p, g, GRPO_NEMO),
+          "E A^2, as if centred", lambda p, g: advantage_second_moment(p, g, GRPO_NEMO)),
+
+    Claim("D1", "degenerate groups", 0.4, 4, unanimous,
+          "D = p^g + q^g", degenerate_probability,
+          "q^g", lambda p, g: (1 - p) ** g),
+    Claim("D2", "informative groups", 0.7, 8, mixed,
+          "1 - D = pass@g - p^g", lambda p, g: (informative_probability(p, g), pass_at_k(p, g) - p**g),
+          "pass@g", pass_at_k),
+    Claim("D3", "degenerate groups of a population", DATA, 8, unanimous,
+          "E D = E p^g + E q^g", lambda p, g: (degenerate_probability(p, g), 1 - informative_probability(p, g)),
+          "D at the mean", lambda p, g: degenerate_probability(p.mean, g)),
+    Claim("D4", "critical pass rate", lambda: Beta(critical_pass_rate(8, dispersion=0.3), 0.3), 8, unanimous,
+          "E D = 1/2 at critical_pass_rate(8, dispersion=0.3)", lambda p, g: (0.5, degenerate_probability(p, g)),
+          "D at the mean", lambda p, g: degenerate_probability(p.mean, g)),
+    Claim("D5", "critical dispersion", lambda: Beta(0.5, critical_dispersion(8)), 8, unanimous,
+          "E D = 1/2 at critical_dispersion(8), mean 1/2", lambda p, g: (0.5, degenerate_probability(p, g)),
+          "D at the mean", lambda p, g: degenerate_probability(p.mean, g)),
+    Claim("D6", "group size for a pass rate", 0.7, 7, mixed,
+          "1 - D at the smallest g that reaches 0.9",
+          lambda p, g: informative_probability(p, group_size_for(p, informative=0.9)),
+          "at the smallest g whose pass@g does", lambda p, g: informative_probability(p, 2)),
+    Claim("I1", "dispersion from a log", lambda: Beta(0.28, dispersion_for(0.28, 0.54, 8)), 8, unanimous,
+          "E D = 0.54 at dispersion_for(0.28, 0.54, 8)", lambda p, g: (0.54, degenerate_probability(p, g)),
+          "D at the mean", lambda p, g: degenerate_probability(p.mean, g)),
+
+    Claim("P1", "pass@k from an evaluation", 0.2, 4, any,
+          "pass@k = E [1 - C(n-c,k)/C(n,k)]", lambda p, k: (
+              mean_estimate(p, lambda c: pass_at_k(Recorded([c], SAMPLES), k)), pass_at_k(p, k)),
+          "plug-in 1 - (1-c/n)^k", lambda p, k: mean_estimate(p, lambda c: pass_at_k(c / SAMPLES, k))),
+    Claim("P2", "reward variance of a population", DATA, 2, lambda rewards: variance(rewards, ddof=1),
+          "E pq = pass@2 - pass@1", lambda p, _: (p.reward_variance, pass_at_k(p, 2) - pass_at_k(p, 1)),
+          "pq at the mean", lambda p, _: p.mean * (1 - p.mean)),
+
+    Claim("W1", "weight of GRPO", 0.1, 8, push(whitened(), 0.1),
+          "GRPO: w = E sqrt(K(g-K)) / (g pq)", lambda p, g: (
+              gradient_weight(p, g, GRPO),
+              Fixed(p).law(g) @ [sqrt(k * (g - k)) for k in range(g + 1)] / (g * p * (1 - p))),
+          "1/sqrt(pq)", lambda p, g: 1 / sqrt(p * (1 - p))),
+    Claim("W1", "weight of GRPO over a population", DATA, 8, turn(whitened()),
+          "GRPO: E w", lambda p, g: gradient_weight(p, g, GRPO),
+          "w at the mean", lambda p, g: gradient_weight(p.mean, g, GRPO)),
+    Claim("W1", "weight of GRPO_TRL", 0.1, 8, push(whitened(ddof=1, epsilon=1e-4), 0.1),
+          "TRL: w with ddof 1, epsilon 1e-4", lambda p, g: gradient_weight(p, g, GRPO_TRL),
+          "with ddof 0", lambda p, g: gradient_weight(p, g, GRPO)),
+    Claim("W1", "weight of GRPO_VERL", 0.1, 8, push(whitened(ddof=1, epsilon=1e-6), 0.1),
+          "VERL: w with ddof 1, epsilon 1e-6", lambda p, g: gradient_weight(p, g, GRPO_VERL),
+          "with ddof 0", lambda p, g: gradient_weight(p, g, GRPO)),
+    Claim("W1", "weight of GRPO_OPENRLHF", 0.1, 8, push(whitened(ddof=1, epsilon=1e-9), 0.1),
+          "OPENRLHF: w with ddof 1, epsilon 1e-9", lambda p, g: gradient_weight(p, g, GRPO_OPENRLHF),
+          "with ddof 0", lambda p, g: gradient_weight(p, g, GRPO)),
+    Claim("W1", "weight of GRPO_NEMO", 0.9, 8, push(whitened_by_others, 0.9),
+          "NEMO: w = E[A+(J+1) - A-(J)], J ~ Bin(g-1, p)", lambda p, g: gradient_weight(p, g, GRPO_NEMO),
+          "E[K A+(K)] / (g pq), as if centred", lambda p, g:
+              Fixed(p).law(g) @ (np.arange(g + 1) * GRPO_NEMO.table(g)[1]) / (g * p * (1 - p))),
+    Claim("W1", "weight of DR_GRPO", 0.1, 8, push(centred, 0.1),
+          "DR_GRPO: w = (g-1)/g", lambda p, g: (gradient_weight(p, g, DR_GRPO), (g - 1) / g),
+          "1", lambda p, g: 1.0),
+    Claim("W1", "weight of RLOO", 0.1, 8, push(against_others, 0.1),
+          "RLOO: w = 1", lambda p, g: (gradient_weight(p, g, RLOO), 1.0),
+          "(g-1)/g", lambda p, g: (g - 1) / g),
+    Claim("W1", "weight of MAXRL", 0.1, 8, push(per_success, 0.1),
+          "MAXRL: w = (1 - q^(g-1)) / p", lambda p, g: (gradient_weight(p, g, MAXRL), (1 - (1 - p) ** (g - 1)) / p),
+          "1/p", lambda p, g: 1 / p),
+
+    Claim("W2", "objective of GRPO", 0.1, 8, climb(whitened()),
+          "GRPO: h = E S(K), S = cumsum of A+(j+1) - A-(j), over g", lambda p, g: effective_objective(p, g, GRPO),
+          "2 arcsin sqrt(p)", lambda p, g: 2 * asin(sqrt(p))),
+    Claim("W2", "objective of RLOO", 0.1, 8, climb(against_others),
+          "RLOO: h = p", lambda p, g: (effective_objective(p, g, RLOO), p),
+          "(g-1)/g p", lambda p, g: (g - 1) / g * p),
+    Claim("W2", "objective of MAXRL", 0.1, 8, climb(per_success),
+          "MAXRL: h = sum_{k<g} (1 - q^k)/k", lambda p, g: (
+              effective_objective(p, g, MAXRL), sum((1 - (1 - p) ** k) / k for k in range(1, g))),
+          "the sum to k = g", lambda p, g: sum((1 - (1 - p) ** k) / k for k in range(1, g + 1))),
+
+    Claim("E2", "second moment of GRPO", 0.1, 8, squared(whitened()),
+          "GRPO: E A^2 = 1 - D", lambda p, g: (advantage_second_moment(p, g, GRPO), informative_probability(p, g)),
+          "V1", advantage_variance),
+    Claim("E2", "second moment of GRPO_TRL", 0.1, 8, squared(whitened(ddof=1, epsilon=1e-4)),
+          "TRL: E A^2, nearly (g-1)/g (1 - D)", lambda p, g: advantage_second_moment(p, g, GRPO_TRL),
+          "1 - D", informative_probability),
+    Claim("E2", "second moment of GRPO_NEMO", 0.1, 8, squared(whitened_by_others),
+          "NEMO: E A^2 = E[K A+(K)^2 + (g-K) A-(K)^2] / g", lambda p, g: advantage_second_moment(p, g, GRPO_NEMO),
+          "(g-1)/g (1 - D), as TRL", lambda p, g: (g - 1) / g * informative_probability(p, g)),
+    Claim("E2", "second moment of DR_GRPO", 0.1, 8, squared(centred),
+          "DR_GRPO: E A^2 = pq (g-1)/g", lambda p, g: (
+              advantage_second_moment(p, g, DR_GRPO), advantage_variance(p, g), advantage_variance(p, g, DR_GRPO)),
+          "pq", lambda p, g: p * (1 - p)),
+    Claim("E2", "second moment of RLOO", 0.1, 8, squared(against_others),
+          "RLOO: E A^2 = pq g/(g-1)", lambda p, g: (advantage_second_moment(p, g, RLOO), p * (1 - p) * g / (g - 1)),
+          "pq", lambda p, g: p * (1 - p)),
+    Claim("E2", "second moment of MAXRL", 0.1, 8, squared(per_success),
+          "MAXRL: E A^2 = g sum_{k<=g} (q^(g-k) - q^g)/k - (1 - q^g)", lambda p, g: (
+              advantage_second_moment(p, g, MAXRL),
+              g * sum(((1 - p) ** (g - k) - (1 - p) ** g) / k for k in range(1, g + 1)) - pass_at_k(p, g)),
+          "q/p, as if K = gp", lambda p, g: (1 - p) / p),
+
+    Claim("E3", "update mass of GRPO", 0.1, 8, magnitude(whitened()),
+          "GRPO: E|A| = 2 pq w", lambda p, g: (
+              advantage_magnitude(p, g, GRPO), 2 * p * (1 - p) * gradient_weight(p, g, GRPO)),
+          "2 sqrt(pq)", lambda p, g: 2 * sqrt(p * (1 - p))),
+    Claim("E3", "update mass of GRPO_NEMO", 0.1, 8, magnitude(whitened_by_others),
+          "NEMO: E|A| = E[K |A+(K)| + (g-K) |A-(K)|] / g", lambda p, g: advantage_magnitude(p, g, GRPO_NEMO),
+          "2 pq w, as if centred", lambda p, g: 2 * p * (1 - p) * gradient_weight(p, g, GRPO_NEMO)),
+    Claim("E3", "update mass of MAXRL", 0.1, 8, magnitude(per_success),
+          "MAXRL: E|A| = 2 (pass@g - pass@1)", lambda p, g: (
+              advantage_magnitude(p, g, MAXRL), 2 * (pass_at_k(p, g) - pass_at_k(p, 1))),
+          "2 (1 - pass@1)", lambda p, g: 2 * (1 - pass_at_k(p, 1))),
+)
+# fmt: on

@@ -1,0 +1,25 @@
+"""The proofs, step by step: sympy checks every identity, a notebook shows them as LaTeX.
+
+One module for each theme of the theory. sympy is loaded when a proof is asked for, not with these modules.
+"""
+
+from rlsignal.theory.derivations.objective import expected_update, slope_of_the_objective
+from rlsignal.theory.derivations.signal import (
+    beta_population,
+    variance_of_the_variance,
+    within_group_variance,
+    within_group_variance_by_pairs,
+)
+from rlsignal.theory.derivations.steps import Derivation, Step
+
+PROOFS = (
+    within_group_variance,
+    within_group_variance_by_pairs,
+    variance_of_the_variance,
+    beta_population,
+    expected_update,
+    slope_of_the_objective,
+)
+"""All proofs, in the order in which they are best read: `for proof in PROOFS: proof().check()`."""
+
+__all__ = ["PROOFS", "Derivation", "Step", *(proof.__name__ for proof in PROOFS)]

@@ -1,0 +1,73 @@
+"""Where an estimator pushes, derived: the expected update, and the objective behind it."""
+
+from rlsignal.theory.derivations.steps import SIZES, Derivation, Step
+
+
+def expected_update() -> Derivation:
+    """W1: averaged over groups, (1/g) sum A_i s_i is w_g(p) times the slope of p, for any table of advantages.
+
+    Source: docs/theory.md (W1).
+
+    Examples
+    --------
+    >>> print(expected_update().check().claim)
+    Sum(b(g - 1, j)*d(j)*Derivative(p(theta), theta), (j, 0, g - 1)) = w*Derivative(p(theta), theta)
+    """
+    from sympy import Derivative, Function, Sum, Symbol, log, symbols
+
+    g, c, n = symbols("g c n", integer=True, positive=True)
+    j, y = symbols("j y", integer=True)
+    theta, w = Symbol("theta"), Symbol("w")
+    p, policy, b, d, plus, minus = (Function(name) for name in ("p", "pi", "b", "d", "A^+", "A^-"))
+    chance, slope = policy(y, theta), Derivative(p(theta), theta)
+    score = Derivative(log(chance), theta)
+    right, wrong = (y, 1, c), (y, c + 1, n)
+    up, down = (Derivative(Sum(chance, which), theta) for which in (right, wrong))
+    scores = "Right responses, 1..c: weighted by chance, their scores add up to the slope of their chance."
+    turning = "What a rollout's advantage gains by turning right beside j right ones: then j+1 are right."
+    beside = "The mean of A_i s_i while j others are right."
+    others = "The others are g-1 independent rollouts; b(g-1, j) is the chance that j of them are right."
+    average = "Average over j; the g rollouts are alike, so their mean is what each of them has."
+    steps = (
+        Step(scores, Sum(chance * score, right), up),
+        Step("Wrong ones, c+1..n: the same.", Sum(chance * score, wrong), down),
+        Step("The pass rate is the chance of a right response.", Sum(chance, right), p(theta), "definition"),
+        Step("All chances add up to 1.", Sum(chance, wrong), 1 - p(theta), "assumption"),
+        Step("So wrong scores pull against the slope of p.", down, -slope),
+        Step(turning, d(j), plus(j + 1) - minus(j), "definition"),
+        Step(beside, plus(j + 1) * up + minus(j) * down, d(j) * slope),
+        Step(others, w, Sum(b(g - 1, j) * d(j), (j, 0, g - 1)), "definition"),
+        Step(average, Sum(b(g - 1, j) * d(j) * slope, (j, 0, g - 1)), w * slope),
+    )
+    return Derivation("W1", "The expected update of any estimator", steps)
+
+
+def slope_of_the_objective() -> Derivation:
+    """W2: h_g' = w_g, the derivative of a Bernstein polynomial, for every table S.
+
+    Source: docs/theory.md (W2).
+
+    Examples
+    --------
+    >>> print(slope_of_the_objective().check().claim)
+    Derivative(h(p), p) = Sum(b(g - 1, k, p)*d(k), (k, 0, g - 1))
+    """
+    from sympy import Derivative, Function, Integer, Sum, Symbol, binomial, symbols
+
+    g, p = Symbol("g", integer=True, positive=True), Symbol("p", positive=True)
+    n, k = symbols("n k", integer=True)
+    b, d, h, S, T = (Function(name) for name in ("b", "d", "h", "S", "T"))
+    slope, before = Derivative(b(g, k, p), p), b(g - 1, k, p)
+    together = "Sum over k: the differences vanish, so does b(g-1, g), and w is left."
+    steps = (
+        Step("A telescoping sum keeps its ends.", Sum(T(k) - T(k + 1), (k, 0, g)), T(0) - T(g + 1)),
+        Step("The binomial law.", b(n, k, p), binomial(n, k) * p**k * (1 - p) ** (n - k), "definition"),
+        Step("Its slope is a difference.", slope, g * (b(g - 1, k - 1, p) - before)),
+        Step("The gains are the steps of S, times g.", d(k), g * (S(k + 1) - S(k)), "definition"),
+        Step("The objective is the mean of S(K).", h(p), Sum(b(g, k, p) * S(k), (k, 0, g)), "definition"),
+        Step("A term that will telescope.", T(k), g * S(k) * b(g - 1, k - 1, p), "definition"),
+        Step("It is 0 at both ends: of g-1 rollouts never -1 nor g are right.", T(0) - T(g + 1), Integer(0)),
+        Step("Each term of h' is one of w and a difference.", S(k) * slope, before * d(k) + T(k) - T(k + 1)),
+        Step(together, Derivative(h(p), p), Sum(before * d(k), (k, 0, g - 1)), at=(g, SIZES)),
+    )
+    return Derivation("W2", "The objective of any estimator", steps)
