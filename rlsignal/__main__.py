@@ -137,12 +137,12 @@ def _parser() -> argparse.ArgumentParser:
     inversion.add_argument("--draws", type=int, default=8, help="draws of the prompts (default %(default)s)")
     inversion.add_argument("--grid", type=int, metavar="N", help="N x N starts of the first face (default 7 x 6)")
     inversion.add_argument("--no-sampling", action="store_true", help="the first face by the mean field alone")
-    quick = {"prompts": 64, "draws": 4, "grid": 5}
+    quick = {"group_sizes": (8,), "prompts": 64, "draws": 4, "grid": 5}
     inversion.add_argument(
         "--quick",
         action=_Several,
         values=quick,
-        help="a first look: " + ", ".join(f"--{k} {v}" for k, v in quick.items()),
+        help="a first look: --group-sizes 8 --prompts 64 --draws 4 --grid 5",
     )
     return parser
 

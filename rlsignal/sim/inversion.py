@@ -18,7 +18,7 @@ from jax import Array, nn
 from rlsignal import _validate
 from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.meanfield import check_plain_ascent, flow
-from rlsignal.sim.starts import sharpened_logits, spread_logits, twin_logits, two_point_logits
+from rlsignal.sim.starts import beta_log_odds, shaped_logits, sharpened_logits, two_point_log_odds, undecidedness
 from rlsignal.sim.sweep import Store, cross, fingerprint, sweep
 from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure, train
 from rlsignal.theory.dynamics import reachable_pass_rate
@@ -55,6 +55,16 @@ class Build:
         start = Starts(logits, jnp.exp(log_p), _collision(logits, self.recipe.correct), measure(logits, self.recipe))
         exists = jnp.isfinite(logits).all()
         return jax.tree.map(lambda x: jnp.where(exists, x, jnp.nan), start)
+
+
+@dataclass(frozen=True)
+class Odds:
+    """The experiment that draws the prompts' log p/(1-p) [prompts] from Beta(mean, dispersion)."""
+
+    recipe: Recipe
+
+    def __call__(self, key: Array, mean: Array, dispersion: Array) -> Array:
+        return beta_log_odds(key, self.recipe, mean, dispersion)
 
 
 @dataclass(frozen=True)
@@ -206,11 +216,29 @@ class _Plan(NamedTuple):
         p = np.asarray(pass_rate, np.float64)
         return p * np.log(self.recipe.correct) + (1 - p) * np.log(self.recipe.responses - self.recipe.correct)
 
-    def starts(self, what: str, builder: Callable[..., Array], *numbers: Any) -> Starts:
-        """Every start with every draw of the prompts."""
-        columns = tuple(jnp.asarray(x, jnp.float32) for x in np.broadcast_arrays(*numbers))
+    def sharpened(self, what: str, pass_rate: np.ndarray, entropy: np.ndarray) -> Starts:
+        """Starts [S] of the sharpening family, with every draw of the prompts."""
+        columns = (np.asarray(x, np.float32) for x in (pass_rate, entropy))
         cells = cross(self.keys[0], *columns)
-        return self._swept(f"{what}: starts", Build(self.recipe, builder), cells, len(columns[0]))
+        return self._swept(f"{what}: starts", Build(self.recipe, sharpened_logits), cells, len(pass_rate))
+
+    def log_odds(self, what: str, mean: Any, dispersion: Any) -> Any:
+        """log p/(1-p) [S, D, prompts] of Beta populations, with every draw of the prompts."""
+        columns = [np.asarray(x, np.float32) for x in np.broadcast_arrays(mean, dispersion)]
+        draws = jax.vmap(jax.random.split)(self.keys[0])[:, 0]
+        cells = cross(draws, *columns)
+        return self._swept(f"{what}: pass rates", Odds(self.recipe), cells, len(columns[0]))
+
+    def shaped(self, what: str, log_odds: Any, within_entropy: Any) -> Starts:
+        """Starts [S] with these log p/(1-p) [S, D or 1, prompts] and entropy inside the classes [S, D or 1]."""
+        draws = jax.vmap(jax.random.split)(self.keys[0])[:, 1]
+        within = np.asarray(within_entropy, np.float32)
+        count = max(len(log_odds), len(within))
+        log_odds = np.broadcast_to(log_odds, (count, len(draws), self.recipe.prompts))
+        within = np.broadcast_to(within, (count, len(draws)))
+        (keys, _) = cross(draws, np.arange(count))
+        cells = keys, log_odds.reshape(-1, self.recipe.prompts), within.ravel()
+        return self._swept(f"{what}: starts", Build(self.recipe, shaped_logits), cells, count)
 
     def outcomes(
         self, what: str, starts: Starts, recipe: Recipe, *, sampled: bool, learning_rate: float | None = None
@@ -218,7 +246,7 @@ class _Plan(NamedTuple):
         """Every start trained: Metrics [S, D, records]. A draw of the prompts comes with a training key of its own."""
         setting = recipe.setting(self.estimator, learning_rate=learning_rate or self.learning_rate)
         count = len(starts.logits)
-        each = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), setting)
+        each = jax.tree.map(lambda x: np.broadcast_to(x, (count, *x.shape)), setting)
         keys, settings = cross(self.keys[1], each)
         cells = keys, starts.logits.reshape(-1, *starts.logits.shape[2:]), settings
         label = f"{what}: g={recipe.group_size}, {'sampled' if sampled else 'mean field'}"
@@ -234,16 +262,15 @@ class _Plan(NamedTuple):
 def _face(plan: _Plan, knob: str, rows: np.ndarray, columns: np.ndarray, *, sampled: bool) -> Face:
     """Outcomes over rows x columns for every group size and both budgets; starts are built a slab at a time."""
     row, column = (x.ravel() for x in np.meshgrid(rows, columns, indexing="ij"))
-    if knob == "entropy":
-        builder: Callable[..., Array] = sharpened_logits
-        numbers: tuple[np.ndarray, ...] = (column, row)
-    else:
-        builder, numbers = spread_logits, (column, row, np.full(len(row), 0.3 * plan.inside(0.0)))
     slabs = np.array_split(np.arange(len(row)), -(-len(row) // plan.slab))
     parts = []
     for i, at in enumerate(slabs):
         what = f"{knob} face" + (f" {i + 1} of {len(slabs)}" if len(slabs) > 1 else "")
-        parts.append(_outcomes(plan, what, plan.starts(what, builder, *(x[at] for x in numbers)), sampled=sampled))
+        if knob == "entropy":
+            starts = plan.sharpened(what, column[at], row[at])
+        else:
+            starts = plan.shaped(what, plan.log_odds(what, column[at], row[at]), [[0.3 * plan.inside(0.0)]])
+        parts.append(_outcomes(plan, what, starts, sampled=sampled))
     whole = {name: np.concatenate([part[name] for part in parts], axis=-2) for name in parts[0]}
     return Face(
         knob=knob,
@@ -320,9 +347,12 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
     lowest = np.array([1e-6, 1e-5, 1e-4, 1e-3, 1e-2])
     entropy = -MEAN * np.log(MEAN) - (1 - MEAN) * np.log1p(-MEAN) + 0.15 * most
 
-    same_pass_rates = plan.starts("entropy control", spread_logits, MEAN, DISPERSION, within)
-    same_entropy = plan.starts("dispersion control", twin_logits, MEAN, spread, entropy)
-    same_spread = plan.starts("reach control", two_point_logits, lowest, MEAN, DISPERSION, entropy)
+    alike = plan.log_odds("entropy control", [MEAN], DISPERSION)
+    same_pass_rates = plan.shaped("entropy control", alike, within[:, None])
+    twins = plan.log_odds("dispersion control", MEAN, spread)
+    same_entropy = plan.shaped("dispersion control", twins, entropy - undecidedness(twins))
+    two_points = np.stack([two_point_log_odds(plan.recipe, low, MEAN, DISPERSION) for low in lowest])[:, None]
+    same_spread = plan.shaped("reach control", two_points, entropy - undecidedness(two_points))
     pass_rates = f"every pass rate held (mean {MEAN:g}, dispersion {DISPERSION:g})"
     return (
         _control(
@@ -401,7 +431,7 @@ def _explained(plan: _Plan, count: int = 160) -> tuple[float, float]:
     mean, spread = 0.05 + 0.55 * lattice[:, 0], 0.93 * lattice[:, 1]
     within = (0.02 + 0.96 * lattice[:, 2]) * plan.inside(mean)
     one_draw = plan._replace(keys=plan.keys[:, :1])
-    starts = one_draw.starts("independent", spread_logits, mean, spread, within)
+    starts = one_draw.shaped("independent", one_draw.log_odds("independent", mean, spread), within[:, None])
     at = plan.recipe.steps // plan.middle.interval
     outcome = one_draw.outcomes("independent", starts, plan.middle, sampled=False).pass_at_1[:, 0, at]
     fine = np.isfinite(outcome)

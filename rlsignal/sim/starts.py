@@ -92,7 +92,7 @@ def from_pass_rates(key: Array, recipe: Recipe, law: PassRate, *, within_entropy
     target = _validate.scalar("within_entropy", _validate.numbers("within_entropy", within_entropy))
     spread_key, shape_key = jax.random.split(key)
     log_odds = _log_odds(spread_key, recipe, law)
-    logits = _shaped(shape_key, recipe, log_odds, target)
+    logits = shaped_logits(shape_key, recipe, log_odds, target)
     low, high = reachable_entropy(nn.sigmoid(log_odds), recipe)
     mean = float(nn.sigmoid(log_odds).mean())
     return _reached(
@@ -187,58 +187,6 @@ def sharpening_knobs(z: Array, recipe: Recipe, pass_rate: Array | float, entropy
 
 
 @_compiled
-def spread_logits(
-    key: Array, recipe: Recipe, mean: Array | float, dispersion: Array | float, within_entropy: Array | float
-) -> Array:
-    """`from_pass_rates` of a Beta for jit and vmap: NaN logits where a target is out of reach."""
-    spread_key, shape_key = jax.random.split(key)
-    log_odds = beta_log_odds(spread_key, recipe, mean, dispersion)
-    return _shaped(shape_key, recipe, log_odds, within_entropy)
-
-
-@_compiled
-def twin_logits(
-    key: Array, recipe: Recipe, mean: Array | float, dispersion: Array | float, entropy: Array | float
-) -> Array:
-    """As `spread_logits`, given the response entropy: the classes take what undecidedness leaves of it."""
-    spread_key, shape_key = jax.random.split(key)
-    log_odds = beta_log_odds(spread_key, recipe, mean, dispersion)
-    return _shaped(shape_key, recipe, log_odds, entropy - _undecided(log_odds))
-
-
-@_compiled
-def two_point_logits(
-    key: Array,
-    recipe: Recipe,
-    low: Array | float,
-    mean: Array | float,
-    dispersion: Array | float,
-    entropy: Array | float,
-) -> Array:
-    """As `twin_logits`, of a law with two pass rates, the lower of them `low`; mean and dispersion give the rest.
-
-    With h the higher one, (mean - low)(h - mean) = Var p = dispersion mean (1 - mean). Whole prompts cannot have every
-    share, so the higher ones stand in pairs h - d, h + d with the d that makes mean and dispersion right.
-    """
-    low, prompts = jnp.asarray(low, jnp.float32), recipe.prompts
-    variance = jnp.asarray(dispersion * mean * (1 - mean), jnp.float32)
-    share = (mean - low) ** 2 / (variance + (mean - low) ** 2)  # of the higher prompts, if they were all alike
-    above = jnp.clip(jnp.ceil(share * prompts - 1e-3), 2, prompts - 1)
-    height = low + (mean - low) * prompts / above
-    missing = prompts * (variance + (mean - low) ** 2) - above * (height - low) ** 2
-    pairs = above // 2
-    apart = jnp.sqrt(jnp.maximum(missing, 0) / (2 * pairs))
-    i = jnp.arange(prompts)
-    side = jnp.where(i < pairs, 1, jnp.where(i < 2 * pairs, -1, 0))
-    p = jnp.where(i < above, height + side * apart, low)
-    exists = jnp.all((p > 0) & (p < 1))
-    p = jnp.where(exists, p, 0.5)
-    log_odds = jnp.log(p) - jnp.log1p(-p)
-    log_odds = _nan_unless_close(log_odds, (p.mean(), mean), (((p - p.mean()) ** 2).mean(), variance))
-    return _shaped(key, recipe, log_odds, entropy - _undecided(log_odds))
-
-
-@_compiled
 def beta_log_odds(key: Array, recipe: Recipe, mean: Array | float, dispersion: Array | float) -> Array:
     """log p/(1-p) of prompts drawn from Beta(mean, dispersion), [prompts]; NaN where no draw can have both.
 
@@ -247,9 +195,9 @@ def beta_log_odds(key: Array, recipe: Recipe, mean: Array | float, dispersion: A
     """
     mean, rho = jnp.asarray(mean, jnp.float32), jnp.maximum(jnp.asarray(dispersion, jnp.float32), 1e-6)
     size = (1 - rho) / rho
-    keys = jax.random.split(key)
-    shape = (recipe.prompts,)
-    drawn = jax.random.loggamma(keys[0], mean * size, shape) - jax.random.loggamma(keys[1], (1 - mean) * size, shape)
+    draw = jax.vmap(lambda key, shape: jax.random.loggamma(key, shape, (recipe.prompts,)))  # as one: it compiles slowly
+    right, wrong = draw(jax.random.split(key), jnp.stack([mean, 1 - mean]) * size)
+    drawn = right - wrong
 
     def centred(log_scale: Array) -> Array:
         scaled = jnp.exp(log_scale) * drawn
@@ -265,9 +213,32 @@ def beta_log_odds(key: Array, recipe: Recipe, mean: Array | float, dispersion: A
     return _nan_unless_close(matched, (nn.sigmoid(matched).mean(), mean), (spread(matched), dispersion))
 
 
+def two_point_log_odds(recipe: Recipe, low: float, mean: float, dispersion: float) -> Array:
+    """log p/(1-p) of prompts with two pass rates, the lower of them `low`; NaN where no such prompts exist.
+
+    With h the higher one, (mean - low)(h - mean) = Var p = dispersion mean (1 - mean). Whole prompts cannot have every
+    share, so the higher ones stand in pairs h - d, h + d with the d that makes mean and dispersion right.
+    """
+    prompts, variance = recipe.prompts, dispersion * mean * (1 - mean)
+    share = (mean - low) ** 2 / (variance + (mean - low) ** 2)  # of the higher prompts, if they were all alike
+    above = int(np.clip(np.ceil(share * prompts - 1e-3), 2, prompts - 1))
+    height = low + (mean - low) * prompts / above
+    missing = prompts * (variance + (mean - low) ** 2) - above * (height - low) ** 2
+    pairs = above // 2
+    apart = np.sqrt(max(missing, 0) / (2 * max(pairs, 1)))
+    higher = height + apart * np.r_[np.ones(pairs), -np.ones(pairs), np.zeros(above % 2)]
+    p = np.r_[higher, np.full(prompts - above, low)]
+    if np.any((p <= 0) | (p >= 1)) or max(abs(p.mean() - mean), abs(p.var() - variance)) > TOLERANCE:
+        p = np.full(prompts, np.nan)
+    return jnp.asarray(np.log(p) - np.log1p(-p), jnp.float32)
+
+
 @_compiled
-def _shaped(key: Array, recipe: Recipe, log_odds: Array, within_entropy: Array | float) -> Array:
-    """A policy with these pass rates and random class shapes of this entropy."""
+def shaped_logits(key: Array, recipe: Recipe, log_odds: Array, within_entropy: Array | float) -> Array:
+    """A policy with these log-odds of being right [prompts] and random class shapes of this entropy.
+
+    For jit and vmap: NaN logits where the entropy is out of reach.
+    """
     z = jax.random.normal(key, (recipe.prompts, recipe.responses))
     return _with_class_entropy(z, -nn.softplus(-log_odds), -nn.softplus(log_odds), recipe, within_entropy)
 
@@ -313,9 +284,11 @@ def _log_odds(key: Array, recipe: Recipe, law: PassRate) -> Array:
     return log_odds
 
 
-def _undecided(log_odds: Array) -> Array:
-    """E h_b(p), nats, mean over prompts."""
-    return (nn.softplus(log_odds) - nn.sigmoid(log_odds) * log_odds).mean()
+def undecidedness(log_odds: ArrayLike) -> np.ndarray:
+    """E h_b(p), nats, mean over prompts: numpy [..., prompts] -> [...]."""
+    x = np.asarray(log_odds, np.float64)
+    with np.errstate(invalid="ignore"):  # NaN is no prompt
+        return (np.logaddexp(0, x) - x / (1 + np.exp(-x))).mean(-1)
 
 
 def _bisect(rising: Callable[[Array], Array], low: Array, high: Array) -> Array:

@@ -72,7 +72,7 @@ def sweep(
     >>> sweep(jax.random.normal, (keys,)).shape
     (3,)
     """
-    count, width = _sizes(cells, width)
+    count, width = _count(cells), _validate.whole("width", width, 1)
     process, processes = share if share is not None else (jax.process_index(), jax.process_count())
     processes = _validate.whole("share of processes", processes, 1)
     process = _validate.whole("share", process, 0, processes - 1)
@@ -100,7 +100,7 @@ def sweep(
         if progress is not None:
             progress(min(len(finished) * width, count), count)
 
-    one_cell = jax.tree.map(lambda leaf: leaf[0], cells)
+    one_cell = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), cells)
     shape: Any = jax.tree.structure(jax.eval_shape(experiment, *one_cell))
     leaves = (np.concatenate([finished[block][i] for block in blocks])[:count] for i in range(shape.num_leaves))
     return jax.tree.unflatten(shape, leaves)
@@ -125,8 +125,8 @@ def cross(keys: jax.Array, *settings: Any) -> tuple[Any, ...]:
     [0, 0, 0, 1, 1, 1]
     """
     count = len(jax.tree.leaves(settings)[0])
-    repeated = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(keys), axis=0), settings)
-    return (keys[jnp.tile(jnp.arange(len(keys)), count)], *repeated)
+    repeated = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf), len(keys), axis=0), settings)
+    return (keys[np.tile(np.arange(len(keys)), count)], *repeated)
 
 
 def fingerprint(experiment: Experiment, cells: tuple[Any, ...], width: int) -> dict[str, str]:
@@ -139,8 +139,7 @@ def fingerprint(experiment: Experiment, cells: tuple[Any, ...], width: int) -> d
     """
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(cells):
-        is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        array = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
+        array = _host(leaf)
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     platform = jax.local_devices()[0].platform
@@ -160,16 +159,14 @@ def _name(value: Any) -> str:
     return repr(value)
 
 
-def _sizes(cells: tuple[Any, ...], width: int) -> tuple[int, int]:
-    """The number of cells, and the width of a block of them."""
-    width = _validate.whole("width", width, 1)
+def _count(cells: tuple[Any, ...]) -> int:
+    """The number of cells."""
     sizes = {len(leaf) for leaf in jax.tree.leaves(cells)}
     if len(sizes) != 1 or 0 in sizes:
         raise ValueError(
             f"cells must share one non-empty leading axis, got axes {sorted(sizes)}. Make them with cross()."
         )
-    count = sizes.pop()
-    return count, min(width, count)
+    return sizes.pop()
 
 
 def _run_blocks(
@@ -180,16 +177,29 @@ def _run_blocks(
         return []
     blocks = np.array(batch + batch[-1:] * (mesh.size - len(batch)))
     index = np.minimum(blocks[:, None] * width + np.arange(width), count - 1).ravel()
-    results = _run(experiment, mesh, jax.tree.map(lambda leaf: leaf[index], cells))
+    given, structure = jax.tree.flatten(cells)
+    impls = tuple(jax.random.key_impl(leaf) if _is_key(leaf) else None for leaf in given)
+    results = _run(experiment, mesh, structure, impls, [_host(leaf)[index] for leaf in given])
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(results)]
     return [[leaf[i * width : (i + 1) * width] for leaf in leaves] for i in range(len(batch))]
 
 
-@partial(jax.jit, static_argnames=("experiment", "mesh"))
-def _run(experiment: Experiment, mesh: Mesh, cells: tuple[Any, ...]) -> Any:
-    """Every device maps the experiment over its own block; none hears of another."""
+@partial(jax.jit, static_argnames=("experiment", "mesh", "structure", "impls"))
+def _run(experiment: Experiment, mesh: Mesh, structure: Any, impls: tuple[Any, ...], leaves: list[Any]) -> Any:
+    """Every device maps the experiment over its own block; none hears of another. Keys come in as their data."""
+
+    def one(leaves: list[Any]) -> Any:
+        keyed = (jax.random.wrap_key_data(x, impl=impl) if impl else x for x, impl in zip(leaves, impls, strict=True))
+        return experiment(*jax.tree.unflatten(structure, keyed))
+
     spec = PartitionSpec("cells")
-    each = jax.shard_map(
-        lambda block: jax.vmap(experiment)(*block), mesh=mesh, in_specs=(spec,), out_specs=spec, check_vma=False
-    )
-    return each(cells)
+    return jax.shard_map(jax.vmap(one), mesh=mesh, in_specs=(spec,), out_specs=spec, check_vma=False)(leaves)
+
+
+def _host(leaf: Any) -> np.ndarray:
+    """A leaf as numpy, so that picking blocks compiles nothing."""
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def _is_key(leaf: Any) -> bool:
+    return bool(jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key))

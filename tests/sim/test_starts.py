@@ -17,7 +17,7 @@ from rlsignal.sim import (
     sharpened,
     temper,
 )
-from rlsignal.sim.starts import beta_log_odds, sharpened_logits, spread_logits, twin_logits, two_point_logits
+from rlsignal.sim.starts import beta_log_odds, shaped_logits, sharpened_logits, two_point_log_odds, undecidedness
 
 KEY = jax.random.key(12)
 TOLERANCE = 1e-3  # as promised, in pass rate, dispersion and nats
@@ -37,6 +37,12 @@ def built(builder, targets):
         return logits, measure(logits, RECIPE)
 
     return jax.tree.map(np.asarray, jax.jit(jax.vmap(one))(*jnp.asarray(targets, jnp.float32)))
+
+
+def spread_logits(key, recipe, mean, dispersion, within_entropy):
+    """What `from_pass_rates` of a Beta builds, for jit and vmap."""
+    spread_key, shape_key = jax.random.split(key)
+    return shaped_logits(shape_key, recipe, beta_log_odds(spread_key, recipe, mean, dispersion), within_entropy)
 
 
 # Every builder is compiled once, for what can be reached and, last, what cannot.
@@ -65,7 +71,11 @@ def spread():
 
 @pytest.fixture(scope="module")
 def twins():
-    return built(twin_logits, np.hstack([TWINS, TWINS_LOST]))
+    """Given the response entropy: the classes take what undecidedness leaves of it."""
+    means, spreads, entropies = np.hstack([TWINS, TWINS_LOST]).astype(np.float32)
+    spread_key, _ = jax.random.split(KEY)
+    odds = jax.vmap(lambda *of: beta_log_odds(spread_key, RECIPE, *of))(means, spreads)
+    return built(spread_logits, np.stack([means, spreads, entropies - undecidedness(odds)]))
 
 
 def close(got, want):
@@ -118,11 +128,13 @@ class TestTargets:
         """Fifty prompts cannot be split into any two shares, so the higher rate gives way. 0.28 would need one of 5."""
         recipe, lows = Recipe(prompts=50, responses=16, correct=4), np.array([1e-6, 1e-3, 0.0127, 0.05, 0.28])
 
-        def one(low):
-            logits = two_point_logits(KEY, recipe, low, 0.3, 0.5, 1.0)
+        odds = np.stack([two_point_log_odds(recipe, low, 0.3, 0.5) for low in lows])
+
+        def one(log_odds, within_entropy):
+            logits = shaped_logits(KEY, recipe, log_odds, within_entropy)
             return logits, measure(logits, recipe)
 
-        logits, metrics = jax.tree.map(np.asarray, jax.jit(jax.vmap(one))(jnp.asarray(lows, jnp.float32)))
+        logits, metrics = jax.tree.map(np.asarray, jax.jit(jax.vmap(one))(odds, 1.0 - undecidedness(odds)))
         np.testing.assert_array_equal(np.isnan(logits).all((1, 2)), lows == 0.28)
         for low, row in zip(lows[:-1], pass_rates_of(logits), strict=False):
             at_low = np.isclose(row, low, rtol=1e-4, atol=0)
