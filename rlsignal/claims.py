@@ -12,6 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from rlsignal.theory.efficiency import (
+    Scores,
+    posterior_baseline,
+    signal_to_noise_cap,
+    unfilled_probability,
+    update_variance,
+    verdict_rate,
+)
 from rlsignal.theory.estimation import dispersion_for
 from rlsignal.theory.estimators import (
     DR_GRPO,
@@ -24,7 +32,7 @@ from rlsignal.theory.estimators import (
     RLOO,
     advantages,
 )
-from rlsignal.theory.exact import Advantages, Rewards, Statistic, climb, mean, push, turn, variance
+from rlsignal.theory.exact import Advantages, Rewards, Statistic, beta, climb, mean, push, turn, variance
 from rlsignal.theory.objective import (
     advantage_magnitude,
     advantage_second_moment,
@@ -134,6 +142,27 @@ def whitened_by_others(rewards: Rewards) -> list[Fraction]:
     return [a / scale for a, scale in zip(against_others(rewards), scales, strict=True)]
 
 
+def against(baseline: Callable[[int, int], Fraction]) -> Advantages:
+    """The reward minus a baseline told (right, seen) of the other rollouts."""
+
+    def advantages_of(rewards: Rewards) -> list[Fraction]:
+        others = [_others(rewards, i) for i in range(len(rewards))]
+        return [reward - baseline(sum(o), len(o)) for reward, o in zip(rewards, others, strict=True)]
+
+    return advantages_of
+
+
+def spread(statistic: Statistic) -> Statistic:
+    """The variance of a statistic, from the two halves of the rollouts: it needs no known mean."""
+
+    def statistic_of(rewards: Rewards) -> Fraction:
+        half = len(rewards) // 2
+        gap = Fraction(statistic(rewards[:half])) - statistic(rewards[half:])
+        return gap * gap / 2
+
+    return statistic_of
+
+
 def squared(advantages_of: Advantages) -> Statistic:
     return lambda rewards: mean([a**2 for a in advantages_of(rewards)])
 
@@ -191,8 +220,7 @@ CLAIMS = (
           "E v = (pass@2 - pass@1) (g-1)/g", lambda p, g: (
               advantage_variance(p, g), (pass_at_k(p, 2) - pass_at_k(p, 1)) * (g - 1) / g),
           "E v at the mean", lambda p, g: advantage_variance(p.mean, g)),
-    Claim("V2", "variance of the advantage variance", 0.1, 8,
-          lambda rewards: (variance(rewards[:4]) - variance(rewards[4:])) ** 2 / 2,  # two groups: needs no known mean
+    Claim("V2", "variance of the advantage variance", 0.1, 8, spread(variance),
           "Var v = (g-1)/g^3 pq [(g-1)(1-2p)^2 + 2pq], g = 4", lambda p, _: variance_of_advantage_variance(p, 4),
           "Gaussian 2 (pq)^2 (g-1)/g^2", lambda p, _: 2 * (p * (1 - p)) ** 2 * 3 / 16),
     Claim("V3", "law of the advantage variance", 0.4, 8, lambda rewards: variance(rewards) == Fraction(2 * 6, 8 * 8),
@@ -312,5 +340,33 @@ CLAIMS = (
           "MAXRL: E|A| = 2 (pass@g - pass@1)", lambda p, g: (
               advantage_magnitude(p, g, MAXRL), 2 * (pass_at_k(p, g) - pass_at_k(p, 1))),
           "2 (1 - pass@1)", lambda p, g: 2 * (1 - pass_at_k(p, 1))),
+
+    Claim("S1", "noise of GRPO, two responses", 0.3, 8, spread(push(whitened(), 0.3)),
+          "GRPO: |grad p|^2 Var c(K), g = 4", lambda p, _: update_variance(Scores(p, 1, 0, 0), 4, GRPO),
+          "RLOO's", lambda p, _: update_variance(Scores(p, 1, 0, 0), 4)),
+    Claim("S2", "noise of RLOO, two responses", 0.3, 8, spread(push(against_others, 0.3)),
+          "RLOO: (1/(pq) - 4 + 2/(g-1)) / g, g = 4", lambda p, _: (
+              update_variance(Scores(p, 1, 0, 0), 4), update_variance(Scores(p, 1, 0, 0), 4, RLOO),
+              1 / signal_to_noise_cap(p, 4)),
+          "(1/(pq) - 4) / g, the baseline for free", lambda p, _: (1 / (p * (1 - p)) - 4) / 4),
+    Claim("S7", "degenerate groups of a faulty verifier", 0.2, 10,  # half of the rollouts are its coins: FN = p
+          lambda rewards: unanimous(tuple(r * (1 - coin) for r, coin in zip(rewards[:5], rewards[5:], strict=True))),
+          "D at p~ = (1-FN) p + FP q, FN = p, FP = 0, g = 5", lambda p, _: degenerate_probability(
+              verdict_rate(p, false_negatives=p, false_positives=0), 5),
+          "D at p", lambda p, _: degenerate_probability(p, 5)),
+
+    Claim("B1", "second moment beside a batch baseline", DATA, 8, squared(against(lambda *_: Fraction(0.33))),
+          "E (r-m)^2 = m(1-m)", lambda p, g: (
+              advantage_second_moment(p, g, posterior_baseline(0.33, 0)), p.mean * (1 - p.mean)),
+          "RLOO: m(1-m)(1-rho) g/(g-1)", lambda p, g: advantage_second_moment(p, g, RLOO)),
+    Claim("B2", "second moment beside the posterior mean", DATA, 8, squared(against(beta(0.33, 0.49))),
+          "E (r-b)^2 = m(1-m)(1-rho) (1+(g-1)rho)/(1+(g-2)rho)", lambda p, g: (
+              advantage_second_moment(p, g, posterior_baseline(0.33, 0.49)),
+              p.reward_variance * (1 + (g - 1) * 0.49) / (1 + (g - 2) * 0.49)),
+          "m(1-m)(1-rho), as if p were known", lambda p, g: p.reward_variance),
+    Claim("B4", "batches that cannot be filled", 0.2, 10,
+          lambda rewards: sum(mixed(rewards[i : i + 2]) for i in range(0, 10, 2)) < 3,
+          "P(Bin(5, 1-D) < 3), g = 2", lambda p, _: unfilled_probability(p, 2, kept=3, sampled=5),
+          "P(Bin(5, 1-D) <= 3)", lambda p, _: unfilled_probability(p, 2, kept=4, sampled=5)),
 )
 # fmt: on

@@ -3,6 +3,7 @@
 One module for each theme of the theory. sympy is loaded when a proof is asked for, not with these modules.
 """
 
+from rlsignal.theory.derivations.efficiency import best_group, faulty_verdicts, noise_of_rloo, shrinking_baseline
 from rlsignal.theory.derivations.objective import expected_update, slope_of_the_objective
 from rlsignal.theory.derivations.signal import (
     beta_population,
@@ -19,6 +20,10 @@ PROOFS = (
     beta_population,
     expected_update,
     slope_of_the_objective,
+    noise_of_rloo,
+    best_group,
+    shrinking_baseline,
+    faulty_verdicts,
 )
 """All proofs, in the order in which they are best read: `for proof in PROOFS: proof().check()`."""
 

@@ -15,7 +15,7 @@ def within_group_variance() -> Derivation:
     """
     from sympy import IndexedBase, Sum, Symbol
 
-    (g, K, L, p, q, v, E), law = _one_prompt()
+    (g, K, L, p, q, v, E), law = one_prompt()
     i, r = Symbol("i", integer=True), IndexedBase("r")
     total, squares = Sum(r[i], (i, 1, g)), Sum(r[i] ** 2, (i, 1, g))
     steps = (
@@ -46,7 +46,7 @@ def within_group_variance_by_pairs() -> Derivation:
     """
     from sympy import IndexedBase, Sum, symbols
 
-    (g, K, L, p, q, v, E), law = _one_prompt()
+    (g, K, L, p, q, v, E), law = one_prompt()
     (i, j), r = symbols("i j", integer=True), IndexedBase("r")
     variance = Sum(r[i] ** 2, (i, 1, g)) / g - (Sum(r[i], (i, 1, g)) / g) ** 2
     squares = Sum((r[i] - r[j]) ** 2, (i, 1, g), (j, 1, g))
@@ -77,7 +77,7 @@ def variance_of_the_variance() -> Derivation:
     """
     from sympy import Symbol
 
-    (g, K, L, p, q, v, E), law = _one_prompt()
+    (g, K, L, p, q, v, E), law = one_prompt()
     variance, front = Symbol("Var(v)"), (g - 1) / g**3 * p * q
     one_one, two_two = K * L, K * (K - 1) * L * (L - 1)
     two_one, one_two = K * (K - 1) * L, K * L * (L - 1)
@@ -135,7 +135,7 @@ def beta_population() -> Derivation:
     return Derivation("D3", "A population of prompts", steps)
 
 
-def _one_prompt() -> tuple[tuple[Expression, ...], tuple[Step, ...]]:
+def one_prompt() -> tuple[tuple[Expression, ...], tuple[Step, ...]]:
     """The symbols (g, K, L, p, q, v, E) of one prompt's group, and its law: K counts g independent successes."""
     from sympy import Derivative, Function, Product, Subs, Symbol, degree, expand, factorial, ff, symbols
 

@@ -1,0 +1,575 @@
+"""What a rollout buys: the noise of an update, the group sizes and baselines that lower it, and what waste costs.
+
+COUNTS OF SUCCESSES DO NOT DECIDE THE BEST GROUP SIZE. At a fixed number of rollouts, where noise dominates, RLOO's
+relative variance is g/(g-1) whatever the pass rate (exactly so where right and wrong scores spread alike), while the
+share of degenerate groups falls and the number of mixed groups may fall too. What decides is how much the gradients
+of prompts differ against how much those of one prompt scatter (S4), and no log of rewards holds either number.
+"""
+
+import heapq
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincc
+
+from rlsignal import _validate
+from rlsignal._validate import Floats
+from rlsignal.theory.estimators import Estimator, known
+from rlsignal.theory.objective import advantage_second_moment, gradient_weight
+from rlsignal.theory.passrates import PassRate, answer, group
+from rlsignal.theory.signal import informative_probability
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What the noise of an update knows of a prompt's scores s = grad log pi (S1), and nothing else of the policy.
+
+    Parameters
+    ----------
+    p : pass rate in (0, 1).
+    slope_squared : |grad p|^2. At 0, its default, the regime in which noise dominates.
+    spread_right, spread_wrong : tr Cov(s | right) and tr Cov(s | wrong), in the units of slope_squared.
+        Numbers or arrays that broadcast, one entry per prompt.
+
+    Raises
+    ------
+    ValueError : p outside (0, 1), a negative number, shapes that do not broadcast.
+
+    Source: derived in docs/theory.md (S1).
+    """
+
+    p: ArrayLike
+    slope_squared: ArrayLike = 0.0
+    spread_right: ArrayLike = 1.0
+    spread_wrong: ArrayLike = 1.0
+
+    def __post_init__(self) -> None:
+        names = ("slope_squared", "spread_right", "spread_wrong")
+        values = [_inside("p", self.p), *(_validate.within(name, getattr(self, name), 0, np.inf) for name in names)]
+        try:
+            values = list(np.broadcast_arrays(*values))
+        except ValueError:
+            shapes = ", ".join(str(value.shape) for value in values)
+            raise ValueError(f"p, {', '.join(names)} must have shapes that broadcast, got {shapes}.") from None
+        for name, value in zip(("p", *names), values, strict=True):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def tabular(cls, p: ArrayLike, collision_right: ArrayLike, collision_wrong: ArrayLike) -> "Scores":
+        """Those of a softmax with a logit for each response: spreads 1 - kappa, slope^2 (pq)^2 (kappa_C + kappa_I).
+
+        Parameters
+        ----------
+        p : pass rate in (0, 1).
+        collision_right, collision_wrong : kappa_C and kappa_I, the chances that two right responses are the same
+            one, and two wrong ones; in [0, 1].
+
+        Source: derived in docs/theory.md (S1).
+
+        Examples
+        --------
+        >>> Scores.tabular(0.5, 1, 1).slope_squared  # two responses
+        array(0.125)
+        """
+        p = _inside("p", p)
+        right = _validate.probability("collision_right", collision_right)
+        wrong = _validate.probability("collision_wrong", collision_wrong)
+        return cls(p, (p * (1 - p)) ** 2 * (right + wrong), 1 - right, 1 - wrong)
+
+    @property
+    def oracle_noise(self) -> Floats:
+        """Variance of one rollout's update (r - p) s, the baseline being p itself: 4 zeta_1 (S2)."""
+        p, slope, right, wrong = self._parts
+        q = 1 - p
+        return p * q * (q * right + p * wrong) + slope * (q - p) ** 2 / (p * q)
+
+    @property
+    def baseline_noise(self) -> Floats:
+        """What finding the baseline from the other rollouts adds, times g-1: 2 zeta_2 - 4 zeta_1 (S2)."""
+        p, slope, right, wrong = self._parts
+        return p * (1 - p) * (p * right + (1 - p) * wrong) + 2 * slope
+
+    @property
+    def _parts(self) -> tuple[Floats, Floats, Floats, Floats]:
+        p, slope, right, wrong = (
+            np.asarray(x, np.float64) for x in (self.p, self.slope_squared, self.spread_right, self.spread_wrong)
+        )
+        return p, slope, right, wrong
+
+
+def update_variance(scores: Scores, g: int, estimator: Estimator | None = None) -> float | Floats:
+    """Total variance tr Var(U) of one group's update U = (1/g) sum_i A_i s_i, exactly.
+
+    RLOO (S2): [oracle_noise + baseline_noise / (g-1)] / g, the variance of a U-statistic. Any other table (S1):
+    E[K A+^2 S+ + (g-K) A-^2 S-] / g^2 + |grad p|^2 Var[K A+/(gp) - (g-K) A-/(gq)].
+
+    Parameters
+    ----------
+    scores : the prompt's Scores, or those of several prompts.
+    g : group size, at least 2; with an estimator at most 4096.
+    estimator : None for RLOO in closed form, else an Estimator such as GRPO.
+
+    Returns
+    -------
+    float, or one entry per prompt; in the units of slope_squared.
+
+    Raises
+    ------
+    ValueError : g not a whole number of at least 2, not an estimator.
+
+    Source: derived in docs/theory.md (S1, S2).
+
+    Examples
+    --------
+    >>> scores = Scores.tabular(0.05, 0.1, 0.01)
+    >>> [round(update_variance(scores, 8, estimator), 6) for estimator in (None, RLOO, GRPO)]
+    [0.006744, 0.006744, 0.041482]
+    """
+    p, slope, right, wrong = _told(scores)._parts
+    if estimator is None:
+        g = _validate.group_size(g)
+        return answer((scores.oracle_noise + scores.baseline_noise / (g - 1)) / g)
+    what, g = group(p, g, summed=True)
+    k, (minus, plus), law = np.arange(g + 1), known(estimator).table(g), what.law(g)
+    within = right * (law @ (k * plus**2)) + wrong * (law @ ((g - k) * minus**2))
+    pull = k * plus * (1 - p)[..., None] - (g - k) * minus * p[..., None]  # along grad p, times g p q
+    between = (law * (pull - (law * pull).sum(-1, keepdims=True)) ** 2).sum(-1)
+    pq = p * (1 - p)
+    return answer((within + slope / pq * (between / pq)) / g**2)
+
+
+def signal_to_noise(
+    scores: Scores, g: int, estimator: Estimator | None = None, *, rollouts: float | None = None
+) -> float | Floats:
+    """|E U|^2 / tr Var(U), the squared signal-to-noise ratio of the update (S3): w_g^2 |grad p|^2 / variance.
+
+    Parameters
+    ----------
+    scores, g, estimator : as `update_variance`; slope_squared must be positive.
+    rollouts : a budget, spent on rollouts/g groups of the prompt whose updates are averaged; None for one group, 1
+        for the ratio per rollout.
+
+    Returns
+    -------
+    float, or one entry per prompt.
+
+    Raises
+    ------
+    ValueError : as `update_variance`; a slope_squared of 0, a budget that is not positive.
+
+    Source: derived in docs/theory.md (S3).
+
+    Examples
+    --------
+    At equal rollouts larger groups are better, but there is not much to gain beyond 8:
+
+    >>> scores = Scores.tabular(0.05, 0.1, 0.01)
+    >>> [round(signal_to_noise(scores, g, rollouts=64), 3) for g in (2, 8, 64)]
+    [0.168, 0.294, 0.331]
+    """
+    p, slope, *_ = _told(scores)._parts
+    if np.any(slope == 0):
+        raise ValueError(
+            "slope_squared must be positive, got 0. Without a slope there is no signal to compare noise with."
+        )
+    weight = 1.0 if estimator is None else gradient_weight(p, g, estimator)
+    noise = np.asarray(update_variance(scores, g, estimator))
+    groups = 1.0 if rollouts is None else _positive("rollouts", rollouts) / g
+    with np.errstate(divide="ignore"):  # some tables leave a two-response policy no noise at all
+        return answer(groups * weight**2 * slope / noise)
+
+
+def signal_to_noise_cap(p: ArrayLike, g: int) -> float | Floats:
+    """The most that `signal_to_noise` of one RLOO group can be (S3): g / (1/(pq) - 4 + 2/(g-1)), for any policy.
+
+    A policy with one right and one wrong response attains it.
+
+    Parameters
+    ----------
+    p : pass rate(s) in (0, 1).
+    g : group size, at least 2.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : p outside (0, 1), g not a whole number of at least 2.
+
+    Source: derived in docs/theory.md (S3).
+
+    Examples
+    --------
+    >>> [round(signal_to_noise_cap(p, 8), 2) for p in (0.02, 0.094, 0.5)]
+    [0.17, 1.0, 28.0]
+    """
+    return signal_to_noise(Scores(p, 1.0, 0.0, 0.0), g)
+
+
+def best_group_size(scores: Scores, between: float) -> int:
+    """The group size with the least RLOO noise at a fixed number of rollouts (S4): about 1 + sqrt(c / between).
+
+    c is the mean `baseline_noise` of the prompts. A larger group spends fewer rollouts on finding baselines, and sees
+    fewer prompts. The budget cancels. The whole number is the least g with g(g-1) >= c / between.
+
+    Parameters
+    ----------
+    scores : Scores of the prompts, all of equal weight. THESE ARE NOT IN ANY LOG OF REWARDS: pass rates alone do not
+        decide the best group size, since c / between may be anything at the same pass rates.
+    between : tr Var_x(grad p_x), the variance of the gradients between prompts, in the units of slope_squared.
+
+    Returns
+    -------
+    int, at least 2.
+
+    Raises
+    ------
+    ValueError : `between` not positive, or so small that no group is large enough.
+
+    Source: derived in docs/theory.md (S4); that the best size does not depend on the budget also in the abstract of
+    arXiv 2603.01162.
+
+    Examples
+    --------
+    The same pass rates, and prompts that differ less or more:
+
+    >>> [best_group_size(Scores([0.05, 0.3], 0.001), between) for between in (0.1, 0.01, 0.001)]
+    [2, 5, 12]
+    """
+    cost = float(np.mean(_told(scores).baseline_noise))
+    way_out = "Where the gradients of all prompts are alike, the largest group is best."
+    between = _validate.scalar(
+        "between", _validate.within("between", between, cost * 1e-18, np.inf, open_ends=True, way_out=way_out)
+    )
+    return max(2, ceil((1 + sqrt(1 + 4 * cost / between)) / 2))
+
+
+def allocate_rollouts(scores: Scores, rollouts: int) -> NDArray[np.int64]:
+    """How many rollouts each prompt should get for the least RLOO noise in the sum of their updates (S6).
+
+    With p alone, n_x is about 1 + (rollouts - prompts) sqrt(a_x) / sum sqrt(a), a = p(1-p). The whole numbers are
+    optimal: each rollout goes where it lowers the variance most, and each lowers it less than the one before.
+
+    Parameters
+    ----------
+    scores : Scores [prompts]; Scores(p) where only pass rates are known.
+    rollouts : to be shared out, from 2 per prompt to 10 million.
+
+    Returns
+    -------
+    [prompts] whole numbers of at least 2 that add up to `rollouts`.
+
+    Raises
+    ------
+    ValueError : scores of one prompt only, too few or too many rollouts.
+
+    Source: Neyman's allocation; derived in docs/theory.md (S6).
+
+    Examples
+    --------
+    >>> allocate_rollouts(Scores([0.03, 0.1, 0.3, 0.5, 0.9]), 40)
+    array([ 5,  7, 10, 11,  7])
+    """
+    told = _told(scores)
+    if told.oracle_noise.ndim != 1 or not told.oracle_noise.size:
+        raise ValueError(f"scores must have one entry per prompt [prompts], got shape {told.oracle_noise.shape}.")
+    oracle, baseline = told.oracle_noise.tolist(), told.baseline_noise.tolist()
+    prompts = len(oracle)
+    budget = _validate.whole("rollouts", rollouts, 2 * prompts, 10**7, way_out="Each prompt needs at least 2.")
+
+    def entry(at: int, n: int) -> tuple[float, int, int]:  # what rollout n + 1 adds to the variance, least first
+        return -(oracle[at] + 2 * baseline[at] / (n - 1)) / (n * (n + 1)), at, n
+
+    queue = [entry(at, 2) for at in range(prompts)]
+    heapq.heapify(queue)
+    for _ in range(budget - 2 * prompts):
+        _, at, n = queue[0]
+        heapq.heapreplace(queue, entry(at, n + 1))
+    return np.array([n for _, _, n in sorted(queue, key=lambda entry: entry[1])])
+
+
+def relative_efficiency(p: ArrayLike, g: int, estimator: Estimator) -> float | Floats:
+    """Signal-to-noise ratio, squared, over that of RLOO where noise dominates (S5): w^2 pq g / ((g-1) E[A^2]).
+
+    What an estimator's normalising costs in rollouts: at 0.95, 100 rollouts are worth 95 of RLOO's. At most 1 for an
+    estimator that is centred in every group, at most g/(g-1) for any other. It says nothing of w_g(p) itself: how
+    prompts are weighted against each other.
+
+    Parameters
+    ----------
+    p : pass rate(s) in (0, 1), one prompt each.
+    g : group size in [2, 4096].
+    estimator : an Estimator such as GRPO.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : p outside (0, 1), g not a whole number in [2, 4096], not an estimator.
+
+    Source: derived in docs/theory.md (S5).
+
+    Examples
+    --------
+    >>> [round(relative_efficiency(0.05, g, GRPO), 3) for g in (2, 3, 8, 64)]
+    [1.0, 1.0, 0.986, 0.943]
+    """
+    p = _inside("p", p)
+    rloo = p * (1 - p) * g / (_validate.group_size(g) - 1)
+    return answer(gradient_weight(p, g, estimator) ** 2 * (rloo / advantage_second_moment(p, g, estimator)))
+
+
+def posterior_baseline(mean: float, dispersion: float) -> Estimator:
+    """The reward less what the other rollouts and the data set lead one to expect of it (B2), as an Estimator.
+
+    The baseline is the posterior mean (mean (1-rho) + j rho) / (1 + (g-2) rho), j of the g-1 others being right. It
+    is RLOO at rho = 1 and a baseline fixed at `mean`, as of a large batch, at rho = 0. It optimises the pass rate
+    whatever the numbers (w = 1); if they are the data set's, no other baseline leaves less noise.
+
+    Parameters
+    ----------
+    mean, dispersion : of the pass rates over prompts, in [0, 1].
+
+    Returns
+    -------
+    Estimator. It is not centred: unanimous groups teach too.
+
+    Raises
+    ------
+    ValueError : mean or dispersion outside [0, 1].
+
+    Source: derived in docs/theory.md (B2).
+
+    Examples
+    --------
+    >>> ours = posterior_baseline(0.3, 0.2)
+    >>> [round(advantage_second_moment(Beta(0.3, 0.2), 4, e), 4) for e in (ours, posterior_baseline(0.3, 0), RLOO)]
+    [0.192, 0.21, 0.224]
+    """
+    m = _validate.scalar("mean", _validate.probability("mean", mean))
+    rho = _validate.scalar("dispersion", _validate.probability("dispersion", dispersion))
+    return Estimator(
+        f"posterior_baseline({m:g}, {rho:g})",
+        lambda K, g: ((1 - m) * (1 - rho) + (g - K) * rho) / (1 + (g - 2) * rho),
+        lambda K, g: -(m * (1 - rho) + K * rho) / (1 + (g - 2) * rho),
+    )
+
+
+def rollouts_per_kept_group(p: ArrayLike | PassRate, g: int) -> float | Floats:
+    """Rollouts that dynamic sampling spends on each mixed group it keeps (B3): g / (1 - D).
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object.
+    g : group size, at least 2; at most n for a `Recorded`.
+
+    Returns
+    -------
+    float, or an array of p's shape; inf where no group is ever mixed.
+
+    Raises
+    ------
+    ValueError : p outside [0, 1], g not a whole number of at least 2.
+
+    Source: the method is DAPO's, arXiv 2503.14476; derived in docs/theory.md (B3).
+
+    Examples
+    --------
+    >>> round(rollouts_per_kept_group(0.02, 8), 1), round(rollouts_per_kept_group(Beta(0.33, 0.49), 8), 1)
+    (53.6, 14.5)
+    """
+    with np.errstate(divide="ignore"):
+        return answer(np.asarray(g) / informative_probability(p, g))
+
+
+def kept_law(p: ArrayLike | PassRate, g: int) -> Floats:
+    """P(K = k | the group is mixed) for k = 0..g, the law under dynamic sampling (B3): the law of K without its ends.
+
+    Parameters
+    ----------
+    p : pass rate(s) [...] or a pass-rate object.
+    g : group size in [2, 4096]; at most n for a `Recorded`.
+
+    Returns
+    -------
+    [..., g+1], with 0 at both ends.
+
+    Raises
+    ------
+    ValueError : as `rollouts_per_kept_group`; a population without mixed groups.
+
+    Source: derived in docs/theory.md (B3).
+
+    Examples
+    --------
+    >>> kept_law(0.5, 4).round(3)
+    array([0.   , 0.286, 0.429, 0.286, 0.   ])
+    """
+    what, g = group(p, g, summed=True)
+    law = what.law(g)
+    law[..., [0, -1]] = 0
+    mixed = law.sum(-1, keepdims=True)
+    if np.any(mixed == 0):
+        raise ValueError(
+            "p must leave a chance of mixed groups, got rollouts that always agree. Leave such prompts out."
+        )
+    return np.asarray(law / mixed)
+
+
+def unfilled_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled: int) -> float | Floats:
+    """Chance that `sampled` groups hold fewer than `kept` mixed ones (B4): P(Binomial(sampled, 1 - D) < kept).
+
+    How often dynamic sampling gives up, when it may generate `sampled` groups for a batch of `kept`.
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object; of a population every group is of a prompt of its own.
+    g : group size, at least 2; at most n for a `Recorded`.
+    kept : mixed groups wanted, at least 1.
+    sampled : groups that may be generated: batches allowed times prompts in each, at least 1.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : p, g, kept or sampled out of range.
+
+    Source: derived in docs/theory.md (B4).
+
+    Examples
+    --------
+    10 batches of 64 prompts for one batch of 64, at pass rates of 1 and 2 %:
+
+    >>> [round(unfilled_probability(p, 8, kept=64, sampled=640), 3) for p in (0.01, 0.02)]
+    [0.978, 0.0]
+    """
+    mixed = np.asarray(informative_probability(p, g))
+    kept, sampled = _validate.whole("kept", kept, 1, 10**9), _validate.whole("sampled", sampled, 1, 10**9)
+    if kept > sampled:
+        return answer(np.ones_like(mixed))
+    return answer(betaincc(kept, sampled - kept + 1, mixed))
+
+
+def rollouts_to_mixed(p: ArrayLike) -> float | Floats:
+    """Rollouts of one prompt until both a right and a wrong one have been seen (B5), on average: 1/p + 1/q - 1.
+
+    Parameters
+    ----------
+    p : pass rate(s) in (0, 1).
+
+    Returns
+    -------
+    float of at least 3, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : p outside (0, 1).
+
+    Source: derived in docs/theory.md (B5).
+
+    Examples
+    --------
+    >>> rollouts_to_mixed(0.5), round(rollouts_to_mixed(0.02), 2)
+    (3.0, 50.02)
+    """
+    p = _inside("p", p)
+    return answer(1 / p + p / (1 - p))
+
+
+def verdict_rate(p: ArrayLike, *, false_negatives: float, false_positives: float) -> float | Floats:
+    """The pass rate that a faulty verifier reports (S7): p~ = (1 - FN) p + FP (1-p).
+
+    Give it to any function of this library for what a log will show; `verdict_efficiency` says what it is worth.
+
+    Parameters
+    ----------
+    p : true pass rate(s) in [0, 1].
+    false_negatives, false_positives : chances that a right response is failed, and a wrong one passed; together at
+        most 1.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : out of range; rates that add up to more than 1, with which verdicts mean their opposite.
+
+    Source: derived in docs/theory.md (S7).
+
+    Examples
+    --------
+    Half of these groups turn from dead to mixed, and not because anything was learned:
+
+    >>> p = verdict_rate(0.02, false_negatives=0.1, false_positives=0.05)
+    >>> round(degenerate_probability(0.02, 8), 2), round(degenerate_probability(p, 8), 2)
+    (0.85, 0.57)
+    """
+    p = _validate.probability("p", p)
+    negatives, positives = _faults(false_negatives, false_positives)
+    return answer((1 - negatives) * p + positives * (1 - p))
+
+
+def verdict_efficiency(p: ArrayLike, *, false_negatives: float, false_positives: float) -> float | Floats:
+    """Signal-to-noise ratio, squared, that a faulty verifier leaves where noise dominates (S7): J^2 pq / (p~ q~).
+
+    J = 1 - FN - FP is what is left of grad p. The product is the squared correlation of verdict and truth: the share
+    of the rollouts that is still worth something.
+
+    Parameters
+    ----------
+    p : true pass rate(s) in (0, 1).
+    false_negatives, false_positives : as `verdict_rate`.
+
+    Returns
+    -------
+    float in [0, 1], or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : p outside (0, 1), else as `verdict_rate`.
+
+    Source: derived in docs/theory.md (S7).
+
+    Examples
+    --------
+    >>> round(verdict_efficiency(0.02, false_negatives=0.1, false_positives=0.05), 2)
+    0.23
+    """
+    p = _inside("p", p)
+    negatives, positives = _faults(false_negatives, false_positives)
+    if negatives + positives == 1:  # a verdict that ignores the response
+        return answer(np.zeros_like(p))
+    passed = (1 - negatives) * p + positives * (1 - p)
+    failed = negatives * p + (1 - positives) * (1 - p)
+    return answer((1 - negatives - positives) ** 2 * (p / passed) * ((1 - p) / failed))
+
+
+def _told(scores: Any) -> Scores:
+    if not isinstance(scores, Scores):
+        raise ValueError(f"scores must be Scores, got {scores!r}. Where only pass rates are known: Scores(p).")
+    return scores
+
+
+def _faults(false_negatives: float, false_positives: float) -> tuple[float, float]:
+    negatives = _validate.scalar("false_negatives", _validate.probability("false_negatives", false_negatives))
+    positives = _validate.scalar("false_positives", _validate.probability("false_positives", false_positives))
+    way_out = "Beyond 1 verdicts mean their opposite: swap them."
+    _validate.within("false_negatives + false_positives", negatives + positives, 0, 1, way_out=way_out)
+    return negatives, positives
+
+
+def _inside(name: str, p: ArrayLike) -> Floats:
+    return _validate.within(name, p, 0, 1, open_ends=True)
+
+
+def _positive(name: str, value: float) -> float:
+    return _validate.scalar(name, _validate.within(name, value, 0, np.inf, open_ends=True))
