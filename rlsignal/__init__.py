@@ -18,6 +18,9 @@ Then ask what an estimator makes of it (`advantages`, `gradient_weight`, `effect
 from importlib.metadata import version
 
 from rlsignal.files import load, save
+from rlsignal.reading import read
+from rlsignal.records import Rollouts, TrainingLog
+from rlsignal.theory.bounds import group_bounds
 from rlsignal.theory.dynamics import reachable_pass_rate
 from rlsignal.theory.efficiency import (
     Scores,
@@ -35,7 +38,8 @@ from rlsignal.theory.efficiency import (
     verdict_efficiency,
     verdict_rate,
 )
-from rlsignal.theory.estimation import dispersion_for
+from rlsignal.theory.entropy import Responses, binding_entropy, pass_rate_cap, reward_variance_cap, verdict_entropy
+from rlsignal.theory.estimation import dispersion_for, group_deviation, log_estimate
 from rlsignal.theory.estimators import (
     DR_GRPO,
     ESTIMATORS,
@@ -50,15 +54,23 @@ from rlsignal.theory.estimators import (
     advantages,
     standardised,
 )
+from rlsignal.theory.intervals import Estimate, exchangeability, group_estimate, per_prompt_estimate
+from rlsignal.theory.mixing import band, beta_estimate, posterior
 from rlsignal.theory.objective import (
     advantage_magnitude,
     advantage_second_moment,
     effective_objective,
     gradient_weight,
 )
-from rlsignal.theory.passk import pass_at_k
+from rlsignal.theory.passk import (
+    failure_power_law,
+    missed_mode_probability,
+    pass_at_k,
+    pass_at_k_alignment,
+    pass_at_k_weight,
+)
 from rlsignal.theory.passrates import Beta, Fixed, Recorded
-from rlsignal.theory.ranking import inversions, paired_interval, variance_explained
+from rlsignal.theory.ranking import inversions, paired_interval, rank_correlation, variance_explained
 from rlsignal.theory.signal import (
     advantage_variance,
     advantage_variance_law,
@@ -84,33 +96,55 @@ __all__ = [
     "MAXRL",
     "RLOO",
     "Beta",
+    "Estimate",
     "Estimator",
     "Fixed",
     "Recorded",
+    "Responses",
+    "Rollouts",
     "Scores",
+    "TrainingLog",
     "advantage_magnitude",
     "advantage_second_moment",
     "advantage_variance",
     "advantage_variance_law",
     "advantages",
     "allocate_rollouts",
+    "band",
     "best_group_size",
+    "beta_estimate",
+    "binding_entropy",
     "critical_dispersion",
     "critical_pass_rate",
     "degenerate_probability",
     "dispersion_for",
     "effective_objective",
+    "exchangeability",
+    "failure_power_law",
     "gradient_weight",
+    "group_bounds",
+    "group_deviation",
+    "group_estimate",
     "group_size_for",
     "informative_probability",
     "inversions",
     "kept_law",
     "load",
+    "log_estimate",
+    "missed_mode_probability",
     "paired_interval",
     "pass_at_k",
+    "pass_at_k_alignment",
+    "pass_at_k_weight",
+    "pass_rate_cap",
+    "per_prompt_estimate",
+    "posterior",
     "posterior_baseline",
+    "rank_correlation",
     "reachable_pass_rate",
+    "read",
     "relative_efficiency",
+    "reward_variance_cap",
     "rollouts_per_kept_group",
     "rollouts_to_mixed",
     "save",
@@ -122,6 +156,7 @@ __all__ = [
     "variance_explained",
     "variance_of_advantage_variance",
     "verdict_efficiency",
+    "verdict_entropy",
     "verdict_rate",
     "verify",
 ]

@@ -7,7 +7,7 @@ framework computes from them. `verification` holds the rows against their witnes
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from math import asin, exp, sqrt
+from math import asin, exp, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from rlsignal.theory.efficiency import (
     update_variance,
     verdict_rate,
 )
-from rlsignal.theory.estimation import dispersion_for
+from rlsignal.theory.entropy import Responses, verdict_entropy
+from rlsignal.theory.estimation import dispersion_for, group_deviation
 from rlsignal.theory.estimators import (
     DR_GRPO,
     GRPO,
@@ -33,13 +34,15 @@ from rlsignal.theory.estimators import (
     advantages,
 )
 from rlsignal.theory.exact import Advantages, Rewards, Statistic, beta, climb, mean, push, turn, variance
+from rlsignal.theory.intervals import per_prompt_estimate
+from rlsignal.theory.mixing import band
 from rlsignal.theory.objective import (
     advantage_magnitude,
     advantage_second_moment,
     effective_objective,
     gradient_weight,
 )
-from rlsignal.theory.passk import pass_at_k
+from rlsignal.theory.passk import missed_mode_probability, pass_at_k, pass_at_k_weight
 from rlsignal.theory.passrates import Beta, Fixed, Recorded
 from rlsignal.theory.signal import (
     advantage_variance,
@@ -171,6 +174,11 @@ def magnitude(advantages_of: Advantages) -> Statistic:
     return lambda rewards: mean([abs(a) for a in advantages_of(rewards)])
 
 
+def surprises(rewards: Rewards, p: float) -> list[Fraction]:
+    """-ln of the chance of each verdict."""
+    return [Fraction(-log(p if reward else 1 - p)) for reward in rewards]
+
+
 def _others(rewards: Rewards, i: int) -> Rewards:
     return rewards[:i] + rewards[i + 1 :]
 
@@ -189,6 +197,10 @@ SAMPLES = 10
 def mean_estimate(p: float, estimate: Callable[[int], Any]) -> float:
     """The mean over evaluations of a prompt of what is estimated from c correct samples."""
     return float(Fixed(p).law(SAMPLES) @ [estimate(c) for c in range(SAMPLES + 1)])
+
+
+def _grpo_magnitude(p: Any, g: int) -> Any:
+    return advantage_magnitude(p, g, GRPO)
 
 
 # Three lines a row: what is measured and where; the claim; the mistake.
@@ -256,6 +268,20 @@ CLAIMS = (
     Claim("I1", "dispersion from a log", lambda: Beta(0.28, dispersion_for(0.28, 0.54, 8)), 8, unanimous,
           "E D = 0.54 at dispersion_for(0.28, 0.54, 8)", lambda p, g: (0.54, degenerate_probability(p, g)),
           "D at the mean", lambda p, g: degenerate_probability(p.mean, g)),
+    Claim("I2", "update mass of GRPO from an evaluation", 0.2, 4, magnitude(whitened()),
+          "E|A| = E sum_k f(k) P(K = k | c)", lambda p, g: (
+              mean_estimate(p, lambda c: per_prompt_estimate(_grpo_magnitude, Recorded([c], SAMPLES), g)[0]),
+              _grpo_magnitude(p, g)),
+          "plug-in f at c/n", lambda p, g: mean_estimate(p, lambda c: _grpo_magnitude(c / SAMPLES, g))),
+    Claim("I6", "mean s.d. inside groups", DATA, 8, lambda rewards: _root(variance(rewards, ddof=1)),
+          "E sqrt(K(g-K) / (g(g-1)))", group_deviation,
+          "root of the mean variance", lambda p, g: sqrt(p.reward_variance)),
+    Claim("I7", "groups that die after a band filter", DATA, 8,
+          lambda rewards: 1 <= sum(rewards[:4]) <= 3 and unanimous(rewards[4:]),
+          "P(1 <= c <= 3 of 4) E[D_4 | kept]", lambda p, _: (
+              band(p, 4, 1, 3).share * band(p, 4, 1, 3).expected(degenerate_probability, 4)),
+          "as if kept prompts were as before", lambda p, _: (
+              band(p, 4, 1, 3).share * degenerate_probability(p, 4))),
 
     Claim("P1", "pass@k from an evaluation", 0.2, 4, any,
           "pass@k = E [1 - C(n-c,k)/C(n,k)]", lambda p, k: (
@@ -264,6 +290,27 @@ CLAIMS = (
     Claim("P2", "reward variance of a population", DATA, 2, lambda rewards: variance(rewards, ddof=1),
           "E pq = pass@2 - pass@1", lambda p, _: (p.reward_variance, pass_at_k(p, 2) - pass_at_k(p, 1)),
           "pq at the mean", lambda p, _: p.mean * (1 - p.mean)),
+    Claim("P2", "informative groups of a population", DATA, 8, mixed,
+          "1 - D = pass@g - E p^g", lambda p, g: (
+              informative_probability(p, g), pass_at_k(p, g) - p.all_correct(g)),
+          "pass@g", pass_at_k),
+    Claim("P3", "weight of pass@k over a population", DATA, 8, lambda rewards: sum(  # rollouts that alone decide
+              not any(_others(rewards, i)) for i in range(len(rewards))),
+          "d pass@k / dp = k E q^(k-1)", pass_at_k_weight,
+          "k q^(k-1) at the mean", lambda p, k: pass_at_k_weight(p.mean, k)),
+    Claim("P6", "groups that miss a right answer", 0.4, 10,  # half of the rollouts are its coins: t = p^2
+          lambda rewards: mixed(rewards[:5]) and not any(r * c for r, c in zip(rewards[:5], rewards[5:], strict=True)),
+          "(1-t)^g - (p-t)^g - q^g, t = p^2, g = 5", lambda p, _: missed_mode_probability(p, p * p, 5),
+          "(1-t)^g (1 - D), as if independent", lambda p, _: (1 - p * p) ** 5 * informative_probability(p, 5)),
+
+    Claim("N1", "entropy of a verdict", 0.2, 8, lambda rewards: mean(surprises(rewards, 0.2)),
+          "h_b = -p ln p - q ln q", lambda p, _: verdict_entropy(p),
+          "4 ln 2 pq, its bound", lambda p, _: 4 * log(2) * p * (1 - p)),
+    Claim("N6", "entropy slope of GRPO, natural gradient", 0.2, 8,  # one right and one wrong response
+          lambda rewards: mean([a * s for a, s in zip(whitened()(rewards), surprises(rewards, 0.2), strict=True)]),
+          "GRPO: dH/dt = -w pq (E[ln pi | right] - E[ln pi | wrong])", lambda p, g:
+              Responses([p, 1 - p], [1, 0]).flow(weight=float(gradient_weight(p, g, GRPO)), natural=True).entropy,
+          "without w", lambda p, _: Responses([p, 1 - p], [1, 0]).flow(natural=True).entropy),
 
     Claim("W1", "weight of GRPO", 0.1, 8, push(whitened(), 0.1),
           "GRPO: w = E sqrt(K(g-K)) / (g pq)", lambda p, g: (

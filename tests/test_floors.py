@@ -31,6 +31,7 @@ class Floor:
 FLOORS = {  # the longest prefix decides
     "rlsignal._validate": Floor(("numpy",)),
     "rlsignal.results": Floor(("numpy",)),
+    "rlsignal.records": Floor(("numpy",)),
     "rlsignal.theory": Floor(
         ("numpy", "scipy", "rlsignal.theory", "rlsignal._validate"),
         inside_functions=("scipy.optimize",),
@@ -45,9 +46,19 @@ FLOORS = {  # the longest prefix decides
     "rlsignal.verification": Floor(
         ("numpy", "rlsignal.claims", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")
     ),
-    "rlsignal.diagnosis": Floor(("numpy", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")),
-    "rlsignal.formats": Floor(("numpy", "rlsignal.results", "rlsignal._validate")),
-    "rlsignal.files": Floor(("numpy", "rlsignal.formats", "rlsignal.results", "rlsignal._validate"), files=True),
+    "rlsignal.diagnosis": Floor(
+        ("numpy", "rlsignal.theory", "rlsignal.results", "rlsignal.records", "rlsignal._validate")
+    ),
+    "rlsignal.formats": Floor(
+        ("numpy", "rlsignal.formats", "rlsignal.records", "rlsignal._validate", "orjson"),
+        inside_functions=("orjson",),
+    ),
+    "rlsignal.reading": Floor(
+        ("numpy", "rlsignal.formats", "rlsignal.records", "rlsignal._validate", "pyarrow"),
+        inside_functions=("pyarrow",),
+        files=True,
+    ),
+    "rlsignal.files": Floor(("numpy", "rlsignal.results", "rlsignal._validate"), files=True),
     "rlsignal.plots": Floor(
         ("numpy", "matplotlib", "rlsignal.theory", "rlsignal.results", "rlsignal._validate"),
         forbidden=(
@@ -68,7 +79,15 @@ FLOORS = {  # the longest prefix decides
     ),
     "rlsignal.__main__": Floor(ANYTHING, files=True, screen=True),
     "rlsignal": Floor(
-        ("rlsignal.theory", "rlsignal.results", "rlsignal.files", "rlsignal.verification", "rlsignal.diagnosis")
+        (
+            "rlsignal.theory",
+            "rlsignal.results",
+            "rlsignal.files",
+            "rlsignal.reading",
+            "rlsignal.records",
+            "rlsignal.verification",
+            "rlsignal.diagnosis",
+        )
     ),
 }
 ROOMS = {name.split(".")[1] for name in FLOORS if "." in name}
@@ -192,7 +211,7 @@ def violations(module, source, is_package=False):
             said.append((use.line, "prints; only __main__ does"))
         numpy_file = top == "numpy" and last in OPENING_NUMPY
         if use.called and not floor.files and (last in OPENING or numpy_file):
-            said.append((use.line, f"opens a file with {use.name.lstrip('.')}; only files and __main__ do"))
+            said.append((use.line, f"opens a file with {use.name.lstrip('.')}; only files, reading and __main__ do"))
         if use.called and floor.imports != ANYTHING and use.name in HIDDEN_IMPORTS:
             said.append((use.line, f"hides an import behind {use.name}"))
         if use.written and below(use.name, ("jax.config", "matplotlib.rcParams", "matplotlib.pyplot.rcParams")):
@@ -247,9 +266,14 @@ class TestItBites:
             ("rlsignal.results", "from rlsignal.theory.signal import advantage_variance", "imports rlsignal.theory"),
             ("rlsignal.verification", "from rlsignal import sim", "imports rlsignal.sim"),
             ("rlsignal.verification", "import scipy.stats", "imports scipy.stats"),
-            ("rlsignal.diagnosis", "from rlsignal.files import read", "imports rlsignal.files.read"),
+            ("rlsignal.diagnosis", "from rlsignal.reading import read", "imports rlsignal.reading.read"),
             ("rlsignal.files", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),
-            ("rlsignal.formats", "from rlsignal.files import read", "imports rlsignal.files.read"),
+            ("rlsignal.formats", "from rlsignal.reading import read", "imports rlsignal.reading.read"),
+            ("rlsignal.formats.counts", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),
+            ("rlsignal.formats.syntax", "import orjson", "outside a function"),
+            ("rlsignal.reading", "import pandas", "imports pandas"),
+            ("rlsignal.reading", "import pyarrow", "outside a function"),
+            ("rlsignal.reading", "print('read')", "prints"),
             ("rlsignal.plots", "from rlsignal.sim import sweep", "imports rlsignal.sim.sweep"),
             ("rlsignal.plots", "import jax", "imports jax"),
             ("rlsignal.sim.tabular", "import matplotlib", "imports matplotlib"),
@@ -314,6 +338,7 @@ class TestItBites:
             ("rlsignal.theory.signal", "def f(random, stats):\n    return random.choice(stats.norm)"),  # its arguments
             ("rlsignal.theory.signal", "'''open() and print() in words'''\nimport json, functools"),
             ("rlsignal.files", "import numpy as np\nopen('x')\nnp.savez('x')"),
+            ("rlsignal.reading", "def f():\n    import pyarrow\n    return open('x')"),
             ("rlsignal.verification", "import numpy as np\nnp.random.default_rng(0)"),
             ("rlsignal.sim.sweep", "import jax\nx64 = jax.config.jax_enable_x64\nstore.save(jax.random.key(0))"),
             ("rlsignal.plots", "import matplotlib.pyplot as plt\nplt.subplots()"),

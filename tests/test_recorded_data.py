@@ -21,6 +21,10 @@ from rlsignal import (
     informative_probability,
     pass_at_k,
 )
+from rlsignal.theory.bounds import group_bounds
+from rlsignal.theory.estimation import log_estimate
+from rlsignal.theory.intervals import exchangeability, group_estimate
+from rlsignal.theory.mixing import band, beta_estimate
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -157,3 +161,109 @@ def test_a_mean_far_above_the_critical_one_is_no_comfort():
     assert data.mean > 4 * critical_pass_rate(8)
     dispersion = dispersion_for(data.mean, degenerate_probability(data, 8), 8)
     assert np.isnan(critical_pass_rate(8, dispersion=dispersion))
+
+
+def visits():
+    """Successes of 8 on the first six visits [prompts, 6]; the policy trains in between."""
+    rows = json.loads(found("one_shot_rlvr_acc_first6visits.json").read_text())
+    return np.array([[round(8 * accuracy) for accuracy in row] for row in rows.values()])
+
+
+def split(data, rng):
+    """Two halves of every prompt's samples, drawn at random: exchangeable, whatever their stored order was."""
+    c, n = np.asarray(data.correct), np.asarray(data.samples)
+    first = rng.hypergeometric(c, n - c, n // 2)
+    return Recorded(first, n // 2), Recorded(c - first, n - n // 2)
+
+
+class TestLargerGroupsFromFewerSamples:
+    def test_the_second_visit_may_be_pooled_with_the_first(self):
+        """One epoch moves the policy too little to be seen; five epochs do not."""
+        correct = visits()
+        first, second, sixth = (Recorded(correct[:, i], 8) for i in (0, 1, 5))
+        assert exchangeability(first, second).p_value > 0.05
+        moved = exchangeability(first, sixth)
+        assert moved.shift > 0.02
+        assert moved.p_value < 1e-6
+
+    def test_groups_of_16_from_8_samples(self):
+        """The first visit's Beta foretells what both visits together show; so do the bounds, without a shape."""
+        correct = visits()
+        fit, pooled = beta_estimate(Recorded(correct[:, 0], 8)), Recorded(correct[:, :2].sum(1), 16)
+        assert fit.misfit_p > 0.05
+        foretold, shown = fit.predict(degenerate_probability, 16), degenerate_probability(pooled, 16)
+        assert foretold.low < shown < foretold.high
+        low, high = group_bounds(degenerate_probability, Recorded(correct[:, 0], 8), 16)
+        assert low < shown < high
+        assert degenerate_probability(fit.mean, 16) < 0.1 * shown  # the mean alone
+
+    def test_visits_of_a_prompt_are_one_cluster(self):
+        """Six visits pooled as if they were other prompts claim less than half of the squared error."""
+        correct = visits()
+        data, prompts = Recorded(correct.reshape(-1), 8), np.repeat(np.arange(len(correct)), 6)
+        naive, honest = (group_estimate(degenerate_probability, data, 8, clusters=x) for x in (None, prompts))
+        assert naive.value == pytest.approx(honest.value, rel=1e-12)
+        assert naive.standard_error**2 < 0.5 * honest.standard_error**2
+
+    @pytest.mark.parametrize(
+        "load",
+        [one_shot, amc23, cruxeval, tau_bench, lambda: training_log()[1]],
+        ids=["one_shot", "amc23", "cruxeval", "tau_bench", "training_log"],
+    )
+    def test_one_half_foretells_the_other_and_the_whole(self, load):
+        """A Beta fitted to half of the samples, against the other half's dead groups, and against groups of n."""
+        data = load()
+        first, second = split(data, np.random.default_rng(0))
+        assert exchangeability(first, second).p_value > 1e-3
+        fit, half = beta_estimate(first), int(np.min(second.samples))
+        for held, g in ((second, half), (data, int(np.min(data.samples)))):
+            foretold, shown = (fit.predict(degenerate_probability, g), group_estimate(degenerate_probability, held, g))
+            error = np.hypot(foretold.standard_error, shown.standard_error)
+            assert abs(foretold.value - shown.value) < 3 * error
+
+    @pytest.mark.parametrize(
+        ("load", "fits"),
+        [(one_shot, True), (amc23, True), (tau_bench, True), (cruxeval, False)],
+        ids=["one_shot", "amc23", "tau_bench", "cruxeval"],
+    )
+    def test_where_a_beta_is_no_good(self, load, fits):
+        """CRUXEval's counts reject it: too many problems are nearly, but not quite, always or never solved."""
+        fit = beta_estimate(load())
+        assert (fit.misfit_p > 0.05) is fits
+        assert ("not those of a Beta" in fit.warning) is not fits
+
+    def test_stored_order_is_not_always_random(self):
+        """CRUXEval's ten samples of a problem lie in an order in which neighbours agree: no half is like the other."""
+        report = json.loads(found("cruxeval_codellama7b_input.json").read_text())
+        samples = np.array(list(report["raw_scored_generations"].values())).astype(int)
+        front, back = Recorded(samples[:, :5].sum(1), 5), Recorded(samples[:, 5:].sum(1), 5)
+        assert exchangeability(front, back).spread > 2
+        assert exchangeability(front, back).p_value < 1e-30
+        agree = [np.mean(samples[:, 0] == samples[:, i]) for i in (1, 5, 9)]
+        assert agree[0] > agree[1] > agree[2]
+
+
+def test_a_log_of_a_run_foretells_smaller_groups():
+    """From mean and dead fraction alone, against the unbiased count from the same groups."""
+    _, run = training_log()
+    fit = log_estimate(float(run.mean), degenerate_probability(run, 8), 8, groups=500)
+    for g in (2, 4):
+        shown = group_estimate(degenerate_probability, run, g)
+        foretold = fit.predict(degenerate_probability, g)
+        assert abs(foretold.value - shown.value) < 3 * np.hypot(foretold.standard_error, shown.standard_error)
+
+
+@pytest.mark.parametrize("load", [one_shot, amc23, cruxeval], ids=["one_shot", "amc23", "cruxeval"])
+def test_a_band_keeps_prompts_that_look_harder_to_agree_than_they_are(load):
+    """Filter on one half of the samples, roll out on the other: the Beta foretells both the share and the rest."""
+    data = load()
+    first, second = split(data, np.random.default_rng(0))
+    n = int(np.min(first.samples))
+    through = (first.correct >= 1) & (first.correct <= n - 1)
+    kept = band(beta_estimate(first).law, n, 1, n - 1)
+    prompts = len(through)
+    assert abs(through.mean() - kept.share) < 4 * np.sqrt(kept.share * (1 - kept.share) / prompts)
+    rest = Recorded(second.correct[through], second.samples[through])
+    shown = group_estimate(degenerate_probability, rest, 4)
+    assert abs(shown.value - kept.expected(degenerate_probability, 4)) < 4 * shown.standard_error
+    assert shown.value > degenerate_probability(Recorded(first.correct[through], n), 4)

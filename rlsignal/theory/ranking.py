@@ -1,16 +1,24 @@
 """Rank inversion: which of two starts ends higher, and when the difference is more than noise."""
 
+from itertools import permutations
+from math import factorial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, stdtr, stdtrit
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
 
+Orders = NDArray[np.int64]
+"""[n, n], the sign of each difference: who is ahead of whom."""
+
 LEAST_LOSS = 0.02
 """A start that was ahead counts as overtaken only if it ends this much lower, in pass rate."""
+
+MOST_ENUMERATED = 8
+"""Up to so many units a p-value counts every order (40,320 of 8); beyond, it is an approximation."""
 
 
 class Inversions(NamedTuple):
@@ -25,6 +33,9 @@ class Inversions(NamedTuple):
     share: float
     noise_floor: float
 
+    def __str__(self) -> str:
+        return f"{self.share:.0%} of the pairs inverted; outcomes within {self.noise_floor:.3f} may be noise"
+
 
 def inversions(before: ArrayLike, after: ArrayLike, *, least: float = LEAST_LOSS) -> Inversions:
     """Which pairs of starts are inverted (R1): ahead before, behind after by more than noise and by more than `least`.
@@ -34,7 +45,7 @@ def inversions(before: ArrayLike, after: ArrayLike, *, least: float = LEAST_LOSS
     before : [cells], the starts' pass@1.
     after : [cells, draws], outcomes; every draw of prompts and keys is shared by all cells, so that differences are
         paired. Cells with NaN are left out.
-    least : smallest loss that counts, in pass rate.
+    least : smallest loss that counts, in pass rate, at least 0.
 
     Returns
     -------
@@ -42,14 +53,14 @@ def inversions(before: ArrayLike, after: ArrayLike, *, least: float = LEAST_LOSS
 
     Raises
     ------
-    ValueError : shapes that do not match, or fewer than two draws.
+    ValueError : shapes that do not match, fewer than two draws, `least` not one number in [0, 1].
 
     Source: defined in docs/theory.md (R1).
 
     Examples
     --------
-    >>> inversions([0.1, 0.3], [[0.8, 0.9], [0.5, 0.6]]).share
-    1.0
+    >>> print(inversions([0.1, 0.3], [[0.8, 0.9], [0.5, 0.6]]))
+    100% of the pairs inverted; outcomes within 0.000 may be noise
     """
     start, outcome = _validate.numbers("before", before), _validate.numbers("after", after)
     if start.ndim != 1 or outcome.ndim != 2 or len(start) != len(outcome) or outcome.shape[1] < 2:
@@ -57,6 +68,7 @@ def inversions(before: ArrayLike, after: ArrayLike, *, least: float = LEAST_LOSS
             f"before and after must have shapes [cells] and [cells, draws] with at least 2 draws, got {start.shape} "
             f"and {outcome.shape}. One draw says nothing of the noise."
         )
+    least = _validate.scalar("least", _validate.probability("least", least))
     loss = outcome[None, :, :] - outcome[:, None, :]  # (A, B): how far B ends above A
     draws = outcome.shape[1]
     noise = stdtrit(draws - 1, 0.975) * loss.std(-1, ddof=1) / np.sqrt(draws)
@@ -69,6 +81,82 @@ def inversions(before: ArrayLike, after: ArrayLike, *, least: float = LEAST_LOSS
         float(inverted.sum() / pairs) if pairs else float("nan"),
         float(noise[ahead].max()) if pairs else float("nan"),
     )
+
+
+class RankCorrelation(NamedTuple):
+    """How far two orders agree, and how often chance alone would make them agree or disagree as much.
+
+    spearman, kendall : rho and tau-b, in [-1, 1]; nan where one side is constant.
+    spearman_p, kendall_p : two-sided p-values; nan with them.
+    inverted : share of the pairs with an order in the predictor that have the opposite one in the outcome.
+    units : what was ranked: entries, or clusters.
+    exact : whether the p-values count every order of the units.
+    """
+
+    spearman: float
+    spearman_p: float
+    kendall: float
+    kendall_p: float
+    inverted: float
+    units: int
+    exact: bool
+
+    def __str__(self) -> str:
+        return (
+            f"Spearman {self.spearman:+.2f} (p = {self.spearman_p:.2g}), Kendall {self.kendall:+.2f} "
+            f"(p = {self.kendall_p:.2g}), {self.inverted:.0%} of the pairs inverted; "
+            f"{self.units} units, {'exact' if self.exact else 'approximate'}"
+        )
+
+
+def rank_correlation(predictor: ArrayLike, outcome: ArrayLike, *, clusters: ArrayLike | None = None) -> RankCorrelation:
+    """Spearman's rho and Kendall's tau-b (R4), with p-values that hold for a handful of checkpoints (R5).
+
+    Parameters
+    ----------
+    predictor, outcome : [units] alike, such as pass@1 before RL and pass@10 after it. Ties are allowed.
+    clusters : [units], one label per entry, when entries are not independent: three seeds of five depths are five
+        clusters. Each cluster counts once, by its means (R6).
+
+    Returns
+    -------
+    RankCorrelation. No p-value of n units is below 2/n!.
+
+    Raises
+    ------
+    ValueError : lengths that differ, NaN or infinities, fewer than two units or clusters.
+
+    Notes
+    -----
+    Up to 8 units all orders of the outcome are counted, ties included. Beyond, Student's t with n-2 degrees of
+    freedom stands for rho, and for tau-b the normal law with the exact variance and a correction for continuity.
+
+    Source: textbook; docs/theory.md (R4, R5, R6).
+
+    Examples
+    --------
+    >>> print(rank_correlation([1, 2, 3, 4, 5], [0.5, 0.7, 0.6, 0.3, 0.2]))
+    Spearman -0.70 (p = 0.23), Kendall -0.60 (p = 0.23), 80% of the pairs inverted; 5 units, exact
+    """
+    x, y = (
+        _validate.within(name, value, -np.inf, np.inf, open_ends=True, way_out="Leave units without a number out.")
+        for name, value in (("predictor", predictor), ("outcome", outcome))
+    )
+    if x.shape != y.shape or x.ndim != 1:
+        raise ValueError(f"predictor and outcome must be [units] alike, got shapes {x.shape} and {y.shape}.")
+    if clusters is not None:
+        x, y = _cluster_means(x, clusters), _cluster_means(y, clusters)
+    n = len(x)
+    if n < 2:
+        raise ValueError(f"predictor must have at least 2 units, got {n}. One alone has no order.")
+    a, b = (np.sign(v[:, None] - v).astype(np.int64) for v in (x, y))  # [n, n]: who is ahead of whom
+    exact = n <= MOST_ENUMERATED
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rho, tau = _cosine(a.sum(1), b.sum(1)), _cosine(a, b)
+        chances = _enumerated(a, b) if exact else _approximated(a, b, rho)
+        rho_p, tau_p = chances if np.isfinite(rho) else (np.nan, np.nan)
+        inverted = np.float64((a * b < 0).sum()) / (a * a).sum()
+    return RankCorrelation(float(rho), float(rho_p), float(tau), float(tau_p), float(inverted), n, exact)
 
 
 def paired_interval(differences: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
@@ -139,3 +227,40 @@ def variance_explained(outcome: ArrayLike, *predictors: ArrayLike) -> float:
         )
     residual = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
     return float(1 - residual.var() / y.var())
+
+
+def _cluster_means(values: Floats, clusters: ArrayLike) -> Floats:
+    """One mean per cluster, in units of the largest and without its last digits, so that rounding breaks no ties."""
+    labels = np.asarray(clusters)
+    if labels.shape != values.shape:
+        raise ValueError(f"clusters must be one label per unit [{len(values)}], got shape {labels.shape}.")
+    _, which, size = np.unique(labels, return_inverse=True, return_counts=True)
+    means: Floats = np.bincount(which, values) / size
+    scale = float(np.abs(means).max(initial=0)) or 1.0
+    return np.asarray(np.round(means / scale, 12), np.float64)
+
+
+def _cosine(a: Orders, b: Orders) -> np.float64:
+    """Of the orders themselves it is tau-b; of their row sums, twice the ranks less n + 1, it is Spearman's rho."""
+    return np.float64((a * b).sum()) / np.sqrt(float((a * a).sum()) * float((b * b).sum()))
+
+
+def _enumerated(a: Orders, b: Orders) -> tuple[float, float]:
+    """The share of all orders of the outcome, the given one first, that agree or disagree as much: rho's, tau's."""
+    orders = np.array(list(permutations(range(len(a)))))
+    for_rho = np.abs(b.sum(1)[orders] @ a.sum(1))
+    for_tau = np.abs((a * b[orders[:, :, None], orders[:, None, :]]).sum((1, 2)))
+    return float(np.mean(for_rho >= for_rho[0])), float(np.mean(for_tau >= for_tau[0]))
+
+
+def _approximated(a: Orders, b: Orders, rho: np.float64) -> tuple[float, float]:
+    """The same by Student's t for rho, and for tau by the normal law with the exact variance of its numerator."""
+    n = len(a)
+    t = rho * np.sqrt((n - 2) / np.maximum(1 - rho**2, 0))
+    (pairs_a, chains_a), (pairs_b, chains_b) = (
+        (float((s * s).sum()), float((s.sum(1) ** 2).sum() - (s * s).sum())) for s in (a, b)
+    )
+    variance = 4 * chains_a * chains_b / (n * (n - 1) * (n - 2)) + 2 * pairs_a * pairs_b / (n * (n - 1))
+    z = max(abs(int((a * b).sum())) - 2, 0) / np.sqrt(variance)  # it moves in steps of 4: half of one for continuity
+    least = 2 / factorial(n)
+    return max(2 * float(stdtr(n - 2, -abs(t))), least), max(2 * float(ndtr(-z)), least)

@@ -1,11 +1,17 @@
 """When is one start worse than another? Pairs against plain loops, and what noise alone looks like."""
 
+from fractions import Fraction
+from itertools import permutations
+from math import sqrt
+
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.special import ndtri, stdtr
 
 from rlsignal import inversions, paired_interval, variance_explained
-from rlsignal.theory.ranking import LEAST_LOSS
+from rlsignal.theory import ranking
+from rlsignal.theory.ranking import LEAST_LOSS, rank_correlation
 
 STUDENT = {2: 12.7062047, 3: 4.30265273, 4: 3.18244631, 8: 2.36462425}
 """The 97.5% quantile of Student's t for so many draws, from a printed table."""
@@ -116,6 +122,229 @@ class TestInversions:
             f"before and after must have shapes [cells] and [cells, draws] with at least 2 draws, got {shapes}. "
             "One draw says nothing of the noise."
         )
+
+    def test_prints_what_matters(self):
+        assert str(inversions([0.1, 0.3], [[0.5, 0.7], [0.4, 0.4]])) == (
+            "0% of the pairs inverted; outcomes within 1.271 may be noise"
+        )
+
+    @pytest.mark.parametrize(
+        ("least", "said"),
+        [
+            (-0.01, r"^least must lie in \[0, 1\], got -0.01\.$"),
+            (np.nan, r"^least must lie in \[0, 1\], got nan\.$"),
+            (2, r"^least must lie in \[0, 1\], got 2\.$"),
+            ([0.1, 0.2], r"^least must be one number, got an array of shape \(2,\)\. Call once per entry\.$"),
+            ("much", r"^least must be a number or an array of numbers, got 'much'\.$"),
+        ],
+    )
+    def test_a_least_loss_out_of_range_is_refused(self, least, said):
+        with pytest.raises(ValueError, match=said):
+            inversions([0.1, 0.3], [[0.5, 0.6], [0.6, 0.7]], least=least)
+
+
+EPOCHS = (1.0, 1.9, 2.9, 3.8, 5.8)
+ENTROPY = (0.227, 0.163, 0.156, 0.171, 0.120)
+PASS_AT_1 = (0.151, 0.163, 0.159, 0.173, 0.187)
+PEAK = (0.806, 0.750, 0.671, 0.608, 0.481)
+"""The five depth means that arXiv 2606.18487 publishes of its Qwen ladder; the outcome is peak pass@10."""
+
+
+def places(values):
+    """Ranks by counting, ties at the mean of their places."""
+    return [sum(w < v for w in values) + Fraction(sum(w == v for w in values) + 1, 2) for v in values]
+
+
+def rho_parts(x, y):
+    """Numerator and squared denominator of Pearson's correlation of the ranks."""
+    middle = Fraction(len(x) + 1, 2)
+    a, b = ([place - middle for place in places(v)] for v in (x, y))
+    return sum(i * j for i, j in zip(a, b, strict=True)), sum(i * i for i in a) * sum(j * j for j in b)
+
+
+def tau_parts(x, y):
+    """Concordant less discordant pairs, and (pairs untied in x) (pairs untied in y)."""
+    pairs = [(x[i] - x[j], y[i] - y[j]) for i in range(len(x)) for j in range(i)]
+    concordant, discordant = sum(a * b > 0 for a, b in pairs), sum(a * b < 0 for a, b in pairs)
+    return concordant - discordant, sum(a != 0 for a, _ in pairs) * sum(b != 0 for _, b in pairs)
+
+
+def counted(parts, x, y):
+    """The share of orders of y at least as far from no agreement, in whole numbers."""
+    given = abs(parts(x, y)[0])
+    far = [abs(parts(x, order)[0]) >= given for order in permutations(y)]
+    return Fraction(sum(far), len(far))
+
+
+class TestRankCorrelation:
+    @pytest.mark.parametrize(
+        ("predictor", "rho", "chance", "inverted"),
+        [
+            (ENTROPY, 0.7, Fraction(28, 120), 0.2),
+            (PASS_AT_1, -0.9, Fraction(10, 120), 0.9),
+            (EPOCHS, -1.0, Fraction(2, 120), 1.0),
+        ],
+    )
+    def test_of_the_published_ladder(self, predictor, rho, chance, inverted):
+        found = rank_correlation(predictor, PEAK)
+        assert found.spearman == pytest.approx(rho, rel=1e-15)
+        assert found.spearman_p == pytest.approx(float(chance), rel=1e-15)
+        assert (found.inverted, found.units, found.exact) == (inverted, 5, True)
+
+    @pytest.mark.parametrize("units", range(2, 7))
+    @pytest.mark.parametrize("values", [2, 3, 50])
+    def test_as_counted_by_hand_with_and_without_ties(self, units, values):
+        draw = np.random.default_rng([units, values])
+        for _ in range(5):
+            x, y = draw.integers(0, values, (2, units)).tolist()
+            if len(set(x)) > 1 and len(set(y)) > 1:
+                found = rank_correlation(x, y)
+                for parts, value, p_value in (
+                    (rho_parts, found.spearman, found.spearman_p),
+                    (tau_parts, found.kendall, found.kendall_p),
+                ):
+                    top, below = parts(x, y)
+                    assert value == pytest.approx(top / sqrt(below), rel=1e-14, abs=1e-15)
+                    assert p_value == pytest.approx(float(counted(parts, x, y)), rel=1e-14)
+
+    def test_an_exact_p_value_is_as_rare_as_it_says(self):
+        """Over all orders of five units a p-value of at most c comes in a share of c, for each c that occurs."""
+        found = [rank_correlation(range(5), order) for order in permutations(range(5))]
+        for p_values in ([x.spearman_p for x in found], [x.kendall_p for x in found]):
+            for level in set(p_values):
+                assert np.mean([p <= level for p in p_values]) == pytest.approx(level, rel=1e-14)
+            assert min(p_values) == pytest.approx(2 / 120, rel=1e-14)
+
+    def test_students_t_is_too_sure_of_a_few_units(self):
+        """What is tempting on five units: t says .083 is .037, and .017 is 0."""
+        assert stats.spearmanr(PASS_AT_1, PEAK).pvalue == pytest.approx(0.037, abs=5e-4)
+        assert stats.spearmanr(EPOCHS, PEAK).pvalue < 1e-20
+        assert rank_correlation(PASS_AT_1, PEAK).spearman_p == pytest.approx(1 / 12)
+
+    @pytest.mark.parametrize("units", [4, 8, 9, 25, 60])
+    @pytest.mark.parametrize("ties", [False, True])
+    def test_against_scipy(self, units, ties):
+        draw = np.random.default_rng(units)
+        x = draw.integers(0, max(units // 3, 3), units) if ties else draw.normal(size=units)
+        y = x + draw.integers(-3, 3, units) if ties else x + draw.normal(size=units)
+        found, rho, tau = rank_correlation(x, y), stats.spearmanr(x, y), stats.kendalltau(x, y, method="asymptotic")
+        assert (found.spearman, found.kendall) == pytest.approx((rho.statistic, tau.statistic), rel=1e-12)
+        if units > 8:
+            assert found.spearman_p == pytest.approx(rho.pvalue, rel=1e-10)
+            pairs = tau_parts(x.tolist(), y.tolist())[0]
+            shrunk = 1 - 1 / abs(pairs)  # scipy has the same variance, and no correction for continuity
+            assert ndtri(found.kendall_p / 2) == pytest.approx(ndtri(tau.pvalue / 2) * shrunk, rel=1e-9)
+        elif not ties:
+            assert found.kendall_p == pytest.approx(stats.kendalltau(x, y, method="exact").pvalue, rel=1e-12)
+
+    def test_the_approximations_are_close_where_they_begin(self, monkeypatch):
+        """At eight units, p-values of .02 to .3: within 25% for rho, 20% for tau; not without the correction."""
+        draw = np.random.default_rng(8)
+        pairs = [(np.arange(8), draw.permutation(8)) for _ in range(20)]
+        true = [rank_correlation(*pair) for pair in pairs]
+        monkeypatch.setattr(ranking, "MOST_ENUMERATED", 7)
+        near = [rank_correlation(*pair) for pair in pairs]
+        plain = [stats.kendalltau(*pair, method="asymptotic").pvalue for pair in pairs]
+        assert all(x.exact for x in true)
+        assert not any(x.exact for x in near)
+        for name, worst in (("spearman_p", 0.25), ("kendall_p", 0.2)):
+            real, found = (np.array([getattr(x, name) for x in these]) for these in (true, near))
+            asked = (real > 0.02) & (real < 0.3)
+            assert np.abs(found / real - 1)[asked].max() < worst
+        assert np.abs(plain / real - 1)[asked].max() > worst
+
+    @pytest.mark.parametrize("units", [9, 12, 40])
+    def test_no_p_value_is_below_that_of_the_best_order(self, units):
+        found = rank_correlation(range(units), range(units))
+        assert (found.spearman, found.kendall, found.exact) == (1, 1, False)
+        assert found.spearman_p == pytest.approx(2 / np.prod(np.arange(1, units + 1), dtype=float))
+        assert found.kendall_p >= found.spearman_p
+
+    def test_only_the_order_matters(self):
+        found = rank_correlation(ENTROPY, PEAK)
+        assert rank_correlation(np.log(ENTROPY), np.exp(np.multiply(9, PEAK))) == found
+        turned = rank_correlation(ENTROPY, np.negative(PEAK))
+        assert turned.spearman == -found.spearman
+        assert turned.kendall == -found.kendall
+        assert turned.inverted == pytest.approx(1 - found.inverted)
+        assert (turned.spearman_p, turned.kendall_p) == (found.spearman_p, found.kendall_p)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_inverted_is_the_share_of_pairs_that_inversions_finds_without_noise(self, seed):
+        draw = np.random.default_rng(seed)
+        before, after = draw.choice([0.1, 0.2, 0.3, 0.4], 7), draw.choice([0.2, 0.5, 0.6, 0.9], 7)
+        found = rank_correlation(before, after)
+        assert found.inverted == inversions(before, np.stack([after, after], 1), least=0).share
+
+    def test_without_ties_the_inverted_share_is_tau(self):
+        found = rank_correlation(PASS_AT_1, PEAK)
+        assert found.kendall == pytest.approx(1 - 2 * found.inverted)
+
+    def test_a_constant_has_no_order(self):
+        for found in (rank_correlation([1, 1, 1], [1, 2, 3]), rank_correlation(np.ones(20), np.arange(20))):
+            assert np.isnan(found[:5]).all()
+        assert rank_correlation([1, 2, 3], [1, 1, 1]).inverted == 0
+
+    def test_prints_what_matters(self):
+        assert str(rank_correlation(PASS_AT_1, PEAK)) == (
+            "Spearman -0.90 (p = 0.083), Kendall -0.80 (p = 0.083), 90% of the pairs inverted; 5 units, exact"
+        )
+        assert str(rank_correlation(range(9), range(9))).endswith("0% of the pairs inverted; 9 units, approximate")
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (([1, 2], [1, 2, 3]), "predictor and outcome must be [units] alike, got shapes (2,) and (3,)."),
+            (([[1, 2]], [[1, 2]]), "predictor and outcome must be [units] alike, got shapes (1, 2) and (1, 2)."),
+            (([1, np.nan], [1, 2]), "predictor must lie in (-inf, inf), got nan at index 1. " + "{out}"),
+            (([1, 2], [np.inf, 2]), "outcome must lie in (-inf, inf), got inf at index 0. " + "{out}"),
+            (([1], [1]), "predictor must have at least 2 units, got 1. One alone has no order."),
+            (([], []), "predictor must have at least 2 units, got 0. One alone has no order."),
+        ],
+    )
+    def test_what_cannot_be_ranked_is_refused(self, arguments, said):
+        with pytest.raises(ValueError) as error:
+            rank_correlation(*arguments)
+        assert str(error.value) == said.format(out="Leave units without a number out.")
+
+
+class TestClusters:
+    def test_count_once_each(self):
+        """Three seeds that agree are no more evidence than one."""
+        seeds = [np.repeat(x, 3) for x in (ENTROPY, PEAK, EPOCHS)]
+        assert rank_correlation(*seeds[:2], clusters=seeds[2]) == rank_correlation(ENTROPY, PEAK)
+        pooled = rank_correlation(*seeds[:2])
+        assert pooled.spearman == pytest.approx(0.7)
+        assert pooled.spearman_p == pytest.approx(0.0037, abs=5e-5)
+
+    def test_are_ranked_by_their_means(self):
+        """Of unequal sizes: sums would put a before b."""
+        x, y, depth = [1, 11, 2, 9, 4, 0, 0], [5, 6, 1, 1, 1, 7, 9], ["b", "b", "a", "a", "a", "c", "c"]
+        assert rank_correlation(x, y, clusters=depth) == rank_correlation([6, 5, 0], [5.5, 1, 8])
+
+    def test_rounding_of_means_breaks_no_ties(self):
+        """Ten times 0.1, added up in floating point, is not 1."""
+        assert np.cumsum([0.1] * 10)[-1] / 10 != 0.1
+        x = [0.1] * 10 + [0.1] * 3 + [0.2]
+        found = rank_correlation(x, range(14), clusters=[0] * 10 + [1] * 3 + [2])
+        assert found == rank_correlation([0.1, 0.1, 0.2], [1, 2, 3])
+        assert found.spearman < 1
+
+    def test_keep_false_alarms_where_pooling_multiplies_them(self):
+        """Five depths that do not matter, three seeds each, half of the variance between depths: 2000 ladders."""
+        draw = np.random.default_rng(5)
+        depth = np.repeat(np.arange(5), 3)
+        outcomes = draw.normal(size=(2000, 5))[:, depth] + draw.normal(size=(2000, 15))
+        clustered = np.mean([rank_correlation(depth, y, clusters=depth).spearman_p <= 0.05 for y in outcomes])
+        pooled = np.mean([rank_correlation(depth, y).spearman_p <= 0.05 for y in outcomes])
+        assert abs(clustered - 2 / 120) < 5 * sqrt(2 / 120 * (1 - 2 / 120) / len(outcomes))
+        assert pooled - 0.05 > 5 * sqrt(0.05 * 0.95 / len(outcomes))
+
+    def test_need_a_label_for_each_unit(self):
+        with pytest.raises(ValueError, match=r"^clusters must be one label per unit \[3\], got shape \(2,\)\.$"):
+            rank_correlation([1, 2, 3], [1, 2, 3], clusters=[0, 1])
+        with pytest.raises(ValueError, match=r"^predictor must have at least 2 units, got 1\."):
+            rank_correlation([1, 2, 3], [1, 2, 3], clusters=[0, 0, 0])
 
 
 class TestPairedInterval:

@@ -4,7 +4,15 @@ One module for each theme of the theory. sympy is loaded when a proof is asked f
 """
 
 from rlsignal.theory.derivations.efficiency import best_group, faulty_verdicts, noise_of_rloo, shrinking_baseline
+from rlsignal.theory.derivations.entropy import (
+    entropy_of_a_population,
+    entropy_under_the_natural_gradient,
+    entropy_under_the_plain_gradient,
+    parts_of_entropy,
+)
+from rlsignal.theory.derivations.estimation import posterior_of_a_prompt, unbiased_reward_variance
 from rlsignal.theory.derivations.objective import expected_update, slope_of_the_objective
+from rlsignal.theory.derivations.passk import missed_mode, power_law_of_failures
 from rlsignal.theory.derivations.signal import (
     beta_population,
     variance_of_the_variance,
@@ -24,6 +32,14 @@ PROOFS = (
     best_group,
     shrinking_baseline,
     faulty_verdicts,
+    unbiased_reward_variance,
+    posterior_of_a_prompt,
+    power_law_of_failures,
+    missed_mode,
+    parts_of_entropy,
+    entropy_under_the_natural_gradient,
+    entropy_under_the_plain_gradient,
+    entropy_of_a_population,
 )
 """All proofs, in the order in which they are best read: `for proof in PROOFS: proof().check()`."""
 

@@ -1,0 +1,104 @@
+"""What samples say of larger groups without any shape of the law of pass rates: bounds by linear programming."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import stdtrit
+
+from rlsignal import _validate
+from rlsignal._validate import Floats
+from rlsignal.theory.intervals import Statistic, bounded_interval, effective_trials, group_table
+from rlsignal.theory.mixing import beta_estimate
+from rlsignal.theory.passrates import LARGEST_LAW, Beta, Fixed, Recorded
+
+
+class Bounds(NamedTuple):
+    """What every law of pass rates that agrees with the samples allows (I8)."""
+
+    low: float
+    high: float
+
+
+def group_bounds(statistic: Statistic, p: Recorded | Beta, g: int, *, samples: int = 0, level: float = 0.95) -> Bounds:
+    """Bounds of a group statistic beyond the samples, g > n, for pass rates of any law at all (I8).
+
+    n samples per prompt show the law of pass rates through n+1 chances only, those of c = 0..n right ones; all laws
+    that agree with these are possible, and the statistic is linear in the law, so its extremes are linear programmes.
+
+    Parameters
+    ----------
+    statistic : a public function (p, g), such as degenerate_probability.
+    p : recorded counts, whose sampling noise is added; or a Beta, seen through `samples` samples of infinitely many
+        prompts.
+    g : group size, at most 4096.
+    samples : n, for a Beta.
+    level : coverage of the noise of recorded counts.
+
+    Returns
+    -------
+    Bounds (low, high). At g <= n they are an interval around the unbiased estimate; the further g is beyond n, the
+    more of their width is ignorance that no number of prompts cures.
+
+    Raises
+    ------
+    ValueError : g or level out of range; recorded samples that are all right or all wrong.
+
+    Source: derived in docs/theory.md (I8).
+
+    Examples
+    --------
+    >>> from rlsignal import degenerate_probability
+    >>> low, high = group_bounds(degenerate_probability, Beta(0.2, 1/3), 16, samples=8)
+    >>> round(low, 4), round(high, 4)
+    (0.362, 0.3636)
+    """
+    table = group_table(statistic, g)
+    level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
+    if isinstance(p, Recorded):
+        n = int(np.min(p.samples))
+        counts = p.each(n)  # of the unbiased law of c in n samples; 0 and 1 where a prompt has n
+        target = beta_estimate(p).law.law(n)
+        loose = np.sqrt(target * (1 - target) / len(counts))
+    else:
+        n = _validate.whole("samples", samples, 1, LARGEST_LAW)
+        counts, target, loose = None, p.law(n), np.zeros(n + 1)
+    ends = []
+    for sign in (-1, 1):
+        prices, slack = _prices(statistic, sign, g, target, loose)
+        dearest = float(target @ prices) if counts is None else _upper_end(counts @ prices, prices, level)
+        ends.append(dearest + slack)
+    return Bounds(max(-ends[0], float(table.min())), min(ends[1], float(table.max())))
+
+
+def _prices(statistic: Statistic, sign: int, g: int, target: Floats, loose: Floats) -> tuple[Floats, float]:
+    """Prices of c = 0..n, and a slack, with worth(p) <= prices . P(c | p) + slack at every p; worth: sign * statistic.
+
+    Averaged over any law of p, this bounds the worth by the mean price of its counts: weak duality. Prices are best
+    where they are the dual solution of: most worth, of a law on a grid whose chances of c are within `loose` of
+    `target`. The slack is read off a grid eight times finer, so that neither grid nor solver can spoil the bound.
+    """
+    from scipy.optimize import linprog
+
+    def worth(p: Floats) -> Floats:
+        return sign * np.asarray(statistic(Fixed(p), g))
+
+    n = len(target) - 1
+    grid, fine = (np.sin(np.linspace(0, np.pi / 2, max(n, g) * per + 1)) ** 2 for per in (8, 64))
+    chances = Fixed(grid).law(n).T
+    solved = linprog(
+        -worth(grid),
+        A_ub=np.vstack([chances, -chances]),
+        b_ub=np.concatenate([target + loose, loose - target]),
+        A_eq=np.ones((1, len(grid))),
+        b_eq=[1.0],
+    )
+    upper, lower = np.split(solved.ineqlin.marginals, 2) if solved.status == 0 else np.zeros((2, n + 1))
+    prices = lower - upper
+    return prices, float(np.max(worth(fine) - Fixed(fine).law(n) @ prices))
+
+
+def _upper_end(paid: Floats, prices: Floats, level: float) -> float:
+    """Upper end of the interval for the mean price, prompts being the units."""
+    bounds, mean = (float(prices.min()), float(prices.max())), float(paid.mean())
+    trials = effective_trials(mean, float(paid.var(ddof=1)) / len(paid), bounds, len(paid))
+    return float(bounded_interval(mean, trials, bounds, float(stdtrit(len(paid) - 1, (1 + level) / 2)))[1])

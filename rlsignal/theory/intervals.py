@@ -1,0 +1,316 @@
+"""From n samples of each prompt to any group statistic, with an interval that is honest about its prompts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaincc, ndtr, stdtrit
+
+from rlsignal import _validate
+from rlsignal._validate import Floats
+from rlsignal.theory.passrates import LARGEST_LAW, Beta, PassRate, Recorded
+
+Statistic = Callable[[PassRate, int], float | Floats]
+"""A mean over groups, as the library's public functions are: (p, g) -> number. `degenerate_probability` is one."""
+
+CHECKED_CLUSTERS = 100
+CHECKED_MEANS = (0.1, 0.9)
+CHECKED_DISPERSIONS = (0.05, 0.6)
+CHECKED_VALUES = (0.02, 0.98)
+"""Where simulation has shown that 95% intervals cover 93 to 97 times of 100; values as shares of their range."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number estimated from samples, and how sure it is.
+
+    value : the estimate.
+    low, high : its interval.
+    standard_error : of the value.
+    clusters : independent units behind it: prompts, seeds or groups.
+    level : nominal coverage of the interval.
+    warning : why the interval may cover less than that; empty if nothing is known against it.
+    """
+
+    value: float
+    low: float
+    high: float
+    standard_error: float
+    clusters: int
+    level: float = 0.95
+    warning: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}], {self.level:.0%} from {self.clusters} clusters"
+        return f"{line}. Careful: {self.warning}" if self.warning else line
+
+
+def per_prompt_estimate(statistic: Statistic, data: Recorded, g: int) -> Floats:
+    """The unbiased estimate of a group statistic for each prompt by itself (I2): sum_k f(k) P(K = k | c).
+
+    Differences of two checkpoints on the same prompts, entry by entry, go to `paired_interval`.
+
+    Parameters
+    ----------
+    statistic : a public function (p, g) that is a mean over groups, such as degenerate_probability or pass_at_k; one
+        with an estimator is wrapped: lambda p, g: gradient_weight(p, g, GRPO).
+    data : the samples.
+    g : group size, at most the smallest n.
+
+    Returns
+    -------
+    [prompts]. One prompt's value is noisy, and for curved statistics may be 0 where the truth is not.
+
+    Raises
+    ------
+    ValueError : g above the samples of a prompt, or a statistic that is not a mean over groups.
+
+    Source: docs/theory.md (I2).
+
+    Examples
+    --------
+    >>> from rlsignal import degenerate_probability
+    >>> per_prompt_estimate(degenerate_probability, Recorded([0, 2, 4], 4), 2)
+    array([1.        , 0.33333333, 1.        ])
+    """
+    values = data.each(g) @ group_table(statistic, g)
+    whole = float(np.asarray(statistic(data, g)))
+    if not np.isclose(values.mean(), whole, rtol=1e-9, atol=1e-12):
+        raise ValueError(
+            f"statistic must be a mean over groups, got {whole:.6g} for all prompts and a mean of "
+            f"{values.mean():.6g} over each. A ratio or a root of means needs its parts one by one."
+        )
+    return values
+
+
+def group_estimate(
+    statistic: Statistic, data: Recorded, g: int, *, clusters: ArrayLike | None = None, level: float = 0.95
+) -> Estimate:
+    """An unbiased group statistic at any g <= n, with an interval over prompts (I3).
+
+    Parameters
+    ----------
+    statistic, data, g : as for `per_prompt_estimate`.
+    clusters : [prompts], one label per entry, when entries are not independent: the same prompt on several visits, or
+        all prompts of one seed. Entries with the same label count as one unit.
+    level : nominal coverage, in (0, 1).
+
+    Returns
+    -------
+    Estimate, with a warning outside the region in which the coverage was simulated.
+
+    Raises
+    ------
+    ValueError : as `per_prompt_estimate`; fewer than two clusters, labels that do not match the prompts.
+
+    Notes
+    -----
+    Wilson's interval with Student's quantile, at the effective number of prompts m_eff = v(1-v)/se^2, v being the value
+    as a share of the statistic's range. The squared error is that of a Beta population with the data's mean and
+    dispersion, which rare counts do not shake, unless the prompts themselves spread significantly more.
+
+    Source: derived and simulated in docs/theory.md (I3).
+
+    Examples
+    --------
+    >>> from rlsignal import degenerate_probability
+    >>> print(group_estimate(degenerate_probability, Recorded([0, 1, 2, 4] * 30, 4), 4))
+    0.5 [0.4111, 0.5889], 95% from 120 clusters
+    """
+    level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
+    values, table = per_prompt_estimate(statistic, data, g), group_table(statistic, g)
+    value, bounds = float(values.mean()), (float(table.min()), float(table.max()))
+    units, sums = _clustered(values - value, clusters)
+    if units < 2:
+        raise ValueError(f"clusters must be at least 2 to tell a spread, got {units}. One unit has no error bar.")
+    if clusters is None:
+        trials = float(_trials(*_histogram(data), table))
+    else:
+        trials = float(effective_trials(value, units / (units - 1) * sums @ sums / len(values) ** 2, bounds, units))
+    low, high = bounded_interval(value, trials, bounds, float(stdtrit(units - 1, (1 + level) / 2)))
+    error = np.sqrt(max((value - bounds[0]) * (bounds[1] - value), 0) / trials)
+    return Estimate(value, float(low), float(high), float(error), units, level, _against(data, value, bounds, units))
+
+
+def group_table(statistic: Statistic, g: int) -> Floats:
+    """The table f(0..g) behind a statistic: what it says of a group of g in which k are right."""
+    g = _validate.whole("g", g, 1, LARGEST_LAW)
+    return np.array([float(np.asarray(statistic(Recorded([k], [g]), g))) for k in range(g + 1)])
+
+
+def effective_trials(
+    value: ArrayLike, squared_error: ArrayLike, bounds: tuple[float, float], otherwise: ArrayLike
+) -> Floats:
+    """How many coins of the same mean have this squared error: v(1-v)/se^2 (I3); `otherwise` where that is 0/0."""
+    value = np.asarray(value, np.float64)
+    room, error = np.broadcast_arrays((value - bounds[0]) * (bounds[1] - value), squared_error)
+    known = (room > 0) & (error > 0)
+    return np.where(known, np.maximum(room / np.where(known, error, 1.0), 1.0), otherwise)
+
+
+def bounded_interval(
+    value: ArrayLike, trials: ArrayLike, bounds: tuple[float, float], quantile: float
+) -> tuple[Floats, Floats]:
+    """Wilson's interval for a mean within bounds, from its effective number of trials (I3)."""
+    bottom, span = bounds[0], bounds[1] - bounds[0]
+    v = np.clip((np.asarray(value) - bottom) / (span or 1.0), 0, 1)
+    pull = quantile**2 / np.asarray(trials)
+    centre, half = v + pull / 2, np.sqrt(pull * (v * (1 - v) + pull / 4))
+    low, high = np.maximum((centre - half) / (1 + pull), 0), np.minimum((centre + half) / (1 + pull), 1)
+    return np.asarray(bottom + span * low), np.asarray(bottom + span * high)
+
+
+class Exchangeability(NamedTuple):
+    """Whether two visits of the same prompts look like one policy (I4).
+
+    shift : mean of c2/n2 - c1/n1 over prompts.
+    shift_p : p-value of no shift, two-sided.
+    spread : variance ratio, squared differences of prompts over what chance explains; 1 for one policy.
+    spread_p : p-value of a spread no larger than chance, one-sided.
+    p_value : of both together, twice the smaller one. Small: do not pool.
+    """
+
+    shift: float
+    shift_p: float
+    spread: float
+    spread_p: float
+    p_value: float
+
+
+def exchangeability(first: Recorded, second: Recorded) -> Exchangeability:
+    """May the samples of two visits be pooled, or has the policy moved in between? (I4)
+
+    Under one policy, the c = c1 + c2 right ones of a prompt fall on its n1 + n2 samples in any order, so c1 is
+    hypergeometric given c, whatever the pass rates. Two things can differ: all prompts move together (shift), or some
+    rise and others fall (spread).
+
+    Parameters
+    ----------
+    first, second : the same prompts in the same order.
+
+    Returns
+    -------
+    Exchangeability. With one sample per visit, or no prompt that disagrees, nothing can be told and p is 1 or nan.
+
+    Raises
+    ------
+    ValueError : different numbers of prompts.
+
+    Source: derived in docs/theory.md (I4).
+
+    Examples
+    --------
+    >>> before, after = Recorded([0, 4, 8] * 8, 8), Recorded([1, 5, 8] * 8, 8)
+    >>> round(exchangeability(before, after).p_value, 3), exchangeability(before, before).p_value
+    (0.026, 1.0)
+    """
+    (c1, n1), (c2, n2) = ((np.asarray(x.correct), np.asarray(x.samples)) for x in (first, second))
+    if len(c1) != len(c2):
+        raise ValueError(f"first and second must have the same prompts, got {len(c1)} and {len(c2)} of them.")
+    gaps = c2 / n2 - c1 / n1
+    chance, surplus, noise, skew = 0.0, 0.0, 0.0, 0.0
+    for c, n, drawn in np.unique(np.stack([c1 + c2, n1 + n2, n1], 1), axis=0):
+        here = (c1 + c2 == c) & (n1 + n2 == n) & (n1 == drawn)
+        law, k = Recorded([c], [n]).law(int(drawn)), np.arange(drawn + 1)
+        squares = ((c - k) / (n - drawn) - k / drawn) ** 2
+        expected = float(law @ squares)
+        chance += here.sum() * expected
+        surplus += float((gaps[here] ** 2 - expected).sum())
+        noise += here.sum() * float(law @ (squares - expected) ** 2)
+        skew += here.sum() * float(law @ (squares - expected) ** 3)
+    shift_p = float(2 * ndtr(-abs(gaps.sum()) / chance**0.5)) if chance else 1.0
+    spread_p = _upper_tail(surplus, noise, skew) if noise > 1e-20 * len(gaps) else 1.0
+    spread = float(1 + surplus / chance) if chance else float("nan")
+    return Exchangeability(float(gaps.mean()), shift_p, spread, spread_p, min(1.0, 2 * min(shift_p, spread_p)))
+
+
+def _upper_tail(surplus: float, variance: float, third: float) -> float:
+    """Chance of more, for a sum of mean 0 with these central moments: a shifted gamma law's, a normal's without skew.
+
+    Squares are skewed, and a normal law would reject too often.
+    """
+    z = surplus / variance**0.5
+    if third < 1e-6 * variance**1.5:
+        return float(ndtr(-z))
+    shape = 4 * variance**3 / third**2
+    return float(gammaincc(shape, max(shape + z * shape**0.5, 0.0)))
+
+
+def _clustered(deviations: Floats, clusters: ArrayLike | None) -> tuple[int, Floats]:
+    """How many independent units, and the sum of each."""
+    if clusters is None:
+        return len(deviations), deviations
+    labels = np.asarray(clusters)
+    if labels.shape != deviations.shape:
+        raise ValueError(f"clusters must be one label per prompt [{len(deviations)}], got shape {labels.shape}.")
+    names, which = np.unique(labels, return_inverse=True)
+    return len(names), np.bincount(which.reshape(-1), deviations).astype(np.float64)
+
+
+def _histogram(data: Recorded) -> tuple[Floats, NDArray[np.int64]]:
+    """How many prompts have each count c of n, for all possible c of each n in use: [kinds], and [kinds, 2]."""
+    c, n = np.asarray(data.correct), np.asarray(data.samples)
+    kinds = np.concatenate([np.stack([np.arange(size + 1), np.full(size + 1, size)], 1) for size in np.unique(n)])
+    where = np.searchsorted(kinds[:, 1], n) + c
+    return np.bincount(where, minlength=len(kinds)).astype(np.float64), kinds
+
+
+def _trials(counts: Floats, kinds: NDArray[np.int64], table: Floats) -> Floats:
+    """Effective trials behind a mean over prompts, `counts` [..., kinds] of which have c of n right (I3).
+
+    A statistic that rare counts carry has a sample variance that is mostly too small, and exactly when its value is.
+    The design effect of a fitted law, variance over v(1-v), hangs on mean and dispersion only, which are well known.
+    The sample variance overrules it where it is larger by two of its own standard errors, as the law gives them.
+    """
+    c, n = kinds.T
+    prompts, bounds = counts.sum(-1), (float(table.min()), float(table.max()))
+    worth = Recorded(c, n).each(len(table) - 1) @ table
+    shares = counts / prompts[..., None]
+    value, variance = _moments(shares, worth)
+    sampled = effective_trials(value, variance / (prompts - 1), bounds, prompts)
+    if n.min() < 2 or n.max() > LARGEST_LAW:
+        return sampled
+    law = Beta(shares @ (c / n), _dispersion(counts, kinds))
+    sizes, starts = np.unique(n, return_index=True)
+    of_size = np.add.reduceat(shares, starts, axis=-1)
+    chances = np.concatenate([of_size[..., i, None] * law.law(int(size)) for i, size in enumerate(sizes)], -1)
+    mean, expected = _moments(chances, worth)
+    noise = np.sqrt(np.maximum((chances * (worth - mean[..., None]) ** 4).sum(-1) - expected**2, 0) / prompts)
+    steady = effective_trials(mean, expected / prompts, bounds, prompts)
+    spread = variance * prompts / (prompts - 1) > expected + 2 * noise
+    return np.where(spread, np.minimum(steady, sampled), steady)
+
+
+def _moments(shares: Floats, worth: Floats) -> tuple[Floats, Floats]:
+    mean = np.asarray(shares @ worth)
+    return mean, (shares * (worth - mean[..., None]) ** 2).sum(-1)
+
+
+def _dispersion(counts: Floats, kinds: NDArray[np.int64]) -> Floats:
+    """By moments: what the prompts' own reward variance leaves of the whole. Every n at least 2."""
+    c, n = kinds.T
+    prompts = counts.sum(-1)
+    mean, inside = ((counts @ x) / prompts for x in (c / n, c * (n - c) / (n * (n - 1))))
+    whole = mean * (1 - mean) * prompts / (prompts - 1)
+    return np.clip(1 - inside / np.where(whole > 0, whole, 1), 0, 1) * (whole > 0)
+
+
+def _against(data: Recorded, value: float, bounds: tuple[float, float], units: int) -> str:
+    """What lies outside of the region that was simulated, in words."""
+    span = bounds[1] - bounds[0]
+    looked_at = [("mean", float(data.mean), CHECKED_MEANS)]
+    if span:
+        looked_at.append(("value as a share of its range", (value - bounds[0]) / span, CHECKED_VALUES))
+    outside = [f"{units} clusters, fewer than {CHECKED_CLUSTERS}"] if units < CHECKED_CLUSTERS else []
+    if np.min(np.asarray(data.samples)) > 1:
+        looked_at.insert(1, ("dispersion", float(_dispersion(*_histogram(data))), CHECKED_DISPERSIONS))
+    else:
+        outside.append("prompts of one sample tell no dispersion")
+    outside += [
+        f"{name} {number:.3g} outside [{low:g}, {high:g}]"
+        for name, number, (low, high) in looked_at
+        if not low <= number <= high
+    ]
+    return f"coverage is checked elsewhere only ({'; '.join(outside)})." if outside else ""

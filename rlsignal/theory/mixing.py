@@ -1,0 +1,321 @@
+"""The law of pass rates behind the counts, as a Beta: fitted, tested, asked for larger groups, filtered by a band."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtrc, ndtri
+
+from rlsignal import _validate
+from rlsignal._validate import Floats
+from rlsignal.theory.intervals import Estimate, Statistic, bounded_interval, effective_trials, group_table
+from rlsignal.theory.passrates import LARGEST_LAW, Beta, Recorded
+
+
+@dataclass(frozen=True, eq=False)
+class BetaEstimate:
+    """A Beta population estimated from counts or from a log, and how well it is known (I5, I6).
+
+    mean, dispersion : of the population.
+    covariance : [2, 2], of these two.
+    units : prompts or groups behind it.
+    misfit_p : p-value of "it is a Beta", from the counts; nan where they cannot tell.
+    warning : what speaks against using it; empty if nothing is known.
+    """
+
+    mean: float
+    dispersion: float
+    covariance: Floats
+    units: int
+    misfit_p: float = float("nan")
+    warning: str = ""
+
+    @property
+    def law(self) -> Beta:
+        """The population, for every question of the library."""
+        return Beta(self.mean, self.dispersion)
+
+    @property
+    def standard_errors(self) -> tuple[float, float]:
+        """Of mean and dispersion."""
+        mean, dispersion = np.sqrt(np.diag(self.covariance))
+        return float(mean), float(dispersion)
+
+    def predict(self, statistic: Statistic, g: int, *, level: float = 0.95) -> Estimate:
+        """A group statistic at any g, also beyond the samples, if the population is a Beta (I5).
+
+        The error is the covariance carried through the statistic's slopes in mean and dispersion. It does not know of
+        a wrong shape: that is what `misfit_p` and `group_bounds` are for.
+
+        Parameters
+        ----------
+        statistic : a public function (p, g), such as degenerate_probability.
+        g : group size, at most 4096.
+        level : nominal coverage of the interval, in (0, 1).
+
+        Examples
+        --------
+        >>> from rlsignal import degenerate_probability
+        >>> fit = beta_estimate(Recorded(np.repeat(np.arange(9), [70, 30, 20, 16, 14, 12, 12, 12, 14]), 8))
+        >>> print(fit.predict(degenerate_probability, 32))
+        0.2322 [0.1704, 0.3082], 95% from 200 clusters
+        """
+        level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
+        table = group_table(statistic, g)
+
+        def at(mean: float, dispersion: float) -> float:
+            return float(np.asarray(statistic(Beta(mean, dispersion), g)))
+
+        value, slopes = at(self.mean, self.dispersion), []
+        for i, here in enumerate((self.mean, self.dispersion)):
+            left, right = max(here - 1e-5, here / 2), min(here + 1e-5, (1 + here) / 2)
+            ends = [(x, self.dispersion) if i == 0 else (self.mean, x) for x in (left, right)]
+            slopes.append((at(*ends[1]) - at(*ends[0])) / (right - left))
+        squared_error = float(np.array(slopes) @ self.covariance @ slopes)
+        bounds = float(table.min()), float(table.max())
+        trials = effective_trials(value, squared_error, bounds, self.units)
+        low, high = bounded_interval(value, trials, bounds, float(ndtri((1 + level) / 2)))
+        warning = self.warning
+        if self.dispersion < 3 * self.standard_errors[1]:
+            warning += f" dispersion {self.dispersion:.2g} is not told from 0, around which errors are not linear."
+        return Estimate(value, float(low), float(high), squared_error**0.5, self.units, level, warning.strip())
+
+    def __str__(self) -> str:
+        errors = self.standard_errors
+        line = (
+            f"Beta of mean {self.mean:.4g} ± {errors[0]:.2g} and dispersion {self.dispersion:.4g} ± {errors[1]:.2g}, "
+            f"from {self.units}"
+        )
+        line += "" if np.isnan(self.misfit_p) else f"; misfit p = {self.misfit_p:.2g}"
+        return f"{line}. Careful: {self.warning}" if self.warning else line
+
+
+def beta_estimate(data: Recorded) -> BetaEstimate:
+    """The Beta population of greatest likelihood behind recorded counts, and whether it fits them (I5).
+
+    Parameters
+    ----------
+    data : the samples; their number may differ between prompts.
+
+    Returns
+    -------
+    BetaEstimate. Its misfit is judged by a chi-square test of the counts of c, prompts of equal n together and cells
+    merged until each expects five.
+
+    Raises
+    ------
+    ValueError : no prompt with two samples, or samples that are all right or all wrong.
+
+    Source: derived in docs/theory.md (I5).
+
+    Examples
+    --------
+    >>> print(beta_estimate(Recorded(np.repeat(np.arange(9), [70, 30, 20, 16, 14, 12, 12, 12, 14]), 8)))
+    Beta of mean 0.3158 ± 0.023 and dispersion 0.4491 ± 0.033, from 200; misfit p = 1
+    """
+    c, n = np.asarray(data.correct), np.asarray(data.samples)
+    if n.max() < 2:
+        raise ValueError("samples must be at least 2 on some prompts to tell a dispersion, got 1 on all.")
+    if not 0 < c.sum() < n.sum():
+        raise ValueError("correct must hold both right and wrong samples to tell a dispersion, got only one kind.")
+    likelihood = _Likelihood.of(data)
+    mixed = np.any((c > 0) & (c < n))
+    rho = _falling_root(lambda rho: likelihood.slopes(likelihood.best_mean(rho), rho)[1]) if mixed else 1.0
+    mean = likelihood.best_mean(rho)
+    if rho < 1:
+        covariance = np.asarray(
+            np.linalg.inv(_Likelihood.expected(Beta(mean, rho), n).information(mean, rho)), np.float64
+        )
+    else:
+        covariance = np.array([[mean * (1 - mean) / len(c), 0.0], [0.0, 0.0]])
+    warning = ""
+    if rho in (0, 1):
+        warning = f"the likeliest dispersion is its end {rho:g}, where standard errors are rough. "
+    misfit_p = _misfit(data, Beta(mean, rho))
+    if misfit_p < 0.05:
+        warning += f"the counts are not those of a Beta (p = {misfit_p:.2g}); predictions may miss by more than errors."
+    return BetaEstimate(mean, rho, covariance, len(c), misfit_p, warning.strip())
+
+
+def posterior(prior: Beta, correct: ArrayLike, samples: int) -> Beta:
+    """What c right of n samples say of a prompt from a Beta population (I7): again a Beta, one per entry of `correct`.
+
+    Its mean is (m(1-rho) + c rho) / (1 - rho + n rho), its dispersion rho / (1 + n rho).
+
+    Parameters
+    ----------
+    prior : the population, such as `beta_estimate(data).law`.
+    correct, samples : right samples, whole counts in [0, samples].
+
+    Raises
+    ------
+    ValueError : counts out of range.
+
+    Source: textbook conjugacy; docs/theory.md (I7).
+
+    Examples
+    --------
+    Eight failures do not make a pass rate of 0:
+
+    >>> posterior(Beta(0.3, 0.3), [0, 8], 8).mean.round(3)
+    array([0.068, 0.842])
+    """
+    n = _validate.whole("samples", samples, 1)
+    c, _ = _validate.counts(np.atleast_1d(correct), n)
+    mean = _validate.scalar("mean", np.asarray(prior.mean, np.float64))
+    rho = _validate.scalar("dispersion", np.asarray(prior.dispersion, np.float64))
+    after = (mean * (1 - rho) + c * rho) / (1 - rho + n * rho)
+    return Beta(after.reshape(np.shape(correct)), rho / (1 + n * rho))
+
+
+class Band(NamedTuple):
+    """Prompts kept by a filter on their count, as a mixture of posteriors (I7).
+
+    share : of the prompts that are kept.
+    seen : their mean c/n on the samples of the filter.
+    weights : of each kept c among them.
+    prompts : their pass rates, one Beta per kept c.
+    """
+
+    share: float
+    seen: float
+    weights: Floats
+    prompts: Beta
+
+    def expected(self, statistic: Statistic, g: int) -> float:
+        """A group statistic over fresh groups of the kept prompts; g = 1 and pass_at_k give their mean pass rate."""
+        return float(self.weights @ np.asarray(statistic(self.prompts, g)))
+
+
+def band(prior: Beta, samples: int, lowest: int, highest: int) -> Band:
+    """What a filter "keep prompts with lowest <= c <= highest right of n samples" keeps of a Beta population (I7).
+
+    Parameters
+    ----------
+    prior : the population before the filter.
+    samples : n, per prompt.
+    lowest, highest : the counts that are kept.
+
+    Returns
+    -------
+    Band. Kept prompts are not what they seemed: their fresh pass rates have moved toward the population's mean.
+
+    Raises
+    ------
+    ValueError : counts out of range, or a band that keeps nothing.
+
+    Source: derived in docs/theory.md (I7).
+
+    Examples
+    --------
+    >>> from rlsignal import degenerate_probability, pass_at_k
+    >>> kept = band(Beta(0.15, 0.4), 16, 1, 14)
+    >>> round(kept.share, 3), round(kept.seen, 3), round(kept.expected(pass_at_k, 1), 3)
+    (0.465, 0.292, 0.28)
+    >>> round(kept.expected(degenerate_probability, 8), 2), round(degenerate_probability(Beta(0.15, 0.4), 8), 2)
+    (0.28, 0.62)
+    """
+    n = _validate.whole("samples", samples, 1, LARGEST_LAW)
+    lowest = _validate.whole("lowest", lowest, 0, n)
+    highest = _validate.whole("highest", highest, lowest, n)
+    c = np.arange(lowest, highest + 1)
+    chances = prior.law(n)[c]
+    share = float(chances.sum())
+    if share == 0:
+        raise ValueError(f"lowest and highest must keep some prompts, got [{lowest}, {highest}], which none reach.")
+    return Band(share, float(chances @ c / share / n), chances / share, posterior(prior, c, n))
+
+
+class _Likelihood(NamedTuple):
+    """The beta-binomial likelihood in (mean, rho), by how many prompts reach each count i = 0, 1, ...
+
+    L2's chances multiply along the samples, so its log is a sum over i of three logs, as often as i is reached:
+    right log(m(1-rho) + i rho) + wrong log((1-m)(1-rho) + i rho) - both log(1 - rho + i rho).
+    """
+
+    right: Floats
+    wrong: Floats
+    both: Floats
+
+    @classmethod
+    def of(cls, data: Recorded) -> "_Likelihood":
+        c, n = np.asarray(data.correct), np.asarray(data.samples)
+        i = np.arange(n.max())
+        return cls(*(np.sum(x[:, None] > i, 0).astype(np.float64) for x in (c, n - c, n)))
+
+    @classmethod
+    def expected(cls, law: Beta, samples: NDArray[np.int64]) -> "_Likelihood":
+        """The mean of the counts under a law, which turns the observed information into the expected one."""
+        reached = np.zeros((3, samples.max()))
+        for n, prompts in zip(*np.unique(samples, return_counts=True), strict=True):
+            chances = law.law(int(n))
+            reached[0, :n] += prompts * np.cumsum(chances[:0:-1])[::-1]  # P(c > i)
+            reached[1, :n] += prompts * np.cumsum(chances[:-1])[::-1]  # P(n - c > i)
+            reached[2, :n] += prompts
+        return cls(*reached)
+
+    def slopes(self, mean: float, rho: float) -> tuple[float, float]:
+        """Of the log-likelihood, in mean and rho."""
+        i, (x, y, z) = np.arange(len(self.both)), self._odds(mean, rho)
+        in_mean = (1 - rho) * (self.right / x - self.wrong / y)
+        in_rho = self.right * (i - mean) / x + self.wrong * (i - 1 + mean) / y - self.both * (i - 1) / z
+        return float(in_mean.sum()), float(in_rho.sum())
+
+    def best_mean(self, rho: float) -> float:
+        """The likeliest mean at this rho: the log-likelihood is concave in it."""
+        if rho == 1:  # only first samples tell
+            return float(self.right[0] / self.both[0])
+        return _falling_root(lambda mean: self.slopes(mean, rho)[0])
+
+    def information(self, mean: float, rho: float) -> Floats:
+        """Minus the second slopes, [2, 2]; for rho < 1."""
+        i, (x, y, z) = np.arange(len(self.both)), self._odds(mean, rho)
+        right, wrong, a, b = self.right / x**2, self.wrong / y**2, i - mean, i - 1 + mean
+        mixed = self.right / x - self.wrong / y + (1 - rho) * (right * a - wrong * b)
+        in_mean, in_rho = (1 - rho) ** 2 * (right + wrong), right * a**2 + wrong * b**2 - self.both * ((i - 1) / z) ** 2
+        return np.array([[in_mean.sum(), mixed.sum()], [mixed.sum(), in_rho.sum()]])
+
+    def _odds(self, mean: float, rho: float) -> tuple[Floats, Floats, Floats]:
+        """Of one more right, one more wrong, and their sum, after i of that kind."""
+        past: Floats = np.arange(len(self.both)) * np.float64(rho)
+        return mean * (1 - rho) + past, (1 - mean) * (1 - rho) + past, 1 - rho + past
+
+
+def _misfit(data: Recorded, law: Beta) -> float:
+    """p-value of the counts under the law: Pearson's chi-square, two parameters spent, cells of at least five."""
+    c, n = np.asarray(data.correct), np.asarray(data.samples)
+    chi_square, freedom = 0.0, -2
+    for size in np.unique(n):
+        here = c[n == size]
+        expected = len(here) * law.law(int(size))
+        edges = _merged(expected)
+        seen = np.add.reduceat(np.bincount(here, minlength=size + 1), edges)
+        want = np.add.reduceat(expected, edges)
+        chi_square += float(((seen - want) ** 2 / want).sum())
+        freedom += len(edges) - 1
+    return float(chdtrc(freedom, chi_square)) if freedom > 0 else float("nan")
+
+
+def _merged(expected: Floats) -> list[int]:
+    """Where cells begin once neighbours are merged until each expects five; a short last one joins its neighbour."""
+    edges, total = [0], 0.0
+    for k, more in enumerate(expected):
+        if total >= 5:
+            edges.append(k)
+            total = 0.0
+        total += more
+    return edges[:-1] if total < 5 and len(edges) > 1 else edges
+
+
+def _falling_root(slope: Callable[[float], float]) -> float:
+    """Where a slope on [0, 1] turns from rising to falling; an end if it never does."""
+    from scipy.optimize import brentq
+
+    tiny = 1e-12
+    if slope(tiny) <= 0:
+        return 0.0
+    if slope(1 - tiny) >= 0:
+        return 1.0
+    return float(brentq(slope, tiny, 1 - tiny, xtol=1e-300, rtol=1e-14, maxiter=500))

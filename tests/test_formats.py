@@ -1,0 +1,374 @@
+"""What rows look like in the wild, and what they count: recognised by columns, counted, refused or noted."""
+
+import math
+
+import numpy as np
+import pytest
+
+from rlsignal.formats.counts import smallest_count
+from rlsignal.reading import read
+from rlsignal.records import Rollouts, TrainingLog
+
+
+def rows(**columns):
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def counts(result):
+    return dict(zip(result.prompt, zip(result.correct.tolist(), result.samples.tolist(), strict=True), strict=True))
+
+
+def kinds(result):
+    return {note.kind: note.count for note in result.notes}
+
+
+class TestOneRowPerRollout:
+    @pytest.mark.parametrize(
+        ("prompt", "reward"),
+        [
+            ("prompt", "reward"),
+            ("task_id", "passed"),
+            ("question", "score"),
+            ("Problem ID", "Is Correct"),
+            ("doc_id", "exact_match"),
+            ("_ng_task_index", "reward"),
+        ],
+    )
+    def test_by_any_name(self, prompt, reward):
+        assert counts(read(rows(**{prompt: "aabbb", reward: [1, 0, 1, 1, 0]}))) == {"a": (1, 2), "b": (2, 3)}
+
+    @pytest.mark.parametrize(
+        "spelling", [(1, 0), (1.0, 0.0), (True, False), ("1", "0"), ("True", "false"), ("1.0", " 0")]
+    )
+    def test_in_any_spelling_of_a_reward(self, spelling):
+        right, wrong = spelling
+        assert counts(read(rows(prompt="aaa", reward=[right, wrong, right]))) == {"a": (2, 3)}
+
+    def test_named_columns_come_first(self):
+        data = rows(prompt="xxxx", other="aabb", reward=[0, 0, 0, 0], mine=[1, 0, 1, 1])
+        assert counts(read(data, prompt="other", reward="mine")) == {"a": (1, 2), "b": (2, 2)}
+
+    def test_an_unknown_name_is_refused_with_the_columns_there_are(self):
+        with pytest.raises(ValueError, match=r"^prompt='q' is no column of the data; it has prompt, reward\.$"):
+            read(rows(prompt="a", reward=[1]), prompt="q")
+
+    def test_each_step_is_a_group_of_its_own(self):
+        result = read(rows(step=[1, 1, 2, 2], input="aaaa", score=[1, 0, 1, 1]))
+        assert result.prompts == 1
+        np.testing.assert_array_equal(result.step, [1, 2])
+        np.testing.assert_array_equal(result.correct, [1, 2])
+        assert result.at(step=2).correct.tolist() == [2]
+
+    def test_checkpoints_are_not_mixed(self):
+        result = read(rows(model=["base", "rl"] * 2, prompt="aaaa", reward=[0, 1, 0, 1]))
+        assert result.checkpoints == ("base", "rl")
+        assert result.at(checkpoint="rl").correct.tolist() == [2]
+        with pytest.raises(ValueError, match=r"^checkpoint must be one of \['base', 'rl'\], got 'sft'\.$"):
+            result.at(checkpoint="sft")
+
+    def test_a_group_id_goes_before_the_prompt(self):
+        assert read(rows(uid="xxyy", prompt="aaaa", reward=[1, 0, 1, 1])).samples.tolist() == [2, 2]
+
+    def test_an_id_that_differs_in_every_row_is_no_group(self):
+        result = read(rows(uid="stuv", prompt="aabb", reward=[1, 0, 1, 1]))
+        assert counts(result) == {"a": (1, 2), "b": (2, 2)}
+        assert "group" in kinds(result)
+
+    def test_group_numbers_that_start_anew_for_other_prompts_stay_apart(self):
+        assert len(read(rows(group=[0, 0, 0, 0], prompt="aabb", reward=[1, 0, 1, 1])).correct) == 2
+
+    def test_chat_messages_are_prompts(self):
+        chat = [[{"role": "user", "content": text}] for text in "aab"]
+        assert read(rows(prompt=chat, reward=[1, 0, 1])).samples.tolist() == [2, 1]
+
+    def test_prompt_ids_of_two_datasets_stay_apart(self):
+        assert read(rows(data_source="xxyy", task_id=[0] * 4, reward=[1, 0, 1, 1])).correct.tolist() == [1, 2]
+
+    def test_a_prompt_of_two_files_is_one(self, tmp_path):
+        for name in "ab":
+            (tmp_path / f"{name}.csv").write_text("prompt,reward\nx,1\nx,0\n")
+        result = read(tmp_path)
+        assert counts(result) == {"x": (2, 4)}
+        assert kinds(result)["files"] == 2
+
+    def test_entropy_is_kept(self):
+        result = read(rows(prompt="aab", reward=[1, 0, 1], entropy=[0.2, 0.4, None]))
+        np.testing.assert_allclose(result.entropy, [0.3, math.nan])
+
+    def test_a_threshold_makes_rewards_binary(self):
+        assert counts(read(rows(prompt="aaa", reward=[-1.0, 1.0, 0.4]), threshold=0)) == {"a": (2, 3)}
+
+    def test_a_lone_binary_column_beside_a_completion_is_the_reward(self):
+        """As in TRL's completions, where a column has the name of its reward function."""
+        result = read(rows(step="11", prompt="aa", completion="xy", math_reward=[1.0, 0.0], advantage=[0.7, -0.7]))
+        assert result.correct.tolist() == [1]
+        assert "reward" in kinds(result)
+
+    def test_of_two_binary_columns_one_must_be_named(self):
+        data = rows(
+            step="11", prompt="aa", completion="xy", answer=[1.0, 0.0], layout=[1.0, 1.0], advantage=[0.7, -0.7]
+        )
+        with pytest.raises(ValueError, match=r"Name it: reward='answer' or reward='layout'\.$"):
+            read(data)
+        assert read(data, reward="answer").correct.tolist() == [1]
+
+
+class TestGroupsWithoutAKey:
+    def test_are_refused_and_the_options_named(self):
+        with pytest.raises(
+            ValueError, match=r"does not say which rollouts share a prompt.*prompt= or group=.*group_size="
+        ):
+            read(rows(reward=[1, 0, 1, 1]))
+
+    def test_are_consecutive_rows_when_the_size_is_given(self):
+        assert read(rows(reward=[1, 0, 1, 1]), group_size=2).correct.tolist() == [1, 2]
+
+    def test_never_run_over_a_step(self):
+        assert read(rows(reward=[1, 0, 1, 1], step=[1, 2, 1, 2]), group_size=2).correct.tolist() == [2, 1]
+
+    def test_members_without_a_reward_still_count_as_members(self):
+        data = [{"reward": 1}, {"other": 0}, {"reward": 0}, {"reward": 1}]
+        assert read(data, group_size=2).samples.tolist() == [1, 2]
+
+    def test_must_divide(self):
+        with pytest.raises(ValueError, match=r"^5 rows do not divide into groups of 2 in the data\. Give "):
+            read(rows(reward=[1, 0, 1, 1, 0]), group_size=2)
+
+
+class TestDefects:
+    def test_a_graded_reward_is_refused_with_its_place_and_the_binary_column(self):
+        data = rows(prompt="aabb", reward=[1, 0, 0.37, 1], solved=[True, False, False, True])
+        with pytest.raises(
+            ValueError,
+            match=r"^reward must be 0 or 1, got 0\.37 in record 2 of the data\. .* reward='solved' may be; give "
+            r"threshold=, above which a reward counts as correct; or rate= if ",
+        ):
+            read(data)
+
+    def test_missing_rewards_are_left_out_and_counted(self):
+        result = read(rows(prompt="aaab", reward=[1, None, 0, math.nan]))
+        assert counts(result) == {"a": (1, 2)}
+        assert (kinds(result)["missing"], kinds(result)["no samples"]) == (2, 1)
+
+    def test_minus_one_beside_0_and_1_is_missing(self):
+        result = read(rows(prompt="aaa", reward=[1, -1, 0]))
+        assert counts(result) == {"a": (1, 2)}
+        assert kinds(result)["minus one"] == 1
+
+    def test_minus_one_without_any_0_may_mean_wrong(self):
+        with pytest.raises(ValueError, match=r"^reward is -1 in record 1 of the data, and 0 nowhere: .*threshold=0"):
+            read(rows(prompt="aaa", reward=[1, -1, 1]))
+
+    def test_nearly_1_is_1_and_said(self):
+        result = read(rows(prompt="aa", reward=[0.99999999, 0]))
+        assert counts(result) == {"a": (1, 2)}
+        assert kinds(result)["rounded"] == 1
+
+    def test_unequal_and_scattered_groups_are_said(self):
+        result = read(rows(prompt="abab a".replace(" ", ""), reward=[1, 0, 1, 1, 0]), group_size=4)
+        assert kinds(result).keys() == {"scattered", "unequal", "n < g"}
+        assert "first: prompt 'b'" in str(result)
+
+    def test_steps_that_go_back_are_said(self):
+        result = read(rows(step=[1, 2, 1], prompt="aab", reward=[1, 0, 1]))
+        assert kinds(result)["steps back"] == 1
+
+    def test_other_numbers_are_not_taken_for_rewards(self):
+        """A lone flag of 0 and 1 beside a graded reward of unknown name."""
+        data = rows(step="11", prompt="aa", completion="xy", mine=[0.3, 0.7], cut=[0, 1], advantage=[0.7, -0.7])
+        with pytest.raises(ValueError, match=r"^no column of the data is known as a reward; .*Name it: reward='cut'"):
+            read(data)
+
+    def test_one_sample_a_prompt_is_said(self):
+        assert kinds(read(rows(prompt="abc", reward=[1, 0, 1])))["single"] == 3
+
+    @pytest.mark.parametrize("prompt", [None, "", math.nan])
+    def test_a_row_without_a_prompt_is_refused(self, prompt):
+        with pytest.raises(ValueError, match=r"^prompt is missing in record 1 of the data\. Take the row out, or name"):
+            read(rows(prompt=["a", prompt], reward=[1, 0]))
+
+    def test_words_are_no_rewards(self):
+        with pytest.raises(ValueError, match=r"^reward must be a number, got 'maybe' in record 1 of the data\.$"):
+            read(rows(prompt="aa", reward=[1, "maybe"]))
+
+    def test_rows_that_are_no_rows(self):
+        with pytest.raises(
+            ValueError, match=r"^a row must be an object with columns, got 7 in record 1 of the data\.$"
+        ):
+            read([{"prompt": "a", "reward": 1}, 7])
+
+    @pytest.mark.parametrize("nothing", [[], {}, [1, 2], [{"a": 1}], {"a": {"b": "c"}}, [[]]])
+    def test_nothing_is_no_evaluation(self, nothing):
+        with pytest.raises(ValueError, match=r"no rows|no rollout|must be an object"):
+            read(nothing)
+
+
+class TestCounts:
+    @pytest.mark.parametrize(
+        "names", [("prompt", "n", "c"), ("task_id", "total", "correct"), ("id", "samples", "passes")]
+    )
+    def test_by_any_name(self, names):
+        result = read([dict(zip(names, row, strict=True)) for row in [("a", 8, 3), ("b", 4, 4)]])
+        assert list(zip(result.correct, result.samples, strict=True)) == [(3, 8), (4, 4)]
+
+    def test_shares_of_a_stated_number(self):
+        assert counts(read(rows(prompt="ab", n=[8, 6], pass_rate=[0.375, 0.333333]))) == {"a": (3, 8), "b": (2, 6)}
+
+    @pytest.mark.parametrize(("share", "n"), [(0.3, 8), (0.33, 1000)])
+    def test_shares_that_are_no_whole_count(self, share, n):
+        with pytest.raises(
+            ValueError, match=rf"^pass_rate must be a whole number of {n} samples, got {share} in record 0"
+        ):
+            read(rows(prompt="a", n=[n], pass_rate=[share]))
+
+    def test_a_prompt_counted_twice_is_refused(self):
+        with pytest.raises(
+            ValueError, match=r"^prompt 'a' has counts twice, in record 0 .* and in record 1 .*checkpoint="
+        ):
+            read(rows(prompt="aa", n=[8, 8], c=[1, 2]))
+
+    @pytest.mark.parametrize(("c", "n"), [(9, 8), (-2, 8), (1.5, 8), (1, 2.5)])
+    def test_counts_that_cannot_be(self, c, n):
+        with pytest.raises(ValueError, match=r"in record 0 of the data\.$"):
+            read(rows(prompt="a", n=[n], c=[c]))
+
+    def test_a_number_of_samples_that_is_not_stated_is_inferred_and_said(self):
+        result = read(rows(prompt="abc", pass_rate=[0.125, 0.5, 1]))
+        assert counts(result) == {"a": (1, 8), "b": (4, 8), "c": (8, 8)}
+        assert "8 is the smallest that makes every share a whole count" in str(result)
+
+    @pytest.mark.parametrize(
+        ("shares", "n"),
+        [
+            ([0.5, 0.25], 4),
+            ([1 / 3, 0.5], 6),
+            ([float(np.float32(0.1)), 0.7], 10),
+            ([0.1, 0.2, 0.5], 10),
+            ([k / 50 for k in range(51)], 50),
+            ([0.33, 0.67], None),  # thirds, rounded, or hundredths
+            ([0.1834567, 0.7123421], None),
+        ],
+    )
+    def test_inference(self, shares, n):
+        assert smallest_count(np.array(shares)) == n
+
+    def test_what_cannot_be_inferred_is_refused(self):
+        with pytest.raises(ValueError, match=r"Give the column of the number of samples with samples=; "):
+            read(rows(prompt="ab", pass_rate=[0.33, 0.67]))
+
+
+class TestNesting:
+    def test_lists_of_booleans(self):
+        assert counts(read({"a": [True, False], "b": [True, True]})) == {"a": (1, 2), "b": (2, 2)}
+        assert counts(read({"made": {"a": [1, 0], "b": [1, 1]}, "pass@1": 75.0})) == {"a": (1, 2), "b": (2, 2)}
+        assert counts(read([{"prompt": "a", "graded_list": [True, False]}])) == {"a": (1, 2)}
+        assert read([[1, 0, 1], [0, 0, 0]]).correct.tolist() == [2, 0]
+
+    def test_lists_of_shares_are_visits(self):
+        result = read({"a": [0.5, 1.0], "b": [0.25, 0.0]})
+        assert result.checkpoints == (1, 2)
+        assert counts(result.at(checkpoint=2)) == {"a": (4, 4), "b": (0, 4)}
+
+    def test_rows_inside_a_report(self):
+        report = {"accuracy": 0.5, "results": [{"question": "a", "tries": [{"score": 1}, {"score": 0}]}]}
+        assert counts(read(report)) == {"a": (1, 2)}
+
+    def test_parts_of_a_rollout_are_no_rollouts(self):
+        data = [{"prompt": "a", "reward": x, "turns": [{"score": 0}, {"score": 0}]} for x in (1, 0, 1)]
+        assert counts(read(data)) == {"a": (2, 3)}
+
+    def test_columns_by_name(self):
+        assert counts(read({"prompt": ["a", "a", "b"], "reward": [1, 0, 1]})) == {"a": (1, 2), "b": (1, 1)}
+
+
+class TestTrainingLogs:
+    LOG = {"loss": [0.1] * 4, "entropy": [1.0, 0.9, -1.0, 0.7]}  # noqa: RUF012
+
+    def test_is_known_by_its_columns(self):
+        log = read(rows(step=[1, 2, 3, 4], reward=[0, 0.125, 0.25, 0.5], **self.LOG))
+        assert isinstance(log, TrainingLog)
+        assert log.correct.tolist() == [0, 1, 2, 4]
+        assert set(log.samples) == {8}
+        np.testing.assert_array_equal(log.entropy, [1.0, 0.9, math.nan, 0.7])
+        assert kinds(log)["marked missing"] == 1
+
+    def test_restarts_supersede_what_they_repeat(self):
+        log = read(rows(step=[1, 2, 1, 2], reward=[0, 0.5, 0.5, 1], **self.LOG))
+        assert len(log.step) == 4
+        assert log.latest.reward.tolist() == [0.5, 1]
+        assert kinds(log)["restart"] == 1
+        assert kinds(log)["superseded"] == 2
+
+    def test_a_resumed_run_keeps_its_beginning(self):
+        log = read(rows(step=[1, 2, 3, 3], reward=[0, 0.5, 0.5, 1], **self.LOG))
+        assert log.latest.step.tolist() == [1, 2, 3]
+        assert log.latest.reward.tolist() == [0, 0.5, 1]
+        assert kinds(log)["duplicate"] == 1
+
+    def test_a_mean_outside_of_0_and_1_is_refused_and_the_other_column_offered(self):
+        data = rows(
+            step=[1, 2, 3, 4], reward=[0.9, 1.2, 1, 1], accuracy=[0, 0.5, 0.5, 1], reward_std=[1] * 4, **self.LOG
+        )
+        with pytest.raises(
+            ValueError, match=r"^reward must be in \[0, 1\], got 1\.2 in record 1 .*reward='accuracy' may be"
+        ):
+            read(data)
+        log = read(data, reward="accuracy")
+        assert log.reward.tolist() == [0, 0.5, 0.5, 1]
+        assert np.isnan(log.reward_std).all()
+        assert kinds(log)["other reward"] == 1
+
+    def test_a_threshold_is_for_single_rewards(self):
+        with pytest.raises(ValueError, match=r"^threshold needs single rewards, and the data has means only"):
+            read(rows(step=[1, 2, 3, 4], reward=[0.5] * 4, **self.LOG), threshold=0.5)
+
+    def test_rows_without_a_mean_are_said(self):
+        log = read(rows(step=[1, 1, 2, 2], reward=[0.5, None, 0.5, None], **self.LOG))
+        assert len(log.step) == 2
+        assert kinds(log)["no reward"] == 2
+
+    @pytest.mark.parametrize("of", ["groups", "batch"])
+    def test_whose_spread_is_logged_is_told_by_its_size(self, of):
+        """The mean of the groups' s.d., or the s.d. of the batch, by the same name in two versions of one trainer."""
+        rewards = (np.random.default_rng(0).random((30, 16, 8)) < np.linspace(0.02, 0.9, 16)[:, None]).astype(float)
+        batch = rewards.reshape(30, -1).std(1, ddof=1)
+        std = batch if of == "batch" else rewards.std(2, ddof=1).mean(1)
+        log = read(rows(step=range(30), reward=rewards.mean((1, 2)), reward_std=std, loss=[0] * 30))
+        assert log.reward_std_of == of
+
+    def test_a_group_size_that_is_logged_is_known(self):
+        log = read(rows(step=[1, 2, 3, 4], reward=[0.5] * 4, num_generations=[8] * 4, **self.LOG))
+        assert log.group_size == 8
+        assert read(rows(step=[1, 2, 3, 4], reward=[0.5] * 4, **self.LOG), group_size=4).group_size == 4
+
+
+class TestArraysAndFrames:
+    def test_an_array_is_prompts_by_samples(self):
+        result = read(np.array([[1, 0, 1], [0, 0, 0]]))
+        assert isinstance(result, Rollouts)
+        assert result.correct.tolist() == [2, 0]
+
+    def test_columns(self):
+        data = {"prompt": np.array(["a", "a", "b"]), "reward": np.array([1.0, 0, 1])}
+        assert counts(read(data)) == {"a": (1, 2), "b": (1, 1)}
+
+    @pytest.mark.parametrize("library", ["pandas", "polars"])
+    def test_frames(self, library):
+        frame = pytest.importorskip(library).DataFrame({"prompt": ["a", "a", "b"], "reward": [1, None, 1]})
+        assert counts(read(frame)) == {"a": (1, 1), "b": (1, 1)}
+
+    def test_frames_with_a_name_twice(self):
+        frame = pytest.importorskip("pandas").DataFrame([[1, 0, 1]], columns=["prompt", "reward", "reward"])
+        with pytest.raises(ValueError, match=r"^columns of the data must have different names"):
+            read(frame)
+
+    @pytest.mark.parametrize("bad", [np.zeros(3), np.array([["a"]]), np.array([[None]]), 7])
+    def test_other_things_are_refused(self, bad):
+        with pytest.raises(
+            ValueError, match=r"^(an array must be rewards of 0 and 1 \[prompts, samples\]|source must be)"
+        ):
+            read(bad)
+
+    def test_columns_of_one_length(self):
+        with pytest.raises(ValueError, match=r"^columns of the data must have one length"):
+            read({"prompt": np.arange(3), "reward": np.zeros(2)})
