@@ -1,0 +1,350 @@
+"""The ladder: fine-tune for longer and longer, run GRPO from every checkpoint, and compare the order before and after.
+
+A seed is a task, an untrained policy, an SFT run and an RL key; all rungs and rates of a seed share them, so that
+differences between rungs are paired.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from rlsignal import _validate
+from rlsignal.results import Curves, EntropySwap, Ladder, Reading
+from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train
+from rlsignal.sim.inversion import Progress
+from rlsignal.sim.policies import Measured, Network, Parameters, Policy, entropy, log_probabilities, tempered
+from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
+from rlsignal.sim.sweep import Store, fingerprint, sweep
+from rlsignal.sim.tasks import Task, Teacher
+from rlsignal.theory.ranking import inversions, rank_correlation
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a ladder is made of: a task with its label noise, and what is shown of it.
+
+    name : how the ladder is called.
+    task : key, noise -> Task; hashable.
+    noise : chance that a demonstrated token is wrong.
+    """
+
+    name: str
+    task: Callable[..., Task]
+    noise: float = 0.0
+
+
+INVERTING = Course("inverting", Teacher(demonstrations=256), 0.3)
+"""Few demonstrations, three tokens in ten of them wrong."""
+
+SAFE = Course("safe control", Teacher(demonstrations=4096))
+"""Many demonstrations, all right."""
+
+
+class Rungs(NamedTuple):
+    """What a seed starts RL from."""
+
+    task: Any  # Task
+    checkpoints: Any  # parameters with a leading axis [rungs]
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """The experiment that draws a seed's task and fine-tunes on it. Hashable by value, as `Climb` is."""
+
+    task: Callable[..., Task]
+    recipe: SFTRecipe
+
+    def __call__(self, key: Array, noise: Array, setting: SFTSetting) -> Rungs:
+        task_key, start_key, sft_key = (jax.random.fold_in(key, i) for i in range(3))
+        task = self.task(task_key, noise)
+        start = self.recipe.policy.init(start_key)
+        return Rungs(task, finetune(sft_key, start, task.demonstrations, self.recipe, setting))
+
+
+@dataclass(frozen=True)
+class Climb:
+    """The experiment that runs GRPO from one rung; the metrics on trained and on fresh prompts."""
+
+    recipe: GRPORecipe
+
+    def __call__(
+        self, key: Array, parameters: Parameters, task: Task, setting: GRPOSetting
+    ) -> tuple[Measured, Measured]:
+        return train(jax.random.fold_in(key, 3), parameters, task, self.recipe, setting)[1]
+
+
+@dataclass(frozen=True)
+class Swap:
+    """The experiment that makes four starts of two checkpoints: each, followed by itself with the other's entropy."""
+
+    policy: Policy
+
+    def __call__(self, checkpoints: Parameters, features: Array) -> Parameters:
+        pair = [jax.tree.map(lambda x, i=i: x[i], checkpoints) for i in range(2)]
+        entropies = [entropy(log_probabilities(self.policy, x, features)) for x in pair]
+        other = [tempered(self.policy, pair[i], features, entropies[1 - i]) for i in range(2)]
+        return jax.tree.map(lambda *x: jnp.stack(x), pair[0], other[0], pair[1], other[1])
+
+
+def ladder(
+    course: Course = INVERTING,
+    sft: SFTRecipe | None = None,
+    grpo: GRPORecipe | None = None,
+    *,
+    rates: Sequence[float] = (3e-4,),
+    seeds: int = 5,
+    seed: int = 0,
+    sft_setting: SFTSetting | None = None,
+    grpo_setting: GRPOSetting | None = None,
+    store: Callable[[str, dict[str, str]], Store] | None = None,
+    share: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+) -> Ladder:
+    """SFT checkpoints at every depth x seeds x RL learning rates, and what GRPO makes of each.
+
+    Parameters
+    ----------
+    course : the task. `INVERTING` and `SAFE` are the two that ship.
+    sft, grpo : the two stages; both must have the same policy. Default a `Network` of two layers of 256, depths 0 to
+        5000, 1000 RL steps of 64 prompts and g = 8, recorded every 50.
+    rates : learning rates of RL; AdamW by default.
+    seeds : how many, at least 2; they are seed, seed + 1, ...
+    sft_setting, grpo_setting : numbers of the two stages, such as label smoothing and KL weight; the latter's learning
+        rate is overwritten by `rates`.
+    store, share, progress : see `inversion_map`.
+
+    Returns
+    -------
+    Ladder; runs that diverge are NaN in it, and counted.
+
+    Raises
+    ------
+    ValueError : fewer than 2 seeds, fewer than 2 depths, no rates, policies that differ.
+
+    Examples
+    --------
+    >>> policy = Network(widths=(16,), choices=4)
+    >>> course = Course("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
+    >>> sft, grpo = SFTRecipe(policy, depths=(0, 10)), GRPORecipe(policy, batch=16, steps=20, record_every=10)
+    >>> ladder(course, sft, grpo, seeds=2).fresh.pass_at_1.shape  # seeds, rungs, rates, records
+    (2, 2, 1, 3)
+    """
+    sft = sft or SFTRecipe(Network())
+    grpo = grpo or GRPORecipe(sft.policy, record_every=50)
+    if len(sft.depths) < 2:
+        raise ValueError(f"depths must be at least two, got {sft.depths}. A ladder compares rungs.")
+    speeds = _validate.within("rates", rates, 1e-30, 1e30)
+    if speeds.ndim != 1 or not len(speeds):
+        raise ValueError(f"rates must be one or more learning rates, got {rates}.")
+    plan = _plan(course, sft, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress)
+    trained, fresh = plan.climbed("RL", plan.prepared(), speeds)
+    return Ladder(
+        name=course.name,
+        depths=sft.depths,
+        rates=tuple(float(x) for x in speeds),
+        seeds=len(plan.keys),
+        seed=seed,
+        group_size=grpo.group_size,
+        k=grpo.attempts[0],
+        steps=np.arange(grpo.records) * grpo.interval,
+        failed=int(np.isnan(trained.pass_at_1[..., -1]).sum()),
+        train=trained,
+        fresh=fresh,
+        readings=readings(trained, fresh, speeds),
+    )
+
+
+def entropy_swap(
+    course: Course = INVERTING,
+    sft: SFTRecipe | None = None,
+    grpo: GRPORecipe | None = None,
+    *,
+    rate: float = 3e-4,
+    seeds: int = 5,
+    seed: int = 0,
+    sft_setting: SFTSetting | None = None,
+    grpo_setting: GRPOSetting | None = None,
+    store: Callable[[str, dict[str, str]], Store] | None = None,
+    share: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+) -> EntropySwap:
+    """The last two rungs of `sft`, and each with its logits scaled to the other's entropy on the training prompts.
+
+    Parameters
+    ----------
+    course, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress : as for `ladder`.
+    sft : its last two depths are swapped. Default 100 and 5000.
+    rate : learning rate of RL.
+
+    Returns
+    -------
+    EntropySwap. Scaling logits moves pass@1 and dispersion with the entropy: it shows what a temperature can mend, and
+    not what entropy alone does.
+
+    Raises
+    ------
+    ValueError : as for `ladder`.
+
+    Examples
+    --------
+    >>> policy = Network(widths=(16,), choices=4)
+    >>> course = Course("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
+    >>> sft, grpo = SFTRecipe(policy, depths=(5, 100)), GRPORecipe(policy, batch=16, steps=20)
+    >>> swap = entropy_swap(course, sft, grpo, seeds=2, sft_setting=sft.setting(learning_rate=0.01))
+    >>> bool(np.allclose(swap.entropy[:, 0], swap.entropy[:, 3], atol=1e-3))
+    True
+    """
+    sft = sft or SFTRecipe(Network(), depths=(100, 5000))
+    grpo = grpo or GRPORecipe(sft.policy, record_every=50)
+    speed = np.array([_validate.scalar("rate", _validate.within("rate", rate, 1e-30, 1e30))])
+    plan = _plan(course, sft, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress)
+    prepared = plan.prepared()
+    pair = jax.tree.map(lambda x: x[:, -2:], prepared.checkpoints)
+    starts = plan.run("swap", Swap(sft.policy), (pair, prepared.task.train.features))
+    trained, fresh = plan.climbed("RL from swapped starts", Rungs(prepared.task, starts), speed)
+    return EntropySwap(
+        name=course.name,
+        depths=sft.depths[-2:],
+        rate=float(speed[0]),
+        k=grpo.attempts[0],
+        entropy=trained.entropy[:, :, 0, 0],
+        dispersion=trained.dispersion[:, :, 0, 0],
+        informative=trained.informative[:, :, 0, 0],
+        after=np.stack(_outcomes(trained, fresh))[..., 0],
+    )
+
+
+class _Plan(NamedTuple):
+    """What all parts of one ladder share."""
+
+    course: Course
+    sft: SFTRecipe
+    grpo: GRPORecipe
+    keys: Array  # [seeds]
+    sft_setting: SFTSetting
+    grpo_setting: GRPOSetting
+    store: Callable[[str, dict[str, str]], Store] | None
+    share: tuple[int, int] | None
+    progress: Progress | None
+
+    def prepared(self) -> Rungs:
+        """Every seed's task and checkpoints, with a leading axis [seeds]."""
+        count = len(self.keys)
+        cells = self.keys, np.full(count, self.course.noise, np.float32), _alike(self.sft_setting, count)
+        prepared: Rungs = self.run("SFT", Prepare(self.course.task, self.sft), cells)
+        return prepared
+
+    def climbed(self, what: str, rungs: Rungs, rates: np.ndarray) -> tuple[Curves, Curves]:
+        """RL from every rung at every rate: on the training prompts, and on fresh ones."""
+        task = rungs.task
+        if not self.grpo.demonstrations:  # so that ladders which differ in them alone share one compilation
+            task = task._replace(demonstrations=jax.tree.map(lambda x: x[:, :0], task.demonstrations))
+        shape = (*jax.tree.leaves(rungs.checkpoints)[0].shape[:2], len(rates))
+        seed_of, rung_of, rate_of = (x.ravel() for x in np.indices(shape))
+        setting = _alike(self.grpo_setting, len(seed_of))
+        setting = setting._replace(learning_rate=np.asarray(rates, np.float32)[rate_of])
+        starts = jax.tree.map(lambda x: x[seed_of, rung_of], rungs.checkpoints)
+        cells = self.keys[seed_of], starts, jax.tree.map(lambda x: x[seed_of], task), setting
+        trained, fresh = self.run(what, Climb(self.grpo), cells)
+        return _curves(trained, shape), _curves(fresh, shape)
+
+    def run(self, what: str, experiment: Callable[..., Any], cells: tuple[Any, ...]) -> Any:
+        """A sweep, one cell at a time on each device: a network's products fill a core."""
+        label = f"{self.course.name}: {what}"
+        kept = None if self.store is None else self.store(label, fingerprint(experiment, cells, 1))
+        told = None if self.progress is None else partial(self.progress, label)
+        return sweep(experiment, cells, width=1, store=kept, share=self.share, progress=told)
+
+
+def _plan(
+    course: Course,
+    sft: SFTRecipe,
+    grpo: GRPORecipe,
+    seeds: int,
+    seed: int,
+    sft_setting: SFTSetting | None,
+    grpo_setting: GRPOSetting | None,
+    store: Callable[[str, dict[str, str]], Store] | None,
+    share: tuple[int, int] | None,
+    progress: Progress | None,
+) -> _Plan:
+    """The checked plan."""
+    if sft.policy != grpo.policy:
+        raise ValueError(f"sft and grpo must train the same policy, got {sft.policy} and {grpo.policy}.")
+    count = _validate.whole("seeds", seeds, 2, way_out="One seed says nothing of the noise.")
+    first = _validate.whole("seed", seed, 0)
+    keys = jnp.stack([jax.random.key(first + i) for i in range(count)])
+    settings = sft_setting or sft.setting(), grpo_setting or grpo.setting()
+    return _Plan(course, sft, grpo, keys, *settings, store, share, progress)
+
+
+def readings(trained: Curves, fresh: Curves, rates: np.ndarray) -> tuple[Reading, ...]:
+    """One Reading for each outcome at each rate, then at the best rate of each rung, chosen by the mean over seeds."""
+    before = fresh.pass_at_1[:, :, 0, 0]
+    found = []
+    for outcome, after in zip(Ladder.outcomes, _outcomes(trained, fresh), strict=True):
+        rungs = np.arange(after.shape[1])
+        found += [
+            _reading(outcome, rate, rates[[i] * len(rungs)], before, after[..., i]) for i, rate in enumerate(rates)
+        ]
+        best = np.nan_to_num(after.mean(0), nan=-np.inf).argmax(-1)
+        found.append(_reading(outcome, np.nan, rates[best], before, after[:, rungs, best]))
+    return tuple(found)
+
+
+def _outcomes(trained: Curves, fresh: Curves) -> tuple[np.ndarray, ...]:
+    """`Ladder.outcomes`, each [seeds, rungs, rates]; a NaN stays one."""
+    return fresh.pass_at_k.max(-1), fresh.pass_at_1[..., -1], trained.pass_at_1[..., -1]
+
+
+def _reading(outcome: str, rate: float, best: np.ndarray, before: np.ndarray, after: np.ndarray) -> Reading:
+    optimum = int(np.nan_to_num(after.mean(0), nan=-np.inf).argmax())
+    turned = inversions(before.mean(0), after.T)
+    drop = after[:, optimum] - after[:, -1]
+    return Reading(
+        outcome=outcome,
+        rate=float(rate),
+        best=best,
+        after=after,
+        optimum=optimum,
+        spearman=np.array([_ranked(b[optimum:], a[optimum:])[0] for b, a in zip(before, after, strict=True)]),
+        p_value=_ranked(before.mean(0)[optimum:], after.mean(0)[optimum:])[1],
+        drop=float(drop.mean()),
+        error=float(drop.std(ddof=1) / np.sqrt(len(drop))),
+        inverted_share=turned.share,
+        noise_floor=turned.noise_floor,
+    )
+
+
+def _ranked(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """Spearman's rho and its exact p-value; NaN for a single rung, and where one failed."""
+    if len(before) < 2 or not np.isfinite([before, after]).all():
+        return np.nan, np.nan
+    found = rank_correlation(before, after)
+    return found.spearman, found.spearman_p
+
+
+def _curves(found: Measured, shape: tuple[int, ...]) -> Curves:
+    """Results of a sweep as float64 arrays [seeds, rungs, rates, records]."""
+    metrics = found.metrics
+    named = {
+        "pass_at_1": metrics.pass_at_1,
+        "greedy": found.greedy,
+        "pass_at_k": metrics.pass_at_k[..., 0],
+        "entropy": metrics.entropy,
+        "token_entropy": found.token_entropy,
+        "dispersion": metrics.dispersion,
+        "informative": 1 - metrics.degenerate,
+    }
+    return Curves(**{name: np.asarray(x, np.float64).reshape(*shape, -1) for name, x in named.items()})
+
+
+def _alike(setting: Any, count: int) -> Any:
+    """The same numbers for every cell."""
+    return jax.tree.map(lambda x: np.broadcast_to(x, (count, *np.shape(x))), setting)
