@@ -21,7 +21,14 @@ from rlsignal.files import load, save
 from rlsignal.reading import read
 from rlsignal.records import Rollouts, TrainingLog
 from rlsignal.theory.bounds import group_bounds
-from rlsignal.theory.dynamics import reachable_pass_rate
+from rlsignal.theory.clock import escape_time, forecast
+from rlsignal.theory.dynamics import (
+    adam_drift,
+    discoverable_pass_rate,
+    learning_speed,
+    reachable_pass_rate,
+    rollouts_to_success,
+)
 from rlsignal.theory.efficiency import (
     Scores,
     allocate_rollouts,
@@ -49,9 +56,13 @@ from rlsignal.theory.estimators import (
     GRPO_TRL,
     GRPO_VERL,
     MAXRL,
+    MAXRL_UNCENTRED,
     RLOO,
     Estimator,
     advantages,
+    batch_standardised,
+    pass_at_k_gradient,
+    pass_at_k_training,
     standardised,
 )
 from rlsignal.theory.intervals import Estimate, exchangeability, group_estimate, per_prompt_estimate
@@ -61,6 +72,7 @@ from rlsignal.theory.objective import (
     advantage_second_moment,
     effective_objective,
     gradient_weight,
+    mixed_group_bias,
 )
 from rlsignal.theory.passk import (
     failure_power_law,
@@ -71,6 +83,7 @@ from rlsignal.theory.passk import (
 )
 from rlsignal.theory.passrates import Beta, Fixed, Recorded
 from rlsignal.theory.ranking import inversions, paired_interval, rank_correlation, variance_explained
+from rlsignal.theory.regularisation import clipped_batches, kl_fixed_points, kl_gradient, kl_value
 from rlsignal.theory.signal import (
     advantage_variance,
     advantage_variance_law,
@@ -94,6 +107,7 @@ __all__ = [
     "GRPO_TRL",
     "GRPO_VERL",
     "MAXRL",
+    "MAXRL_UNCENTRED",
     "RLOO",
     "Beta",
     "Estimate",
@@ -104,6 +118,7 @@ __all__ = [
     "Rollouts",
     "Scores",
     "TrainingLog",
+    "adam_drift",
     "advantage_magnitude",
     "advantage_second_moment",
     "advantage_variance",
@@ -111,16 +126,21 @@ __all__ = [
     "advantages",
     "allocate_rollouts",
     "band",
+    "batch_standardised",
     "best_group_size",
     "beta_estimate",
     "binding_entropy",
+    "clipped_batches",
     "critical_dispersion",
     "critical_pass_rate",
     "degenerate_probability",
+    "discoverable_pass_rate",
     "dispersion_for",
     "effective_objective",
+    "escape_time",
     "exchangeability",
     "failure_power_law",
+    "forecast",
     "gradient_weight",
     "group_bounds",
     "group_deviation",
@@ -129,12 +149,19 @@ __all__ = [
     "informative_probability",
     "inversions",
     "kept_law",
+    "kl_fixed_points",
+    "kl_gradient",
+    "kl_value",
+    "learning_speed",
     "load",
     "log_estimate",
     "missed_mode_probability",
+    "mixed_group_bias",
     "paired_interval",
     "pass_at_k",
     "pass_at_k_alignment",
+    "pass_at_k_gradient",
+    "pass_at_k_training",
     "pass_at_k_weight",
     "pass_rate_cap",
     "per_prompt_estimate",
@@ -147,6 +174,7 @@ __all__ = [
     "reward_variance_cap",
     "rollouts_per_kept_group",
     "rollouts_to_mixed",
+    "rollouts_to_success",
     "save",
     "signal_to_noise",
     "signal_to_noise_cap",

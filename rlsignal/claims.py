@@ -7,11 +7,13 @@ framework computes from them. `verification` holds the rows against their witnes
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 from math import asin, exp, log, sqrt
 from typing import Any
 
 import numpy as np
 
+from rlsignal.theory.dynamics import discoverable_pass_rate
 from rlsignal.theory.efficiency import (
     Scores,
     posterior_baseline,
@@ -30,8 +32,13 @@ from rlsignal.theory.estimators import (
     GRPO_TRL,
     GRPO_VERL,
     MAXRL,
+    MAXRL_UNCENTRED,
     RLOO,
+    Estimator,
     advantages,
+    batch_standardised,
+    pass_at_k_gradient,
+    pass_at_k_training,
 )
 from rlsignal.theory.exact import Advantages, Rewards, Statistic, beta, climb, mean, push, turn, variance
 from rlsignal.theory.intervals import per_prompt_estimate
@@ -41,6 +48,7 @@ from rlsignal.theory.objective import (
     advantage_second_moment,
     effective_objective,
     gradient_weight,
+    mixed_group_bias,
 )
 from rlsignal.theory.passk import missed_mode_probability, pass_at_k, pass_at_k_weight
 from rlsignal.theory.passrates import Beta, Fixed, Recorded
@@ -143,6 +151,28 @@ def whitened_by_others(rewards: Rewards) -> list[Fraction]:
     deviations = [_root(variance(_others(rewards, i), ddof=1)) for i in range(len(rewards))]
     scales = [deviation + Fraction(1e-6) if deviation else 1 for deviation in deviations]
     return [a / scale for a, scale in zip(against_others(rewards), scales, strict=True)]
+
+
+def over_subsets(k: int) -> Advantages:
+    """Pass@k training: subsets of k rollouts are right if one of them is, whitened, and a rollout has their mean."""
+
+    def advantages_of(rewards: Rewards) -> list[Fraction]:
+        subsets = list(combinations(range(len(rewards)), k))
+        worth = whitened()(tuple(max(rewards[i] for i in subset) for subset in subsets))
+        return [mean([a for a, s in zip(worth, subsets, strict=True) if i in s]) for i in range(len(rewards))]
+
+    return advantages_of
+
+
+def right_subsets(k: int) -> Advantages:
+    """PKPO: the share of the subsets of k rollouts that hold this one and a right one, times the group size."""
+
+    def advantages_of(rewards: Rewards) -> list[Fraction]:
+        subsets = list(combinations(range(len(rewards)), k))
+        right = [s for s in subsets if any(rewards[i] for i in s)]
+        return [Fraction(len(rewards) * sum(i in s for s in right), len(subsets)) for i in range(len(rewards))]
+
+    return advantages_of
 
 
 def against(baseline: Callable[[int, int], Fraction]) -> Advantages:
@@ -342,6 +372,28 @@ CLAIMS = (
     Claim("W1", "weight of MAXRL", 0.1, 8, push(per_success, 0.1),
           "MAXRL: w = (1 - q^(g-1)) / p", lambda p, g: (gradient_weight(p, g, MAXRL), (1 - (1 - p) ** (g - 1)) / p),
           "1/p", lambda p, g: 1 / p),
+    Claim("W1", "weight of MAXRL_UNCENTRED", 0.1, 8, push(
+              lambda rewards: [r / mean(rewards) if r else Fraction(0) for r in rewards], 0.1),
+          "MAXRL_UNCENTRED: w = (1 - q^g) / p", lambda p, g: (
+              gradient_weight(p, g, MAXRL_UNCENTRED), (1 - (1 - p) ** g) / p),
+          "MAXRL's, (1 - q^(g-1)) / p", lambda p, g: gradient_weight(p, g, MAXRL)),
+    Claim("W1", "weight of the reward's sign", 0.1, 8, push(
+              lambda rewards: [Fraction(2 * r - 1) for r in rewards], 0.1),
+          "A = 2r - 1: w = 2", lambda p, g: (
+              gradient_weight(p, g, Estimator("sign", lambda K, g: 1.0, lambda K, g: -1.0)), 2.0),
+          "1, as if in [0, 1]", lambda p, g: 1.0),
+    Claim("W1", "weight of pass_at_k_training(2)", 0.1, 6, push(over_subsets(2), 0.1),
+          "pass@2 of subsets, whitened: w = E[A+(J+1) - A-(J)]", lambda p, g: (
+              gradient_weight(p, g, pass_at_k_training(2))),
+          "GRPO's", lambda p, g: gradient_weight(p, g, GRPO)),
+    Claim("E5", "weight of pass_at_k_gradient(2)", 0.1, 6, push(right_subsets(2), 0.1),
+          "PKPO: w = k q^(k-1)", lambda p, g: (gradient_weight(p, g, pass_at_k_gradient(2)), 2 * (1 - p)),
+          "k", lambda p, g: 2.0),
+    Claim("W3", "mean reward of mixed groups", 0.1, 8,
+          lambda rewards: mixed(rewards) * (mean(rewards) - Fraction(0.1)),
+          "E (mean - p) over mixed groups = p q^g - q p^g", lambda p, g: (
+              mixed_group_bias(p, g) * informative_probability(p, g), p * (1 - p) ** g - (1 - p) * p**g),
+          "0, as over all groups", lambda p, g: 0.0),
 
     Claim("W2", "objective of GRPO", 0.1, 8, climb(whitened()),
           "GRPO: h = E S(K), S = cumsum of A+(j+1) - A-(j), over g", lambda p, g: effective_objective(p, g, GRPO),
@@ -375,6 +427,10 @@ CLAIMS = (
               advantage_second_moment(p, g, MAXRL),
               g * sum(((1 - p) ** (g - k) - (1 - p) ** g) / k for k in range(1, g + 1)) - pass_at_k(p, g)),
           "q/p, as if K = gp", lambda p, g: (1 - p) / p),
+    Claim("E6", "second moment of batch_standardised", DATA, 8, squared(
+              lambda rewards: [(r - Fraction(0.33)) / _root(Fraction(0.33) * (1 - Fraction(0.33))) for r in rewards]),
+          "(r - m)/s: E A^2 = 1", lambda p, g: (advantage_second_moment(p, g, batch_standardised(0.33)), 1.0),
+          "1 - rho, within prompts", lambda p, g: 1 - 0.49),
 
     Claim("E3", "update mass of GRPO", 0.1, 8, magnitude(whitened()),
           "GRPO: E|A| = 2 pq w", lambda p, g: (
@@ -387,6 +443,10 @@ CLAIMS = (
           "MAXRL: E|A| = 2 (pass@g - pass@1)", lambda p, g: (
               advantage_magnitude(p, g, MAXRL), 2 * (pass_at_k(p, g) - pass_at_k(p, 1))),
           "2 (1 - pass@1)", lambda p, g: 2 * (1 - pass_at_k(p, 1))),
+
+    Claim("F3", "first success in time", float(discoverable_pass_rate(4, confidence=0.9)), 4, any,
+          "P(K > 0) = 0.9 at discoverable_pass_rate(4, confidence=0.9)", lambda p, g: (0.9, pass_at_k(p, g)),
+          "1 - exp(-gp)", lambda p, g: 1 - exp(-g * p)),
 
     Claim("S1", "noise of GRPO, two responses", 0.3, 8, spread(push(whitened(), 0.3)),
           "GRPO: |grad p|^2 Var c(K), g = 4", lambda p, _: update_variance(Scores(p, 1, 0, 0), 4, GRPO),

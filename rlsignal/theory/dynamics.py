@@ -1,4 +1,9 @@
-"""How p moves: the flow that an estimator's weight drives in a tabular softmax policy."""
+"""How p moves: the flow that an estimator's weight drives in a tabular softmax policy, and what it can reach.
+
+Exact for one softmax per prompt under plain ascent without noise. Time is learning rate times steps, and `collision`
+is kappa_C + kappa_I, the chances that two correct responses are the same one, and two wrong ones: 2 for a policy of
+two responses, kappa_C = 1/m where m correct responses share their mass equally. Training moves it; here it is frozen.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -6,7 +11,46 @@ from numpy.typing import ArrayLike
 from rlsignal import _validate
 from rlsignal._validate import Floats
 from rlsignal.theory.estimators import Estimator, known
-from rlsignal.theory.passrates import answer
+from rlsignal.theory.passrates import PassRate, answer, group
+
+
+def learning_speed(
+    p: ArrayLike | PassRate, g: int, estimator: Estimator, *, collision: float = 1.0, natural: bool = False
+) -> float | Floats:
+    """dp/dt, how fast training raises the pass rate (F1): w_g(p) (pq)^2 collision.
+
+    A table times the law of K in groups of g + 3: of a population it is d(pass@1)/dt, and of an evaluation unbiased.
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object; a `Recorded` needs n >= g + 3 samples (g + 1 if natural).
+    g : group size in [2, 4093].
+    estimator : an Estimator such as GRPO.
+    collision : kappa_C + kappa_I in [0, 2], of all prompts alike; of no effect if natural.
+    natural : follow the natural gradient, dp/dt = w_g(p) pq.
+
+    Returns
+    -------
+    float, or an array of p's shape; per unit of learning rate times steps.
+
+    Raises
+    ------
+    ValueError : arguments out of range, g + 3 above the samples of a `Recorded`.
+
+    Source: derived in docs/theory.md (F1).
+
+    Examples
+    --------
+    >>> learning_speed(0.5, 8, RLOO, collision=2), learning_speed(0.5, 8, RLOO, natural=True)
+    (0.125, 0.25)
+    """
+    rate = checked_collision(collision)
+    gain, each = known(estimator).gain(_validate.group_size(g)), 1 if natural else 2  # right and wrong ones added
+    what, more = group(p, g - 1 + 2 * each, name=f"g + {2 * each - 1}", summed=True)
+    j, factor = np.arange(g), np.ones(g)
+    for i in range(each):  # pq b(g-1, j) = b(g+1, j+1) (j+1)(g-j) / (g(g+1)), and once more
+        factor *= (j + 1 + i) / (g + 2 * i) * ((g - j + i) / (g + 1 + 2 * i))
+    return answer(what.law(more)[..., each:-each] @ (gain * factor) * (1.0 if natural else rate))
 
 
 def reachable_pass_rate(g: int, estimator: Estimator, *, budget: float, collision: ArrayLike) -> float | Floats:
@@ -48,3 +92,105 @@ def reachable_pass_rate(g: int, estimator: Estimator, *, budget: float, collisio
         return answer(np.ones_like(collision))
     with np.errstate(divide="ignore"):
         return answer(np.minimum(1.0, 1 / (gain * collision * budget)))
+
+
+def rollouts_to_success(p: ArrayLike, *, confidence: float = 0.95) -> float | Floats:
+    """Rollouts of a prompt until a first success is seen with this confidence (F3): ln(1-confidence) / ln(1-p).
+
+    Nothing is learned before; in groups, the first success takes 1/pass@g of them on average.
+
+    Parameters
+    ----------
+    p : pass rate(s) in [0, 1].
+    confidence : in (0, 1).
+
+    Returns
+    -------
+    float, or an array of p's shape, not rounded up; inf at p = 0.
+
+    Raises
+    ------
+    ValueError : arguments out of range.
+
+    Source: geometric waiting, textbook; docs/theory.md (F3).
+
+    Examples
+    --------
+    >>> round(rollouts_to_success(0.01), 1)
+    298.1
+    """
+    p = _validate.probability("p", p)
+    with np.errstate(divide="ignore"):
+        return answer(np.log1p(-_confidence(confidence)) / np.log1p(-p))
+
+
+def discoverable_pass_rate(rollouts: ArrayLike, *, confidence: float = 0.95) -> float | Floats:
+    """The pass rate above which so many rollouts show a success with this confidence (F3): 1 - (1-confidence)^(1/n).
+
+    Parameters
+    ----------
+    rollouts : of one prompt in the whole run, positive.
+    confidence : in (0, 1).
+
+    Returns
+    -------
+    float, or an array of rollouts' shape. The counterpart of `reachable_pass_rate`, which has no noise.
+
+    Raises
+    ------
+    ValueError : arguments out of range.
+
+    Source: inverts `rollouts_to_success`; docs/theory.md (F3).
+
+    Examples
+    --------
+    >>> round(discoverable_pass_rate(8 * 400), 6)
+    0.000936
+    """
+    rollouts = _validate.within("rollouts", rollouts, 0, np.inf, open_ends=True)
+    return answer(-np.expm1(np.log1p(-_confidence(confidence)) / rollouts))
+
+
+def adam_drift(signal_to_noise: ArrayLike, informative: ArrayLike) -> tuple[float | Floats, float | Floats]:
+    """How far a parameter drifts per step under Adam, and how far noise takes it, per root of the steps (F7).
+
+    In learning rates: sqrt(f) s / sqrt(1 + s^2) and sqrt(1 - f s^2/(1 + s^2)), where a fraction f of the steps has a
+    gradient. Adam divides by the r.m.s. gradient, which the empty steps lower too: so drift falls as sqrt(f), not f,
+    and the walk does not fall at all.
+
+    Parameters
+    ----------
+    signal_to_noise : s >= 0, mean over s.d. of the gradient in the steps that have one.
+    informative : f in (0, 1], the fraction of steps with any gradient.
+
+    Returns
+    -------
+    drift, walk : floats or arrays. After n steps a parameter has moved n drift +- sqrt(n) walk, in learning rates.
+
+    Raises
+    ------
+    ValueError : arguments out of range.
+
+    Source: derived in docs/theory.md (F7).
+
+    Examples
+    --------
+    A hundredth of the signal is a tenth of the drift, and all of the noise:
+
+    >>> [tuple(round(x, 4) for x in adam_drift(0.1, f)) for f in (1, 0.01)]
+    [(0.0995, 0.995), (0.01, 1.0)]
+    """
+    s = _validate.within("signal_to_noise", signal_to_noise, 0, 1e150)
+    f = _validate.probability("informative", informative)
+    _validate.within("informative", f, 0, 2, open_ends=True, way_out="Without any gradient nothing moves.")
+    drift = np.sqrt(f) * s / np.hypot(1, s)
+    return answer(drift), answer(np.sqrt((1 - f) + f / (1 + s**2)))
+
+
+def _confidence(confidence: float) -> float:
+    return _validate.scalar("confidence", _validate.within("confidence", confidence, 0, 1, open_ends=True))
+
+
+def checked_collision(collision: float) -> float:
+    """kappa_C + kappa_I as a number in [0, 2]."""
+    return _validate.scalar("collision", _validate.within("collision", collision, 0, 2))

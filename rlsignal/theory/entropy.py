@@ -344,6 +344,5 @@ def _digamma_gain(x: Floats, y: Floats) -> Floats:
     first: NDArray[np.float64] = (y[..., None] / n / (n + y[..., None])).sum(-1)
     z = 21 + x
     u, v = 1 / z, 1 / (z + y)
-    squares, cubes, fourths = u**2 + v**2, u**4 + u**2 * v**2 + v**4, u**4 + v**4
-    bend = 1 / 12 - squares / 120 + cubes / 252 - squares * fourths / 240
+    bend = 1 / 12 - (u**2 + v**2) / 120 + (u**4 + u**2 * v**2 + v**4) / 252
     return first + np.log1p(y / z) + y * u * v * (1 / 2 + (u + v) * bend)

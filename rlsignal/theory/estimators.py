@@ -1,7 +1,8 @@
 """Idea 2, a table says what it is worth: an advantage estimator is two rows of g+1 numbers.
 
 A+(K) is the advantage of a correct rollout when K of g are correct, A-(K) that of a wrong one. Advantages whose
-baseline or scale crosses groups (batch normalisation, REINFORCE++) are not tables and are not here.
+baseline or scale crosses groups (batch normalisation, REINFORCE++) are not tables; what they tend to in a large batch
+of known mean is one (`batch_standardised`).
 """
 
 from collections.abc import Callable
@@ -27,6 +28,7 @@ class Estimator:
     name : how it is called in tables and errors.
     correct : (K, g) -> A+(K), the advantage of a correct rollout, used for K = 1..g.
     wrong : (K, g) -> A-(K), the advantage of a wrong rollout, used for K = 0..g-1.
+    smallest : the smallest group size it is defined for.
 
     Source: docs/theory.md (E1).
 
@@ -43,6 +45,7 @@ class Estimator:
     name: str
     correct: Side
     wrong: Side
+    smallest: int = 2
 
     def __post_init__(self) -> None:
         for side, function in (("correct", self.correct), ("wrong", self.wrong)):
@@ -56,9 +59,10 @@ class Estimator:
 
         Raises
         ------
-        ValueError : g not a whole number of at least 2, or a function that gives no finite number for some K.
+        ValueError : g not a whole number of at least `smallest`, or a function that gives no finite number for some K.
         """
         g = _validate.group_size(g)
+        _validate.whole("g", g, self.smallest, way_out=f"{self.name} is not defined for smaller groups.")
         k = np.arange(g + 1.0)
         with np.errstate(all="ignore"):  # the cells that cannot happen may divide by zero
             rows = [self._row("wrong", self.wrong, k, g), self._row("correct", self.correct, k, g)]
@@ -142,6 +146,102 @@ def _leave_one_out(reward: int) -> Side:
     return advantage
 
 
+def pass_at_k_training(k: int) -> Estimator:
+    """GRPO whose reward is that of k rollouts together: right if any of them is (E4).
+
+    All C(g, k) subsets of a group are rewarded, the rewards are standardised (ddof 0) over them, and a rollout's
+    advantage is the mean over the subsets it is in. With F = C(g-K, k)/C(g, k), the share of subsets all wrong,
+    A+ = sqrt(F / (1-F)) and A- = -K/(g-K) A+. At k = 1 it is GRPO; at k = g there is one subset, and nothing to learn.
+
+    Parameters
+    ----------
+    k : attempts, at least 1. Groups must have at least k rollouts.
+
+    Raises
+    ------
+    ValueError : k not a whole number of at least 1; later, a group smaller than k.
+
+    Source: Chen et al. 2025 (2508.10751); derived in docs/theory.md (E4).
+
+    Examples
+    --------
+    Of the pairs of 4 rollouts, 1 of them right, half hold the right one:
+
+    >>> pass_at_k_training(2).table(4)[:, 1].round(4)
+    array([-0.3333,  1.    ])
+    """
+    k = _validate.whole("k", k, 1)
+
+    def right(K: Floats, g: int) -> Floats:
+        log_wrong = np.append(0.0, np.cumsum(np.log1p(-np.minimum(k / (g - np.arange(g)), 1))))[K.astype(int)]
+        return np.divide(np.exp(log_wrong / 2), np.sqrt(-np.expm1(log_wrong)), out=np.zeros_like(K), where=K > 0)
+
+    def wrong(K: Floats, g: int) -> Floats:
+        return -K / (g - K) * right(K, g)
+
+    return Estimator(f"pass_at_k_training({k})", right, wrong, smallest=max(k, 2))
+
+
+def pass_at_k_gradient(k: int) -> Estimator:
+    """The unbiased gradient of pass@k from groups of g >= k rollouts (E5): its weight is k (1-p)^(k-1) exactly.
+
+    A right rollout earns k; a wrong one k times the chance that k - 1 of the others, drawn at random, include a right
+    one: A- = k (1 - C(g-1-K, k-1)/C(g-1, k-1)). It is not centred, and no advantage is negative.
+
+    Parameters
+    ----------
+    k : attempts, at least 1. Groups must have at least k rollouts.
+
+    Raises
+    ------
+    ValueError : k not a whole number of at least 1; later, a group smaller than k.
+
+    Source: PKPO (2505.15201), times g for the mean over rollouts; derived in docs/theory.md (E5).
+
+    Examples
+    --------
+    >>> pass_at_k_gradient(2).table(4)
+    array([[0.        , 0.66666667, 1.33333333, 2.        , 0.        ],
+           [0.        , 2.        , 2.        , 2.        , 2.        ]])
+    """
+    k = _validate.whole("k", k, 1)
+
+    def wrong(K: Floats, g: int) -> Floats:
+        others = g - 1 - np.arange(g - 1.0)
+        log_wrong = np.cumsum(np.log1p(-np.minimum((k - 1) / others, 1)))
+        return -k * np.expm1(np.concatenate([[0.0], log_wrong, [-np.inf]])[K.astype(int)])
+
+    return Estimator(f"pass_at_k_gradient({k})", lambda K, g: float(k), wrong, smallest=max(k, 2))
+
+
+def batch_standardised(mean: float) -> Estimator:
+    """(r - mean) / sqrt(mean (1-mean)): what standardising over a large batch tends to, its mean being known (E6).
+
+    REINFORCE++ and TRL's scale by the batch, in the limit. Every prompt has the same weight 1/sqrt(mean (1-mean)):
+    no difficulty bias, whatever g. It is not centred, so unanimous groups teach too.
+
+    Parameters
+    ----------
+    mean : pass@1 of the batch, in (0, 1).
+
+    Raises
+    ------
+    ValueError : mean outside (0, 1).
+
+    Source: REINFORCE++ (2501.03262); derived in docs/theory.md (E6).
+
+    Examples
+    --------
+    >>> batch_standardised(0.2).table(2)
+    array([[-0.5, -0.5,  0. ],
+           [ 0. ,  2. ,  2. ]])
+    """
+    mean = _validate.scalar("mean", _validate.within("mean", mean, 0, 1, open_ends=True))
+    odds = (1 - mean) / mean
+    name = f"batch_standardised({mean:g})"
+    return Estimator(name, lambda K, g: np.sqrt(odds), lambda K, g: -1 / np.sqrt(odds))
+
+
 GRPO = Estimator(  # the ideal: group s.d. with ddof 0, no epsilon
     "GRPO",
     lambda K, g: np.sqrt((g - K) / K),
@@ -158,9 +258,10 @@ MAXRL = Estimator(  # arXiv 2602.02710, centred: (r - mean) / mean
     lambda K, g: (g - K) / K,
     lambda K, g: np.where(K > 0, -1.0, 0.0),
 )
+MAXRL_UNCENTRED = Estimator("MAXRL_UNCENTRED", lambda K, g: g / K, lambda K, g: 0.0)  # the mean score of the successes
 
 ESTIMATORS = (GRPO, GRPO_TRL, GRPO_VERL, GRPO_OPENRLHF, GRPO_NEMO, DR_GRPO, RLOO, MAXRL)
-"""The estimators that ship, for loops over all of them."""
+"""The centred and leave-one-out estimators that ship, for loops: silent in unanimous groups, which others are not."""
 
 
 def advantages(rewards: ArrayLike, estimator: Estimator) -> Floats:

@@ -2,7 +2,7 @@
 
 Averaged over groups, every estimator that is a table pushes the policy along w_g(p) grad p. So it is stochastic
 gradient ascent on the mean over prompts of h_g(p), with h_g' = w_g. On-policy and sequence-mean; token-length
-weights, clipping and KL are outside.
+weights are outside, clipping and KL are in `regularisation`.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from rlsignal._validate import Floats
 from rlsignal.theory.estimators import Estimator, known
-from rlsignal.theory.passrates import PassRate, answer, group
+from rlsignal.theory.passrates import Fixed, PassRate, answer, group
 
 
 def gradient_weight(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:
@@ -136,6 +136,51 @@ def advantage_magnitude(p: ArrayLike | PassRate, g: int, estimator: Estimator) -
     0.5
     """
     return _per_rollout(p, g, estimator, np.abs)
+
+
+def mixed_group_bias(p: ArrayLike | PassRate, g: int) -> float | Floats:
+    """How far the mean reward of mixed groups is from the pass rate (W3): (p q^g - q p^g) / (1 - D), q = 1-p.
+
+    Positive on hard prompts, whose successes are then credited too little, and negative on easy ones. That is what
+    selecting mixed groups does to a baseline, and no bias of the gradient: over all groups, unanimous ones being
+    silent, the expected update is `gradient_weight` times grad p, in the direction of grad p.
+
+    Parameters
+    ----------
+    p : pass rate(s) in (0, 1), or a pass-rate object (then over the mixed groups of its prompts together).
+    g : group size, at least 2; for a population at most 4095, for a `Recorded` at most n - 1.
+
+    Returns
+    -------
+    float, or an array of p's shape; it tends to 1/g - p for rare successes.
+
+    Raises
+    ------
+    ValueError : p outside [0, 1], a population without mixed groups, g out of range.
+
+    Source: derived in docs/theory.md (W3); HA-DW (2601.08521) discusses the conditional bias.
+
+    Examples
+    --------
+    >>> mixed_group_bias([0.05, 0.5, 0.95], 8).round(3)
+    array([ 0.099,  0.   , -0.099])
+    """
+    what, g = group(p, g)
+    mixed = what.mixed(g)
+    if np.any(mixed == 0):
+        raise ValueError(
+            "p must leave a chance of mixed groups, got rollouts that always agree. Leave such prompts out."
+        )
+    if not isinstance(what, Fixed):  # p q^g is the chance that one given rollout of g+1 is the only right one
+        _, more = group(what, g + 1, name="g + 1", smallest=3, summed=True)
+        law = what.law(more)
+        return answer((law[..., 1] - law[..., -2]) / (more * mixed))
+    hard = 1 - 2 * what.mean  # exact near 1/2, where the answer changes sign
+    rarer = np.minimum(what.mean, 1 - what.mean)
+    with np.errstate(divide="ignore"):
+        log_odds = np.log1p(-np.abs(hard) / (1 - rarer))
+    lone = rarer * np.exp(g * np.log1p(-rarer)) * -np.expm1((g - 1) * log_odds)
+    return answer(np.sign(hard) * lone / mixed)
 
 
 def _per_rollout(

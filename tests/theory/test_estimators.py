@@ -1,8 +1,10 @@
 """Idea 2: a table says what it is worth. Every shipped table against the rollouts it summarises, in plain Python."""
 
 import statistics
+from itertools import combinations
 from math import sqrt
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from rlsignal import (
     advantages,
     standardised,
 )
+from rlsignal.theory.estimators import MAXRL_UNCENTRED, batch_standardised, pass_at_k_gradient, pass_at_k_training
 
 EPSILONS = {"GRPO_TRL": 1e-4, "GRPO_VERL": 1e-6, "GRPO_OPENRLHF": 1e-9}
 CENTRED = [estimator for estimator in ESTIMATORS if estimator is not GRPO_NEMO]
@@ -186,3 +189,82 @@ class TestAdvantages:
 
     def test_no_groups_give_no_advantages(self):
         assert advantages(np.zeros((0, 4)), GRPO).shape == (0, 4)
+
+
+def over_subsets(rewards, k):
+    """Pass@k training as its paper states it: a rollout's advantage is the mean over the k-subsets that it is in."""
+    subsets = list(combinations(range(len(rewards)), k))
+    worth = [max(rewards[i] for i in subset) for subset in subsets]
+    mean, spread = statistics.fmean(worth), statistics.pstdev(worth)
+    standard = [(w - mean) / spread if spread else 0 for w in worth]
+    mine = [[s for s, subset in zip(standard, subsets, strict=True) if i in subset] for i in range(len(rewards))]
+    return [statistics.fmean(s) for s in mine]
+
+
+def unbiased_pass_at_k(rewards, k):
+    """g times the score weights of the mean over k-subsets of (any right): what autodiff of log-probabilities gives."""
+    subsets = list(combinations(range(len(rewards)), k))
+    share = len(rewards) / len(subsets)
+    return [share * sum(any(rewards[j] for j in s) for s in subsets if i in s) for i in range(len(rewards))]
+
+
+class TestTrainingForSeveralAttempts:
+    @pytest.mark.parametrize("g", [2, 3, 5, 8])
+    @pytest.mark.parametrize(
+        ("constructor", "by_hand"), [(pass_at_k_training, over_subsets), (pass_at_k_gradient, unbiased_pass_at_k)]
+    )
+    def test_a_table_holds_what_all_subsets_give(self, constructor, by_hand, g):
+        for k in range(1, g + 1):
+            for right in range(g + 1):
+                rewards = [1] * right + [0] * (g - right)
+                got = advantages(rewards, constructor(k))
+                assert got == pytest.approx(by_hand(rewards, k), rel=1e-12, abs=1e-13), (k, right)
+
+    def test_one_attempt_is_plain_training(self):
+        np.testing.assert_allclose(pass_at_k_training(1).table(8), GRPO.table(8), rtol=1e-13, atol=1e-15)
+        np.testing.assert_array_equal(pass_at_k_gradient(1).gain(8), np.ones(8))
+
+    def test_all_rollouts_as_one_attempt_teach_nothing(self):
+        assert not pass_at_k_training(8).table(8).any()
+
+    @pytest.mark.parametrize("k", [2, 8, 300])
+    def test_it_pays_and_sums_to_zero(self, k):
+        g, estimator = 600, pass_at_k_training(k)
+        K, (wrong, right) = np.arange(g + 1), estimator.table(g)
+        np.testing.assert_allclose(K * right + (g - K) * wrong, 0, atol=1e-13 * g * right.max())
+        assert np.all(estimator.gain(g) >= 0)
+
+    @pytest.mark.parametrize("g", [64, 4096])
+    @pytest.mark.parametrize("k", [2, 32])
+    def test_large_tables_against_fifty_digits(self, g, k):
+        table = pass_at_k_training(k).table(g)
+        with mpmath.workdps(50):
+            for K in (1, 2, g // 2, g - k, g - k + 1, g):
+                share = mpmath.binomial(g - K, k) / mpmath.binomial(g, k)
+                assert table[1, K] == pytest.approx(float(mpmath.sqrt(share / (1 - share))), rel=1e-11, abs=0)
+
+    @pytest.mark.parametrize("constructor", [pass_at_k_training, pass_at_k_gradient])
+    def test_too_small_a_group_is_refused_by_name(self, constructor):
+        message = rf"g must be at least 16, got 8. {constructor.__name__}\(16\) is not defined for smaller groups."
+        with pytest.raises(ValueError, match=message):
+            constructor(16).table(8)
+        with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+            constructor(0)
+
+
+class TestUncentred:
+    def test_maxrl_without_its_mean_averages_the_successes(self):
+        assert advantages([1, 1, 0, 0, 0, 0], MAXRL_UNCENTRED).tolist() == [3, 3, 0, 0, 0, 0]
+        assert not advantages([0, 0, 0], MAXRL_UNCENTRED).any()
+
+    def test_a_large_batch_is_standardised_by_its_mean_and_deviation(self):
+        """The table against 10^5 rewards standardised together."""
+        rewards = (np.arange(100_000) % 10 < 3).astype(float)
+        whitened = (rewards - rewards.mean()) / rewards.std()
+        table = batch_standardised(0.3).table(4)
+        assert (whitened.max(), whitened.min()) == pytest.approx((table[1, 1], table[0, 1]), rel=1e-12)
+
+    @pytest.mark.parametrize("mean", [0, 1, -0.1, np.nan])
+    def test_a_batch_that_agrees_has_no_scale(self, mean):
+        with pytest.raises(ValueError, match=r"mean must lie in \(0, 1\), got"):
+            batch_standardised(mean)

@@ -1,7 +1,8 @@
 """Idea 3: a flow says where it goes. Weights, objectives and moments against enumeration, closed forms and draws."""
 
+from fractions import Fraction
 from itertools import product
-from math import sqrt
+from math import comb, sqrt
 
 import mpmath
 import numpy as np
@@ -32,6 +33,9 @@ from rlsignal import (
     pass_at_k,
     standardised,
 )
+from rlsignal.theory import exact
+from rlsignal.theory.estimators import MAXRL_UNCENTRED, batch_standardised, pass_at_k_gradient, pass_at_k_training
+from rlsignal.theory.objective import mixed_group_bias
 
 mp = mpmath.mp.clone()
 mp.dps = 50  # every term is positive, so nothing cancels and 50 digits are plenty
@@ -320,3 +324,130 @@ class TestDraws:
         sampled, error = self.sampled(p, g, estimator), self.standard_error(p, g, estimator)
         assert abs(sampled - gradient_weight(p, g, estimator)) < 5 * error
         assert abs(sampled - tempting) > 5 * error
+
+
+class TestTrainingForSeveralAttempts:
+    P = np.array([0.0, 1e-12, 0.02, 0.3, 0.5])
+
+    @pytest.mark.parametrize("g", [2, 3, 8, 64])
+    def test_the_pass_at_k_gradient_optimises_pass_at_k(self, g):
+        for k in {1, 2, g // 2 + 1, g}:
+            estimator = pass_at_k_gradient(k)
+            weight = gradient_weight(self.P, g, estimator)
+            # 1e-12 absolute: A+ and A- are of size k, and their difference is what is left
+            np.testing.assert_allclose(weight, k * (1 - self.P) ** (k - 1), rtol=1e-12, atol=1e-13 * k)
+            np.testing.assert_allclose(
+                effective_objective(self.P, g, estimator), pass_at_k(self.P, k), rtol=1e-12, atol=1e-14 * k
+            )
+
+    @pytest.mark.parametrize("g", [4, 8, 16])
+    def test_its_weight_in_every_digit(self, g):
+        """Both sides are polynomials in p of degree g - 1: equal at g points, equal everywhere."""
+        for k in range(1, g + 1):
+            for at in range(g):
+                p = Fraction(at, g)
+                weight = Fraction(0)
+                for j in range(g):
+                    chance = comb(g - 1, j) * p**j * (1 - p) ** (g - 1 - j)
+                    weight += chance * k * Fraction(comb(g - 1 - j, k - 1), comb(g - 1, k - 1))
+                assert weight == k * (1 - p) ** (k - 1)
+
+    @pytest.mark.parametrize("g", [2, 3, 8, 64])
+    def test_uncentred_maxrl_has_one_more_term(self, g):
+        weight = gradient_weight(self.P[1:], g, MAXRL_UNCENTRED)
+        np.testing.assert_allclose(weight, pass_at_k(self.P[1:], g) / self.P[1:], rtol=1e-13)
+        series = sum((1 - (1 - self.P) ** k) / k for k in range(1, g + 1))
+        np.testing.assert_allclose(effective_objective(self.P, g, MAXRL_UNCENTRED), series, rtol=1e-12, atol=1e-16 * g)
+
+    def test_pass_at_k_training_turns_to_hard_prompts(self):
+        """From the bias of GRPO at k = 1 on; and what is solved anyway weighs nothing."""
+        bias = [np.divide(*gradient_weight([0.05, 0.5], 8, pass_at_k_training(k))) for k in (1, 2, 4, 6)]
+        assert bias[0] == pytest.approx(1.33, abs=5e-3)
+        assert np.all(np.diff(bias) > 0)
+        assert gradient_weight(1, 8, pass_at_k_training(2)) == 0
+
+
+class TestALargeBatch:
+    @pytest.mark.parametrize("g", [2, 8, 64])
+    def test_every_prompt_has_one_weight_whatever_the_group(self, g):
+        weight = gradient_weight([0.01, 0.5, 0.99], g, batch_standardised(0.3))
+        np.testing.assert_allclose(weight, 1 / sqrt(0.3 * 0.7), rtol=1e-13)
+
+    def test_second_moment_of_a_prompt_and_of_the_batch(self):
+        p, m = np.array([0.01, 0.3, 0.9]), 0.3
+        want = (p * (1 - p) + (p - m) ** 2) / (m * (1 - m))
+        np.testing.assert_allclose(advantage_second_moment(p, 8, batch_standardised(m)), want, rtol=1e-13)
+        assert advantage_second_moment(Beta(m, 0.4), 8, batch_standardised(m)) == pytest.approx(1, rel=1e-13)
+
+    def test_between_prompts_its_advantages_vary_by_the_dispersion(self):
+        """(p - m)/s is a prompt's mean advantage; its variance over prompts is rho."""
+        m, rho = 0.3, 0.4
+        between = 1 - Beta(m, rho).reward_variance / (m * (1 - m))
+        assert between == pytest.approx(rho, rel=1e-13)
+
+
+class TestMixedGroups:
+    @pytest.mark.parametrize("g", [2, 3, 5, 8])
+    def test_against_every_group(self, g):
+        """Rational arithmetic over all 2^g groups, at g + 1 pass rates."""
+        for at in range(1, g + 2):
+            p = Fraction(at, g + 2)
+            urn = exact.fixed(p)
+            share = exact.expectation(lambda rewards: len(set(rewards)) == 2, urn, g)
+            inside = exact.expectation(lambda rewards: (len(set(rewards)) == 2) * exact.mean(rewards), urn, g)
+            q, bias = 1 - p, inside / share - p
+            assert bias == (p * q**g - q * p**g) / (1 - p**g - q**g)
+            assert mixed_group_bias(float(p), g) == pytest.approx(float(bias), rel=1e-12, abs=1e-16)
+
+    @pytest.mark.parametrize("g", [2, 3, 8, 1000, 10**6])
+    @pytest.mark.parametrize("p", [1e-300, 1e-16, 1e-3, 0.3, 0.4999999, 0.5000001, 0.7, 0.999, 1 - 2**-53])
+    def test_in_every_digit(self, p, g):
+        with mpmath.workdps(700):
+            x = mpmath.mpf(p)
+            want = (x * (1 - x) ** g - (1 - x) * x**g) / (1 - x**g - (1 - x) ** g)
+            if abs(want) > 1e-300:
+                assert abs(mixed_group_bias(p, g) / want - 1) < 1e-12
+            else:
+                assert abs(mixed_group_bias(p, g)) < 1e-299
+
+    def test_it_is_no_bias_of_the_gradient(self):
+        """With unanimous groups, which are silent but there, every prompt has the same weight."""
+        assert mixed_group_bias(0.05, 8) > 0.09
+        np.testing.assert_allclose(gradient_weight([0.05, 0.5], 8, DR_GRPO), 7 / 8, rtol=1e-14)
+        kept = gradient_weight([0.05, 0.5], 8, DR_GRPO) / informative_probability([0.05, 0.5], 8)
+        assert kept[0] > 2 * kept[1]  # per mixed group hard prompts are pushed more, not less
+
+    def test_populations(self):
+        p, g = 0.2, 6
+        assert mixed_group_bias(Beta(p, 0), g) == pytest.approx(mixed_group_bias(p, g), rel=1e-12)
+        nodes, weights = roots_sh_jacobi(8, 0.3 / 0.7 * 0 + 2.0, 1.0)
+        mixed = informative_probability(nodes, g)
+        want = weights @ (mixed * mixed_group_bias(nodes, g)) / (weights @ mixed)
+        assert mixed_group_bias(Beta(1 / 3, 1 / 4), g) == pytest.approx(want, rel=1e-10)  # Beta(1, 2)
+
+    def test_an_evaluation_needs_one_sample_more(self):
+        """Its numerator and denominator are unbiased each, averaged over the evaluations of n = 9 that could be."""
+        p, n, g = 0.3, 9, 8
+        outcomes = [Recorded([c], n) for c in range(n + 1)]
+        law = Fixed(p).law(n)
+        tops = [0 if c in (0, n) else mixed_group_bias(o, g) * o.mixed(g) for c, o in enumerate(outcomes)]
+        assert law @ tops == pytest.approx(mixed_group_bias(p, g) * informative_probability(p, g), rel=1e-12)
+        with pytest.raises(ValueError, match=r"g \+ 1 must be at most 9, got 10"):
+            mixed_group_bias(Recorded([3], 9), 9)
+
+    @pytest.mark.parametrize("p", [0, 1, Beta(0.3, 1), Recorded([0, 9], 9)], ids=["never", "always", "either", "data"])
+    def test_no_mixed_groups_have_no_mean(self, p):
+        with pytest.raises(ValueError, match="p must leave a chance of mixed groups"):
+            mixed_group_bias(p, 4)
+
+    def test_draws(self):
+        """Among drawn mixed groups; the formula for all groups, 0, is refused."""
+        p, g, groups = 0.1, 8, 200_000
+        means = (np.random.default_rng(0).random((groups, g)) < p).mean(-1)
+        kept = means[(means > 0) & (means < 1)]
+        k, law = np.arange(g + 1) / g, Fixed(p).law(g)
+        law[[0, -1]] = 0
+        law /= law.sum()
+        error = np.sqrt((law @ k**2 - (law @ k) ** 2) / len(kept))
+        assert abs(kept.mean() - p - mixed_group_bias(p, g)) < 5 * error
+        assert abs(kept.mean() - p) > 5 * error

@@ -3,6 +3,7 @@
 One module for each theme of the theory. sympy is loaded when a proof is asked for, not with these modules.
 """
 
+from rlsignal.theory.derivations.dynamics import chain_of_decisions, drift_under_adam, escape_clocks, tabular_flow
 from rlsignal.theory.derivations.efficiency import best_group, faulty_verdicts, noise_of_rloo, shrinking_baseline
 from rlsignal.theory.derivations.entropy import (
     entropy_of_a_population,
@@ -11,7 +12,12 @@ from rlsignal.theory.derivations.entropy import (
     parts_of_entropy,
 )
 from rlsignal.theory.derivations.estimation import posterior_of_a_prompt, unbiased_reward_variance
-from rlsignal.theory.derivations.objective import expected_update, slope_of_the_objective
+from rlsignal.theory.derivations.objective import (
+    bias_of_mixed_groups,
+    expected_update,
+    gradients_of_kl_losses,
+    slope_of_the_objective,
+)
 from rlsignal.theory.derivations.passk import missed_mode, power_law_of_failures
 from rlsignal.theory.derivations.signal import (
     beta_population,
@@ -28,6 +34,12 @@ PROOFS = (
     beta_population,
     expected_update,
     slope_of_the_objective,
+    bias_of_mixed_groups,
+    tabular_flow,
+    escape_clocks,
+    chain_of_decisions,
+    drift_under_adam,
+    gradients_of_kl_losses,
     noise_of_rloo,
     best_group,
     shrinking_baseline,

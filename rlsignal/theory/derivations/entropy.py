@@ -73,7 +73,11 @@ def entropy_under_the_natural_gradient() -> Derivation:
             "assumption",
         ),
         Step("How much likelier right rollouts are than wrong ones.", gap, log(p) - H_C - log(q) + H_I, "definition"),
-        Step("It is 0, and H at its peak, where p has these odds.", balance / (1 - balance), exp(H_C - H_I)),
+        Step(
+            "It is 0 where p has these odds: that of e^H_C right and e^H_I wrong answers, all alike.",
+            balance / (1 - balance),
+            exp(H_C - H_I),
+        ),
         Step("The slope in p, times the pace of p.", Mul(w, p, q, Derivative(H(p), p)), -w * p * q * gap),
     )
     return Derivation("N6", "Entropy under the natural gradient", steps)
@@ -108,7 +112,7 @@ def entropy_under_the_plain_gradient() -> Derivation:
         ),
         Step("That is the mean.", p * right(w * p * q * c) + q * wrong(-w * p * q * d), drift),
         Step(
-            "ln pi of a right response moves by its logit less the mean: this is no drift.",
+            "ln pi moves by its logit less the mean: what right responses gain, wrong ones lose.",
             p * right(up),
             -q * wrong(down),
         ),

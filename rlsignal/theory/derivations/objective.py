@@ -1,6 +1,6 @@
 """Where an estimator pushes, derived: the expected update, and the objective behind it."""
 
-from rlsignal.theory.derivations.steps import SIZES, Derivation, Step
+from rlsignal.theory.derivations.steps import SIZES, Derivation, Expression, Step
 
 
 def expected_update() -> Derivation:
@@ -71,3 +71,67 @@ def slope_of_the_objective() -> Derivation:
         Step(together, Derivative(h(p), p), Sum(before * d(k), (k, 0, g - 1)), at=(g, SIZES)),
     )
     return Derivation("W2", "The objective of any estimator", steps)
+
+
+def bias_of_mixed_groups() -> Derivation:
+    """W3: the mean reward of mixed groups is off by (p q^g - q p^g)/(1 - D), though that of all groups is p.
+
+    Source: docs/theory.md (W3).
+
+    Examples
+    --------
+    >>> from rlsignal.theory.objective import mixed_group_bias
+    >>> proof = bias_of_mixed_groups().check()
+    >>> round(proof.value(p=0.05, g=8), 12) == round(mixed_group_bias(0.05, 8), 12)
+    True
+    """
+    from sympy import Sum, Symbol, binomial, symbols
+
+    g, k = Symbol("g", integer=True, positive=True), Symbol("k", integer=True)
+    p, q, bias, mixed, rewards = symbols("p q bias M R")
+    law = binomial(g, k) * p**k * q ** (g - k)
+    steps = (
+        Step("The chance of a wrong rollout.", q, 1 - p, "definition"),
+        Step("Over all groups the mean reward is p.", Sum(k / g * law, (k, 0, g)), p, at=(g, SIZES)),
+        Step("Mixed groups are those not unanimous.", mixed, 1 - p**g - q**g, "definition"),
+        Step("Unanimous groups have mean reward 1 and 0; the rest is in mixed ones.", rewards, p - p**g, "definition"),
+        Step("Divide by their chance, and compare with p.", bias, rewards / mixed - p, "definition"),
+        Step("Over one denominator.", bias * mixed, p - p**g - p * (1 - p**g - q**g)),
+        Step("What is left: a lone success too many, a lone failure too many.", bias * mixed, p * q**g - q * p**g),
+        Step("The claim.", bias, (p * q**g - q * p**g) / (1 - p**g - q**g)),
+    )
+    return Derivation("W3", "The mean reward of mixed groups", steps)
+
+
+def gradients_of_kl_losses() -> Derivation:
+    """K2: with three responses, what k1, k2 and k3 have as gradients when they are losses on drawn responses.
+
+    Source: docs/theory.md (K2).
+
+    Examples
+    --------
+    >>> [str(step.rhs) for step in gradients_of_kl_losses().check().steps if "As a loss" in step.sentence]
+    ['0', 'Derivative(F, a)', 'Derivative(B, a)']
+    """
+    from sympy import Derivative, Integer, Symbol, exp, log, symbols
+
+    logits, others = symbols("a b c", real=True), symbols("rho_1:4", positive=True)
+    ours = [exp(logit) / sum(map(exp, logits)) for logit in logits]
+    x, a = [log(p) - log(r) for p, r in zip(ours, others, strict=True)], logits[0]
+    forward, backward = Symbol("F"), Symbol("B")
+
+    def loss(values: list[Expression]) -> Expression:
+        """The mean over drawn responses of the slope in a: the chance of drawing is not differentiated."""
+        return sum(p * Derivative(value, a) for p, value in zip(ours, values, strict=True))
+
+    steps = (
+        Step("The reference's chances add up to 1.", others[2], 1 - others[0] - others[1], "assumption"),
+        Step("The divergence of the policy.", forward, sum(p * z for p, z in zip(ours, x, strict=True)), "definition"),
+        Step("And the other way round.", backward, sum(-r * z for r, z in zip(others, x, strict=True)), "definition"),
+        Step("As a value k3 is k1 and a mean of 0.", sum(p * (exp(-z) - 1) for p, z in zip(ours, x, strict=True)),
+             Integer(0)),
+        Step("As a loss k1 = x has no gradient.", loss(x), Integer(0)),
+        Step("As a loss k2 = x^2/2 has that of the policy's.", loss([z**2 / 2 for z in x]), Derivative(forward, a)),
+        Step("As a loss k3 has that of the other.", loss([exp(-z) - 1 + z for z in x]), Derivative(backward, a)),
+    )  # fmt: skip
+    return Derivation("K2", "What the KL losses follow", steps)

@@ -1,0 +1,117 @@
+"""How p moves, derived: the flow of a softmax, its clocks, a chain of decisions, and drift under Adam."""
+
+from rlsignal.theory.derivations.steps import Derivation, Step
+
+
+def tabular_flow() -> Derivation:
+    """F1: in a softmax with a logit for each response, dp/dt = w (pq)^2 (kappa_C + kappa_I).
+
+    Source: docs/theory.md (F1).
+
+    Examples
+    --------
+    >>> print(tabular_flow().check().claim)
+    Derivative(p(t), t) = p**2*q**2*w*(kappa_C + kappa_I)
+    """
+    from sympy import Derivative, Function, Sum, Symbol, symbols
+
+    c, n = symbols("c n", integer=True, positive=True)
+    y = Symbol("y", integer=True)
+    t, w, p, q = symbols("t w p q")
+    right_kappa, wrong_kappa = symbols("kappa_C kappa_I")
+    policy, up, down, speed = Function("pi"), Function("s^+"), Function("s^-"), Derivative(Function("p")(t), t)
+    right, wrong = (y, 1, c), (y, c + 1, n)
+    by_right, by_wrong = (Sum(policy(y) ** 2, which) for which in (right, wrong))
+    chain = "The chain rule: each logit moves by w times its slope, and moves p by its slope."
+    squares = q**2 * by_right + p**2 * by_wrong
+    steps = (
+        Step("The chance of a wrong response.", q, 1 - p, "definition"),
+        Step("The slope of p in a logit is pi (r - p): a right one's.", up(y), q * policy(y), "definition"),
+        Step("And a wrong one's.", down(y), -p * policy(y), "definition"),
+        Step("Squared and added up.", Sum(up(y) ** 2, right) + Sum(down(y) ** 2, wrong), squares),
+        Step(chain, speed, w * squares, "assumption"),
+        Step("Two right responses are the same one.", by_right, p**2 * right_kappa, "assumption"),
+        Step("Two wrong ones.", by_wrong, q**2 * wrong_kappa, "assumption"),
+        Step("Both classes pull alike.", speed, w * (p * q) ** 2 * (right_kappa + wrong_kappa)),
+    )
+    return Derivation("F1", "The flow of a tabular policy", steps)
+
+
+def escape_clocks() -> Derivation:
+    """F2: the clocks of RLOO, and in the limit of large groups of GRPO and MaxRL, tick 1 while p moves dp/dt.
+
+    Source: docs/theory.md (F2).
+
+    Examples
+    --------
+    >>> print(escape_clocks().check().claim)
+    p*q*Derivative(log(p/(1 - p)), p) = 1
+    """
+    from sympy import Derivative, Integer, Symbol, log, sqrt
+
+    p, q = Symbol("p", positive=True), Symbol("q", positive=True)
+    speed, odds = Symbol("V"), log(p / (1 - p))
+    rloo, grpo, maxrl = (2 * p - 1) / (p * (1 - p)), 2 * (2 * p - 1) / sqrt(p * (1 - p)), 1 / (1 - p)
+    steps = (
+        Step("The chance of a wrong response.", q, 1 - p, "definition"),
+        Step("The speed at weight 1 and collision 1 (F1).", speed, (p * q) ** 2, "definition"),
+        Step("RLOO, w = 1.", speed * Derivative(rloo + 2 * odds, p), Integer(1)),
+        Step("GRPO, w = 1/sqrt(pq).", speed / sqrt(p * (1 - p)) * Derivative(grpo, p), Integer(1)),
+        Step("MaxRL, w = 1/p.", speed / p * Derivative(odds + maxrl, p), Integer(1)),
+        Step("Natural gradient, w = 1: dp/dt = pq.", p * q * Derivative(odds, p), Integer(1)),
+    )
+    return Derivation("F2", "Clocks of the flow", steps)
+
+
+def chain_of_decisions() -> Derivation:
+    """F4: a response of L decisions, each right with chance u and with a logit of its own, moves at L p^2 (1-u)^2.
+
+    Source: docs/theory.md (F4).
+
+    Examples
+    --------
+    >>> print(chain_of_decisions().check().claim)
+    S = L*u**(2*L)*w*(1 - u)**2
+    """
+    from sympy import Derivative, Symbol, exp, symbols
+
+    x, L = symbols("x L", positive=True)
+    u, p, s, w, S = Symbol("u", positive=True), Symbol("p"), Symbol("s"), Symbol("w"), Symbol("S")
+    sigmoid = 1 / (1 + exp(-x))
+    steps = (
+        Step("A decision is right with the sigmoid's chance.", Derivative(sigmoid, x), sigmoid * (1 - sigmoid)),
+        Step("All of them must be.", p, u**L, "definition"),
+        Step("So one logit's slope: that of its own factor, beside the others.", s, u ** (L - 1) * u * (1 - u),
+             "definition"),
+        Step("It is p(1-u).", s, p * (1 - u)),
+        Step("Each of L logits moves by w s and moves p by s.", S, L * w * s**2, "definition"),
+        Step("The speed.", S, w * L * u ** (2 * L) * (1 - u) ** 2),
+    )  # fmt: skip
+    return Derivation("F4", "A chain of decisions", steps)
+
+
+def drift_under_adam() -> Derivation:
+    """F7: dividing by the r.m.s. gradient, drift falls with the square root of the informative fraction.
+
+    Source: docs/theory.md (F7).
+
+    Examples
+    --------
+    >>> from rlsignal.theory.dynamics import adam_drift
+    >>> proof = drift_under_adam().check()
+    >>> round(proof.value(f=0.01, s=0.1), 12) == round(adam_drift(0.1, 0.01)[1] ** 2, 12)
+    True
+    """
+    from sympy import Symbol, sqrt, symbols
+
+    f, s, sigma = symbols("f s sigma", positive=True)
+    mean, square, drift, walk = Symbol("E(G)"), Symbol("E(G^2)"), Symbol("D"), Symbol("V")
+    steps = (
+        Step("A gradient comes in a fraction f of the steps, with mean s sigma.", mean, f * s * sigma, "definition"),
+        Step("And variance sigma^2; in the others it is 0.", square, f * (s**2 + 1) * sigma**2, "definition"),
+        Step("The mean of a step, divided by the r.m.s. gradient.", drift, mean / sqrt(square), "definition"),
+        Step("The scale cancels, and half of f's power.", drift, sqrt(f) * s / sqrt(1 + s**2)),
+        Step("Its variance.", walk, (square - mean**2) / square, "definition"),
+        Step("One, less the drift squared.", walk, 1 - f * s**2 / (1 + s**2)),
+    )
+    return Derivation("F7", "Drift under Adam", steps)
