@@ -106,7 +106,7 @@ def test_only_result_types_are_made(small_map, tmp_path):
 
 
 def test_only_results_are_saved(tmp_path):
-    with pytest.raises(ValueError, match=r"^result must be one of .*InversionMap, got dict\."):
+    with pytest.raises(ValueError, match=r"^result must be one of .*InversionMap.*, got dict\."):
         save({}, tmp_path / "map")
 
 

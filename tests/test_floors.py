@@ -30,7 +30,7 @@ class Floor:
 
 FLOORS = {  # the longest prefix decides
     "rlsignal._validate": Floor(("numpy",)),
-    "rlsignal.results": Floor(("numpy",)),
+    "rlsignal.results": Floor(("numpy", "rlsignal.results")),
     "rlsignal.records": Floor(("numpy",)),
     "rlsignal.theory": Floor(
         ("numpy", "scipy", "rlsignal.theory", "rlsignal._validate"),
@@ -60,7 +60,7 @@ FLOORS = {  # the longest prefix decides
     ),
     "rlsignal.files": Floor(("numpy", "rlsignal.results", "rlsignal._validate"), files=True),
     "rlsignal.plots": Floor(
-        ("numpy", "matplotlib", "rlsignal.theory", "rlsignal.results", "rlsignal._validate"),
+        ("numpy", "matplotlib", "rlsignal.plots", "rlsignal.theory", "rlsignal.results", "rlsignal._validate"),
         forbidden=(
             "matplotlib.use",
             "matplotlib.rc",
@@ -77,6 +77,7 @@ FLOORS = {  # the longest prefix decides
         ("numpy", "jax", "optax", "rlsignal.sim", "rlsignal.theory", "rlsignal.results", "rlsignal._validate"),
         forbidden=("jax.config.update", "jax.debug"),
     ),
+    "rlsignal.commands": Floor(ANYTHING, files=True, screen=True),
     "rlsignal.__main__": Floor(ANYTHING, files=True, screen=True),
     "rlsignal": Floor(
         (
@@ -216,7 +217,7 @@ def violations(module, source, is_package=False):
             said.append((use.line, f"hides an import behind {use.name}"))
         if use.written and below(use.name, ("jax.config", "matplotlib.rcParams", "matplotlib.pyplot.rcParams")):
             said.append((use.line, f"changes {use.name}, which belongs to the user"))
-        if use.called and module == "rlsignal.plots" and last == "show":
+        if use.called and below(module, ["rlsignal.plots"]) and last == "show":
             said.append((use.line, "shows a figure; it returns Axes instead"))
     return [f"{module}:{line} {sentence}." for line, sentence in sorted(set(said))]
 
@@ -356,7 +357,9 @@ class TestItBites:
 
     def test_sentences_say_where(self):
         source = "import numpy as np\n\n\ndef f():\n    import jax\n"
-        assert violations("rlsignal.results", source) == ["rlsignal.results:5 imports jax; it may import numpy."]
+        assert violations("rlsignal.results", source) == [
+            "rlsignal.results:5 imports jax; it may import numpy, rlsignal.results."
+        ]
 
 
 def test_importing_the_library_loads_nothing_heavy():

@@ -7,7 +7,8 @@ from importlib.metadata import entry_points
 import pytest
 
 import rlsignal
-from rlsignal.__main__ import _Bar, main
+from rlsignal.__main__ import main
+from rlsignal.commands.terminal import Bar
 
 
 def test_verify_prints_a_table_and_succeeds(capsys):
@@ -78,13 +79,13 @@ def test_an_unwritable_folder_is_told_before_the_work(capsys, tmp_path):
 
 def test_progress_is_shown_to_people_only(capsys):
     """tqdm writes to stderr; the bar of each part ends where the next begins."""
-    with _Bar(silent=False) as bar:
+    with Bar(silent=False) as bar:
         for part in ("one", "two"):
             bar.update(part, 1, 2)
             bar.update(part, 2, 2)
     shown = capsys.readouterr().err
     assert "one" in shown
-    with _Bar(silent=True) as bar:
+    with Bar(silent=True) as bar:
         bar.update("three", 1, 2)
     assert capsys.readouterr().err == ""
 

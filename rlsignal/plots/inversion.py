@@ -1,8 +1,4 @@
-"""The only matplotlib: plot_*(result, *, ax=None) -> Axes, and the map's page as one Figure.
-
-One colour scale for every outcome (cividis: even in grey, and the same to all eyes); nothing is set globally, nothing
-is shown, nothing is simulated here.
-"""
+"""The inversion map's pictures, and its page as one Figure."""
 
 from itertools import cycle
 

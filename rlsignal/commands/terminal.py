@@ -1,0 +1,75 @@
+"""What commands share: common options, progress bars, and one virtual device for each core."""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, *, example: str = "--seed 1 --json"
+) -> argparse.ArgumentParser:
+    """A subcommand's parser, with --json."""
+    parser = commands.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", epilog=f"example: rlsignal {name} {example}"
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="print JSON for machines and no progress")
+    return parser
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """The option --seed."""
+    parser.add_argument("--seed", type=int, default=0, help="of every random number (default %(default)s)")
+
+
+def one_device_per_core() -> None:
+    """XLA keeps all cores busy only with one virtual device for each; settled before jax is first imported."""
+    if "jax" not in sys.modules and "device_count" not in os.environ.get("XLA_FLAGS", ""):
+        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={os.cpu_count()}"
+        os.environ["XLA_FLAGS"] = flags.strip()
+
+
+class Bar:
+    """A tqdm bar for each part of a long run."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self.silent, self.part, self.bar = silent, "", None
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def update(self, part: str, done: int, total: int) -> None:
+        from tqdm import tqdm
+
+        if part != self.part:
+            self.__exit__()
+            self.part, self.bar = part, tqdm(total=total, desc=part, unit="cell", disable=self.silent, leave=False)
+        if self.bar is not None:
+            self.bar.update(done - self.bar.n)
+
+    def __exit__(self, *_: Any) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+class Several(argparse.Action):
+    """A flag that stands for several options."""
+
+    def __init__(self, *, values: dict[str, Any], **keywords: Any) -> None:
+        super().__init__(nargs=0, default=argparse.SUPPRESS, **keywords)
+        self.values = values
+
+    def __call__(self, parser: Any, chosen: argparse.Namespace, *_: Any) -> None:
+        for name, value in self.values.items():
+            setattr(chosen, name, value)
+
+
+def share(text: str) -> tuple[int, int]:
+    """Which of how many processes: "0/4" is the first of four."""
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found or int(found[1]) >= int(found[2]):
+        raise argparse.ArgumentTypeError(f"share must be I/N with 0 <= I < N, got {text!r}. The first of four is 0/4.")
+    return int(found[1]), int(found[2])

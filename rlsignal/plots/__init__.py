@@ -1,0 +1,9 @@
+"""The only matplotlib: plot_*(result, *, ax=None) -> Axes.
+
+One colour scale for every outcome (cividis: even in grey, and the same to all eyes); nothing is set globally, nothing
+is shown, nothing is simulated here.
+"""
+
+from rlsignal.plots.inversion import plot_controls, plot_map, plot_sharpening, plot_spread
+
+__all__ = ["plot_controls", "plot_map", "plot_sharpening", "plot_spread"]
