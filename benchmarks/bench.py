@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -111,8 +111,15 @@ def sampled_over_others(recipe: sim.Recipe) -> dict[str, float | None]:
     return found
 
 
-def mean_field_over_sampled(recipe: sim.Recipe) -> tuple[list[float], list[float]]:
-    """Seconds of sampling 8 starts with 8 keys each, and of following the mean field from each."""
+class Race(NamedTuple):
+    """Sampling 8 starts with 8 keys each, against following the mean field from each."""
+
+    sampling: list[float]  # seconds, pair by pair
+    following: list[float]
+    error: np.ndarray  # [starts], pass@1 by the mean field less the mean over keys
+
+
+def mean_field_race(recipe: sim.Recipe) -> Race:
     setting = recipe.setting()
     z = np.random.default_rng(1).standard_normal((STARTS, recipe.prompts, recipe.responses))
     starts = jnp.asarray(4 * z + 2.5 * (np.arange(recipe.responses) < recipe.correct), jnp.float32)
@@ -120,7 +127,9 @@ def mean_field_over_sampled(recipe: sim.Recipe) -> tuple[list[float], list[float
     repeated = jnp.repeat(starts, 8, axis=0)
     sampled = partial(sim.sweep, lambda key, start: sim.train(key, start, recipe, setting)[1].pass_at_1)
     field = partial(sim.sweep, lambda start: sim.flow(start, recipe, setting)[1].pass_at_1)
-    return paired(lambda: sampled((keys, repeated), width=16), lambda: field((starts,), width=4))
+    times = paired(lambda: sampled((keys, repeated), width=16), lambda: field((starts,), width=4))
+    drawn = sampled((keys, repeated), width=16)[:, -1].reshape(STARTS, 8).mean(-1)
+    return Race(*times, field((starts,), width=4)[:, -1] - drawn)
 
 
 def linearity() -> dict[str, float]:
@@ -154,16 +163,26 @@ def sweep_of(times: int) -> dict[str, float]:
 
 def main() -> None:
     load = os.getloadavg()
-    maps = {g: mean_field_over_sampled(replace(RECIPE, group_size=g)) for g in SIZES}
-    whole = [[sum(times) for times in zip(*sides, strict=True)] for sides in zip(*maps.values(), strict=True)]
+    races = {g: mean_field_race(replace(RECIPE, group_size=g)) for g in SIZES}
+    sampling, following = (
+        [sum(times) for times in zip(*sides, strict=True)]
+        for sides in zip(*((race.sampling, race.following) for race in races.values()), strict=True)
+    )
+    error = np.abs([race.error for race in races.values()])
+    one_core = pinned()
     at_64 = sampled_over_others(replace(RECIPE, group_size=64, steps=50))
     report = {
         **sampled_over_others(RECIPE),
-        "sampled_over_numpy_on_one_core": pinned()["sampled_over_numpy"],
+        "million_rollouts_per_second_on_one_core": one_core["million_rollouts_per_second"],
+        "sampled_over_numpy_on_one_core": one_core["sampled_over_numpy"],
         "sampled_over_rng_at_g64": at_64["sampled_over_rng"],
         "million_rollouts_per_second_at_g64": at_64["million_rollouts_per_second"],
-        "mean_field_over_sampled": median_ratio(*whole),  # g = 4, 8, 32 together
-        **{f"mean_field_over_sampled_at_g{g}": median_ratio(*sides) for g, sides in maps.items()},
+        "mean_field_over_sampled": median_ratio(sampling, following),  # all group sizes together
+        **{
+            f"mean_field_over_sampled_at_g{g}": median_ratio(race.sampling, race.following) for g, race in races.items()
+        },
+        "mean_field_error_max": float(error.max()),  # of pass@1, over starts and group sizes
+        "mean_field_error_mean": float(error.mean()),
         **linearity(),
         "import_seconds": import_seconds(),
         "setting": f"{RECIPE.prompts} prompts x {RECIPE.responses} responses, g={RECIPE.group_size}, "

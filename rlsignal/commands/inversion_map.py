@@ -23,6 +23,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--rollouts", type=int, default=3200, help="per prompt, the equal-rollouts budget")
     parser.add_argument("--prompts", type=int, default=512, help="prompts in a draw (default %(default)s)")
     parser.add_argument(
+        "--width", type=int, metavar="N", help="cells that run together on one device (default by its memory)"
+    )
+    parser.add_argument(
         "--share",
         type=share,
         metavar="I/N",
@@ -62,6 +65,7 @@ def run(chosen: argparse.Namespace) -> int:
             sampled=not chosen.no_sampling,
             **grid,
             seed=chosen.seed,
+            width=chosen.width,
             store=lambda name, recipe: files.BlockStore(blocks / re.sub(r"\W+", "-", name), recipe),
             share=chosen.share,
             progress=bar.update,

@@ -7,7 +7,7 @@ once) -> inversion (the map).
 from rlsignal.sim.inversion import inversion_map
 from rlsignal.sim.meanfield import expected_gradient, flow
 from rlsignal.sim.starts import from_pass_rates, reachable_entropy, sharpened, temper
-from rlsignal.sim.sweep import Store, cross, fingerprint, sweep
+from rlsignal.sim.sweep import Store, cross, fingerprint, sweep, width_for
 from rlsignal.sim.tabular import Metrics, Recipe, Seen, Setting, log_pass_rates, measure, sampled_gradient, train
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "sweep",
     "temper",
     "train",
+    "width_for",
 ]

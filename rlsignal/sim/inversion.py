@@ -19,7 +19,7 @@ from rlsignal import _validate
 from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.meanfield import check_plain_ascent, flow
 from rlsignal.sim.starts import beta_log_odds, shaped_logits, sharpened_logits, two_point_log_odds, undecidedness
-from rlsignal.sim.sweep import Store, cross, fingerprint, sweep
+from rlsignal.sim.sweep import Store, cross, fingerprint, sweep, width_for
 from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure, train
 from rlsignal.theory.dynamics import reachable_pass_rate
 from rlsignal.theory.estimators import GRPO, Estimator
@@ -27,10 +27,6 @@ from rlsignal.theory.ranking import LEAST_LOSS, Inversions, inversions, paired_i
 
 Progress = Callable[[str, int, int], None]
 """(what is being run, cells done, cells in all)."""
-
-
-WIDTH = 32
-"""Cells in a block: 2 MiB of logits at the default sizes, which is about what stays in cache."""
 
 
 class Starts(NamedTuple):
@@ -91,6 +87,7 @@ def inversion_map(
     draws: int = 8,
     seed: int = 0,
     sampled: bool = True,
+    width: int | None = None,
     store: Callable[[str, dict[str, str]], Store] | None = None,
     share: tuple[int, int] | None = None,
     progress: Progress | None = None,
@@ -109,6 +106,7 @@ def inversion_map(
     draws : of the prompts, at least 2; each trains with a key of its own.
     seed : of everything.
     sampled : whether to sample every cell of the sharpening face too, beside its mean field; controls always are.
+    width : cells that run together on one device; see `sweep`.
     store : (name, recipe) -> Store for the blocks of one of the map's sweeps, so that an interrupted map goes on.
     share : (i, n), for process i of n that share the stores; see `sweep`.
     progress : called as progress(what, cells done, cells in all).
@@ -140,7 +138,7 @@ def inversion_map(
     columns = _grid("pass_rates", pass_rates, 1)
     key = jax.random.key(_validate.whole("seed", seed, 0))
     keys = jnp.stack([jax.random.split(jax.random.fold_in(key, draw)) for draw in range(draws)], axis=1)
-    plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, keys, store, share, progress)
+    plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, keys, width, store, share, progress)
 
     for g in sizes:  # what no cell could train with is told before any start is built
         plan.trained(g).setting(estimator, learning_rate=learning_rate)
@@ -187,6 +185,7 @@ class _Plan(NamedTuple):
     estimator: Estimator
     learning_rate: float
     keys: Array  # [2, D]: of the starts, and of their training
+    width: int | None
     store: Callable[[str, dict[str, str]], Store] | None
     share: tuple[int, int] | None
     progress: Progress | None
@@ -254,8 +253,9 @@ class _Plan(NamedTuple):
 
     def _swept(self, label: str, experiment: Callable[..., Any], cells: tuple[Any, ...], count: int) -> Any:
         progress = None if self.progress is None else partial(self.progress, label)
-        kept = None if self.store is None else self.store(label, fingerprint(experiment, cells, WIDTH))
-        flat = sweep(experiment, cells, width=WIDTH, store=kept, share=self.share, progress=progress)
+        width = self.width or width_for(experiment, cells)
+        kept = None if self.store is None else self.store(label, fingerprint(experiment, cells, width))
+        flat = sweep(experiment, cells, width=width, store=kept, share=self.share, progress=progress)
         return jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), flat)
 
 

@@ -37,7 +37,7 @@ def sweep(
     experiment: Experiment,
     cells: tuple[Any, ...],
     *,
-    width: int = 32,
+    width: int | None = None,
     devices: Sequence[jax.Device] | None = None,
     store: Store | None = None,
     share: tuple[int, int] | None = None,
@@ -49,8 +49,9 @@ def sweep(
     ----------
     experiment : (*cell) -> pytree of arrays, pure; a function of the module level or a frozen dataclass.
     cells : its arguments, a tuple of pytrees whose leaves have a leading axis [cells]; `cross` makes them.
-    width : cells that run together on one device; peak memory goes with it and not with the sweep. A last block is
-        padded. Another width may move the last bit of a result; other devices and processes do not.
+    width : cells that run together on one device, default `width_for(experiment, cells)`; peak memory goes with it and
+        not with the sweep. A last block is padded. Another width may move the last bit of a result; other devices and
+        processes do not.
     devices : default all of this process.
     store : where blocks are looked for before they are run, and kept when they are.
     share : (i, n), for process i of n that share a store: it runs blocks i, i+n, i+2n, ... first, then whatever the
@@ -72,7 +73,8 @@ def sweep(
     >>> sweep(jax.random.normal, (keys,)).shape
     (3,)
     """
-    count, width = _count(cells), _validate.whole("width", width, 1)
+    count = _count(cells)
+    width = width_for(experiment, cells) if width is None else _validate.whole("width", width, 1)
     process, processes = share if share is not None else (jax.process_index(), jax.process_count())
     processes = _validate.whole("share of processes", processes, 1)
     process = _validate.whole("share", process, 0, processes - 1)
@@ -127,6 +129,47 @@ def cross(keys: jax.Array, *settings: Any) -> tuple[Any, ...]:
     count = len(jax.tree.leaves(settings)[0])
     repeated = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf), len(keys), axis=0), settings)
     return (keys[np.tile(np.arange(len(keys)), count)], *repeated)
+
+
+def width_for(experiment: Experiment, cells: tuple[Any, ...], *, on_cpu: int = 32, memory: float | None = None) -> int:
+    """How many cells to run together on one device.
+
+    Parameters
+    ----------
+    experiment, cells : of the sweep.
+    on_cpu : the answer on a CPU unless `memory` is given: a wider block only leaves the cache.
+    memory : bytes that a block may take; default half of what the device has.
+
+    Returns
+    -------
+    a power of two of at most 1024, so that a large sweep has blocks for many devices: the most cells that fit in
+    `memory`, by what the compiler says that one cell needs (arguments, results, temporaries). A sweep that is smaller
+    than that is one block.
+
+    Raises
+    ------
+    ValueError : a memory that holds not even one cell.
+
+    Examples
+    --------
+    >>> keys = jax.random.split(jax.random.key(0), 1000)
+    >>> width_for(partial(jax.random.normal, shape=(2**20,)), (keys,), memory=2**30)
+    32
+    """
+    device, count = jax.local_devices()[0], _count(cells)
+    if memory is None and device.platform == "cpu":
+        return on_cpu
+    if memory is None:
+        memory = (device.memory_stats() or {}).get("bytes_limit", 2**33) / 2
+    one_cell = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), cells)
+    needs: Any = jax.jit(jax.vmap(experiment)).lower(*one_cell).compile().memory_analysis()
+    each = needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes
+    if each > memory:
+        raise ValueError(
+            f"memory must hold at least one cell of {each} bytes, got {memory:g}. Make the recipe smaller."
+        )
+    fitting = 1 << (int(memory // each).bit_length() - 1)
+    return min(fitting, 1024, 1 << (count - 1).bit_length())
 
 
 def fingerprint(experiment: Experiment, cells: tuple[Any, ...], width: int) -> dict[str, str]:

@@ -207,7 +207,8 @@ def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting
     shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised
     cumulative = jnp.dot(shares, jnp.triu(jnp.ones(2 * logits.shape[-1:])), precision="highest")
     total = cumulative[:, -1:]
-    u = jax.random.uniform(key, (len(logits), recipe.group_size)) + 2.0**-24  # never 0, never 1
+    u = jax.random.uniform(key, (len(logits), recipe.group_size))
+    u += jnp.finfo(u.dtype).eps / 2  # never 0, never 1
     u *= total
     rewards = u < cumulative[:, recipe.correct - 1, None]
     successes = rewards.sum(-1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rlsignal import DR_GRPO, GRPO, RLOO
-from rlsignal.sim import Recipe, cross, measure, sampled_gradient, sweep
+from rlsignal.sim import Recipe, cross, measure, sampled_gradient, sweep, width_for
 from rlsignal.sim.sweep import _run
 
 RECIPE = Recipe(prompts=3, responses=4, correct=1, group_size=4)
@@ -109,6 +109,36 @@ class TestSweep:
     def test_width_below_one_is_refused(self):
         with pytest.raises(ValueError, match=r"^width must be at least 1, got 0\.$"):
             sweep(jnp.sin, (jnp.zeros(2),), width=0)
+
+
+class TestWidth:
+    """Cells of 3 float32 in and 3 out: 24 bytes, and whatever the compiler adds."""
+
+    CELLS = (np.zeros((1000, 3), np.float32),)
+
+    def test_is_what_fits(self):
+        assert width_for(jnp.sin, self.CELLS, memory=24 * 64) == 64
+        assert width_for(jnp.sin, self.CELLS, memory=24 * 64 - 1) == 32
+
+    def test_temporaries_count(self):
+        def squares(x):
+            return jnp.linalg.inv(x[:, None] * x + jnp.eye(3))[0]
+
+        assert width_for(squares, self.CELLS, memory=24 * 64) < 64
+
+    def test_is_bounded_by_the_cells_and_so_that_devices_share_them(self):
+        assert width_for(jnp.sin, self.CELLS, memory=1e9) == 1024
+        assert width_for(jnp.sin, (np.zeros((9, 3), np.float32),), memory=1e9) == 16
+        assert width_for(jnp.sin, (np.zeros((5000, 3), np.float32),), memory=1e9) == 1024
+
+    def test_on_a_cpu_is_what_stays_in_cache(self):
+        assert width_for(jnp.sin, self.CELLS) == 32
+        assert width_for(jnp.sin, self.CELLS, on_cpu=1) == 1
+
+    def test_no_room_for_one_is_told(self):
+        message = r"^memory must hold at least one cell of 24 bytes, got 23\. Make the recipe smaller\.$"
+        with pytest.raises(ValueError, match=message):
+            width_for(jnp.sin, self.CELLS, memory=23)
 
 
 class TestCross:
