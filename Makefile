@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help map test lint bench soak clean
+.PHONY: help map test lint pages bench soak clean
 
 help:
 	@echo "make map    verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
 	@echo "make test   run the tests"
 	@echo "make lint   check format, style and types"
+	@echo "make pages  write anew the pages of docs/ that the library computes"
 	@echo "make bench  measure speed as ratios within one run (into benchmarks/latest.json)"
 	@echo "make soak   kill and resume a sweep 50 times (about 5 minutes)"
 	@echo "make clean  remove .venv and everything made"
@@ -28,6 +29,9 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+pages: .venv/installed
+	$(BIN)/python docs/generate.py
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py

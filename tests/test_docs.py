@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import importlib.util
 import re
 from collections import Counter
 from pathlib import Path
@@ -84,3 +85,12 @@ def test_proofs_and_claims_are_of_entries():
 def test_links_within_the_theory_lead_somewhere():
     page = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\]\(#(\w+)\)", page)) <= set(ANCHORS)
+
+
+def test_generated_pages_are_what_the_library_computes():
+    """`python docs/generate.py` writes them anew."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pages)
+    for name, page in pages.PAGES.items():
+        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == page(), name
