@@ -1,15 +1,23 @@
 """What the library hands back: result types with their printed form. numpy and the standard library only."""
 
+from rlsignal.results.diagnosis import Advice, AdviceLine, Answer, Comparison, Diagnosis, Finding, GroupSize
 from rlsignal.results.inversion import Control, Face, InversionMap
 from rlsignal.results.ladder import Curves, EntropySwap, Ladder, Reading
 from rlsignal.results.verification import Check, Verification
 
 __all__ = [
+    "Advice",
+    "AdviceLine",
+    "Answer",
     "Check",
+    "Comparison",
     "Control",
     "Curves",
+    "Diagnosis",
     "EntropySwap",
     "Face",
+    "Finding",
+    "GroupSize",
     "InversionMap",
     "Ladder",
     "Reading",

@@ -162,6 +162,56 @@ def bounded_interval(
     return np.asarray(bottom + span * low), np.asarray(bottom + span * high)
 
 
+def dispersion_estimate(data: Recorded, *, clusters: ArrayLike | None = None, level: float = 0.95) -> Estimate:
+    """The dispersion of the pass rates behind an evaluation, whatever their law (I9).
+
+    Parameters
+    ----------
+    data : the samples, at least 2 of each prompt.
+    clusters, level : as for `group_estimate`.
+
+    Returns
+    -------
+    Estimate of Var(p) / (mean (1 - mean)); nan where all samples are right or all wrong, which tell none.
+
+    Raises
+    ------
+    ValueError : a prompt of one sample, fewer than three clusters, labels that do not match the prompts.
+
+    Source: derived and simulated in docs/theory.md (I9).
+
+    Examples
+    --------
+    >>> print(dispersion_estimate(Recorded([0, 1, 2, 4] * 30, 4)))
+    0.4622 [0.3731, 0.5538], 95% from 120 clusters
+    """
+    level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
+    c, n = np.asarray(data.correct), np.asarray(data.samples)
+    if n.min() < 2:
+        raise ValueError(
+            f"samples must be at least 2 to tell a dispersion, got 1 at index {n.argmin()}. Leave such prompts out."
+        )
+    share = c / n
+    units, right = _clustered(share, clusters)
+    if units < 3:
+        raise ValueError(f"clusters must be at least 3 to tell how sure a dispersion is, got {units}.")
+    inside, prompts = (_clustered(x, clusters)[1] for x in (share * (1 - share) * n / (n - 1), np.ones(len(c))))
+    mean = float(share.mean())
+    whole = mean * (1 - mean) + float(share.var(ddof=1)) / len(c)  # the second term undoes the bias of the first
+    if not whole:
+        return Estimate(np.nan, 0.0, 1.0, np.nan, units, level, "samples that are all alike tell no dispersion.")
+    value = float(np.clip(1 - inside.sum() / len(c) / whole, 0, 1))
+    left = prompts.sum() - prompts
+    spread = (right.sum() - right) * (left - right.sum() + right) / left**2
+    without = 1 - (inside.sum() - inside) / left / np.where(spread > 0, spread, whole)
+    squared_error = float((units - 1) / units * ((without - without.mean()) ** 2).sum())
+    trials = effective_trials(value, squared_error, (0.0, 1.0), units)
+    low, high = bounded_interval(value, trials, (0.0, 1.0), float(stdtrit(units - 1, (1 + level) / 2)))
+    return Estimate(
+        value, float(low), float(high), squared_error**0.5, units, level, _against(data, value, (0.0, 1.0), units)
+    )
+
+
 class Exchangeability(NamedTuple):
     """Whether two visits of the same prompts look like one policy (I4).
 

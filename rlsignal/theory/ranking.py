@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import ndtr, owens_t, stdtr, stdtrit
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
@@ -189,6 +189,60 @@ def paired_interval(differences: ArrayLike, *, level: float = 0.95) -> tuple[flo
         raise ValueError(f"differences must be at least 2 numbers on one axis, got shape {values.shape}.")
     half = stdtrit(len(values) - 1, (1 + level) / 2) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean() - half), float(values.mean() + half)
+
+
+def disagreement_probability(first: ArrayLike, second: ArrayLike) -> float:
+    """The probability that two scores order a pair of checkpoints differently (R7).
+
+    Parameters
+    ----------
+    first, second : [prompts], at least 2: on each prompt the difference of two checkpoints by one score and by another,
+        such as c/n and the informative fraction of `per_prompt_estimate`.
+
+    Returns
+    -------
+    float in [0, 1]: the chance that the two mean differences have opposite signs, both known as well as the prompts
+    tell. Near 0 the scores agree, near 1 they disagree, near 1/2 the data does not say.
+
+    Raises
+    ------
+    ValueError : lengths that differ, fewer than two prompts.
+
+    Source: derived in docs/theory.md (R7).
+
+    Examples
+    --------
+    One checkpoint is ahead on every prompt by the first score, and as clearly behind by the second:
+
+    >>> ahead = np.array([0.1, 0.2, 0.3, 0.2, 0.1, 0.2])
+    >>> round(disagreement_probability(ahead, -ahead), 3), round(disagreement_probability(ahead, ahead), 3)
+    (1.0, 0.0)
+    """
+    x, y = (_validate.numbers(name, value) for name, value in (("first", first), ("second", second)))
+    if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
+        raise ValueError(f"first and second must be [prompts] with at least 2, got shapes {x.shape} and {y.shape}.")
+    (a, b), spread = (x.mean(), y.mean()), np.cov(x, y) / len(x)
+    if min(spread[0, 0], spread[1, 1]) <= 1e-300:  # a difference that is certain
+        signs = [
+            np.heaviside(mean, 0.5) if variance <= 1e-300 else ndtr(mean / np.sqrt(variance))
+            for mean, variance in ((a, spread[0, 0]), (b, spread[1, 1]))
+        ]
+        return float(signs[0] * (1 - signs[1]) + (1 - signs[0]) * signs[1])
+    h, k = a / np.sqrt(spread[0, 0]), b / np.sqrt(spread[1, 1])
+    r = float(np.clip(spread[0, 1] / np.sqrt(spread[0, 0] * spread[1, 1]), -1, 1))
+    return float(np.clip(_opposite(h, k, r), 0, 1))
+
+
+def _opposite(h: float, k: float, r: float) -> float:
+    """P(X and Y have opposite signs), X ~ N(h, 1) and Y ~ N(k, 1) with correlation r, by Owen's T (R7)."""
+    if r > 1 - 1e-12:  # Y - k is X - h
+        return float(abs(ndtr(h) - ndtr(k)))
+    if r < -1 + 1e-12:  # its negative
+        return float(1 - abs(ndtr(h) - ndtr(-k)))
+    root = np.sqrt(1 - r * r)
+    h, k = (x if x else 1e-300 for x in (h, k))  # T is continuous there; only the ratio needs care
+    apart = h * k < 0
+    return 2 * float(owens_t(h, (k / h - r) / root) + owens_t(k, (h / k - r) / root)) + float(apart)
 
 
 def variance_explained(outcome: ArrayLike, *predictors: ArrayLike) -> float:

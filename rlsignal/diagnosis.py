@@ -1,0 +1,444 @@
+"""From recorded rollouts to findings: how much signal, at which group size, and how sure that is.
+
+No mathematics is done here: every number is a call of `rlsignal.theory`; what is decided here is what to say.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from rlsignal import _validate
+from rlsignal.reading import read
+from rlsignal.records import Rollouts, TrainingLog
+from rlsignal.results import Answer, Comparison, Diagnosis, Finding, GroupSize
+from rlsignal.theory.bounds import group_bounds
+from rlsignal.theory.clock import forecast
+from rlsignal.theory.estimators import GRPO
+from rlsignal.theory.intervals import (
+    Estimate,
+    Statistic,
+    dispersion_estimate,
+    group_estimate,
+    per_prompt_estimate,
+)
+from rlsignal.theory.mixing import BetaEstimate, beta_estimate
+from rlsignal.theory.passk import pass_at_k
+from rlsignal.theory.passrates import Recorded
+from rlsignal.theory.ranking import disagreement_probability
+from rlsignal.theory.signal import advantage_variance, degenerate_probability, informative_probability
+
+GROUP_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
+"""Looked at besides the one that is asked for."""
+
+
+def diagnose(
+    data: Any,
+    group_size: int = 8,
+    *,
+    checkpoint: Any = None,
+    batch: int = 64,
+    fewest: int = 1,
+    **reading: Any,
+) -> Diagnosis:
+    """How much signal does this policy give groups of this size, and what would others give?
+
+    Parameters
+    ----------
+    data : an evaluation or a dump of rollouts: whatever `read` takes, or what it returned. A training log that says
+        how many rollouts of one group stand behind each row is one too: each row is a group.
+    group_size : g, at least 2.
+    checkpoint : which one, where the data has several; default the first.
+    batch : groups in a step, for the number of informative ones.
+    fewest : prompts with fewer samples are left out, and the notes say how many.
+    reading : options of `read`, such as reward="accuracy".
+
+    Returns
+    -------
+    Diagnosis. Group sizes up to the fewest samples of a prompt are answered without bias from the samples; larger ones
+    by a Beta law, inside bounds that assume no law. Intervals cluster by prompt.
+
+    Raises
+    ------
+    ValueError : as `read`; a checkpoint that is not there; nothing left to count; a log that counts no groups.
+
+    Source: docs/diagnosis.md.
+
+    Examples
+    --------
+    >>> found = diagnose({"prompt": range(60), "n": [8] * 60, "c": [0, 0, 0, 1, 5, 8] * 10})
+    >>> found.chosen.degenerate.value, round(found.chosen.from_the_mean, 3)
+    (0.6666666666666666, 0.062)
+    >>> print(found.findings[0])
+    67% [54%, 77%] of groups of 8 give no gradient: of 64 groups, 21 ± 4 teach. A group that teaches costs 24 \
+rollouts; see `rlsignal group-size` for what other sizes would change.
+    """
+    g = _validate.group_size(group_size)
+    batch = _validate.whole("batch", batch, 1)
+    source = data if isinstance(data, Rollouts | TrainingLog) else read(data, **reading)
+    rollouts = grouped(source, g) if isinstance(source, TrainingLog) else source
+    name = ""
+    if rollouts.checkpoints:
+        name = rollouts.checkpoints[0] if checkpoint is None else checkpoint
+        others = len(rollouts.checkpoints) - 1
+        rollouts = rollouts.at(checkpoint=name)
+    elif checkpoint is not None:
+        raise ValueError(f"checkpoint must be left out, got {checkpoint!r}: the data names none.")
+    notes = [str(note) for note in rollouts.notes]
+    if name != "" and others:
+        notes.append(f"{others} other checkpoints are not looked at; compare() ranks them, checkpoint= names one.")
+    counts, labels, left_out = _counted(rollouts, fewest)
+    if left_out:
+        notes.append(f"{left_out} prompts with fewer than {fewest} samples are left out.")
+    return _diagnosis(counts, labels, g, batch, str(name), tuple(notes))
+
+
+def compare(
+    checkpoints: Any,
+    group_size: int = 8,
+    *,
+    budgets: tuple[float, ...] = (30.0, 300.0, 3000.0),
+    **reading: Any,
+) -> Comparison:
+    """Which checkpoint to start RL from: the same prompts, by four predictors.
+
+    Parameters
+    ----------
+    checkpoints : {name: whatever `read` takes}, or one data set with a column of checkpoints. Prompts are matched by
+        their ids; those that some checkpoint lacks are left out.
+    group_size : g, at least 2 and at most the fewest samples of a prompt.
+    budgets : learning rate times steps of the forecasts; which one is yours is not known, so what matters is whether
+        the order depends on it.
+    reading : options of `read`.
+
+    Returns
+    -------
+    Comparison. It says nothing of what RL learns from one prompt for another.
+
+    Raises
+    ------
+    ValueError : fewer than two checkpoints, no shared prompts, g above the samples.
+
+    Source: docs/diagnosis.md.
+
+    Examples
+    --------
+    A deeper checkpoint with more pass@1 and fewer prompts that teach:
+
+    >>> shallow = {"prompt": range(90), "n": [16] * 90, "c": [1, 2, 3, 4, 6, 8] * 15}
+    >>> deep = {"prompt": range(90), "n": [16] * 90, "c": [0, 0, 0, 4, 14, 16] * 15}
+    >>> found = compare({"shallow": shallow, "deep": deep})
+    >>> found.best["pass@1"], found.best["informative"], round(found.disagree[0][2], 2)
+    ('deep', 'shallow', 1.0)
+    """
+    g = _validate.group_size(group_size)
+    named = _named(checkpoints, reading)
+    if len(named) < 2:
+        raise ValueError(f"checkpoints must be at least two, got {list(named)}. For one, use diagnose().")
+    shared = sorted(set.intersection(*(set(x.prompt) for x in named.values())), key=str)
+    if len(shared) < 2:
+        raise ValueError(
+            f"checkpoints must share at least two prompts, got {len(shared)} in common. Prompts are matched by their "
+            "ids; name the column with prompt=."
+        )
+    counts = {name: _on(shared, rollouts) for name, rollouts in named.items()}
+    fewest = min(int(np.min(x.samples)) for x in counts.values())
+    if g > fewest:
+        raise ValueError(
+            f"group_size must be at most {fewest}, the fewest samples of a shared prompt, got {g}. Compare at "
+            f"{fewest}, or sample more."
+        )
+    scores: dict[str, tuple[Statistic, int]] = {
+        "pass@1": (pass_at_k, 1),
+        "informative": (informative_probability, g),
+        f"pass@{g}": (pass_at_k, g),
+    }
+    answers = {
+        by: tuple(_answer(group_estimate(statistic, x, size)) for x in counts.values())
+        for by, (statistic, size) in scores.items()
+    }
+    forecasts = tuple(
+        tuple(float(np.asarray(forecast(x, g, GRPO, budget=budget))) for x in counts.values()) for budget in budgets
+    )
+    names = list(counts)
+    each = {
+        by: {name: per_prompt_estimate(*scores[by][:1], x, scores[by][1]) for name, x in counts.items()}
+        for by in ("pass@1", "informative")
+    }
+    disagree = tuple(
+        (a, b, disagreement_probability(*(each[by][a] - each[by][b] for by in ("pass@1", "informative"))))
+        for i, a in enumerate(names)
+        for b in names[i + 1 :]
+    )
+    best = {by: names[int(np.argmax([x.value for x in answers[by]]))] for by in answers}
+    best |= {
+        f"forecast at {budget:g}": names[int(np.argmax(row))] for budget, row in zip(budgets, forecasts, strict=True)
+    }
+    entropy = tuple(
+        float(np.nanmean(x.entropy)) if x.entropy is not None and np.isfinite(x.entropy).any() else float("nan")
+        for x in named.values()
+    )
+    return Comparison(
+        checkpoints=tuple(names),
+        group_size=g,
+        prompts=len(shared),
+        pass_at_1=answers["pass@1"],
+        informative=answers["informative"],
+        pass_at_g=answers[f"pass@{g}"],
+        budgets=tuple(float(x) for x in budgets),
+        forecasts=forecasts,
+        disagree=disagree,
+        entropy=entropy,
+        best=best,
+        findings=_compared(names, answers, disagree, best, entropy, g, _dropped(named, shared)),
+    )
+
+
+def grouped(log: TrainingLog, g: int) -> Rollouts:
+    """A log whose every row is one group of g, as rollouts: each row a prompt of its own."""
+    log = log.latest
+    if not np.all(log.samples == g):
+        known = sorted(set(log.samples[log.samples > 0].tolist()))
+        raise ValueError(
+            f"the log must count one group of {g} in each row, got rows of {known or 'unknown'} rollouts. A mean over "
+            "several groups does not tell how many of them agree; use track() for logs with that column."
+        )
+    return Rollouts(tuple(range(len(log.step))), log.correct, log.samples, step=log.step, notes=log.notes)
+
+
+def _counted(rollouts: Rollouts, fewest: int) -> tuple[Recorded, np.ndarray | None, int]:
+    """The counts, cluster labels where prompts come more than once, and how many entries were left out."""
+    keep = rollouts.samples >= _validate.whole("fewest", fewest, 1)
+    if not keep.any():
+        raise ValueError(f"fewest must leave some prompt, got {fewest} and at most {rollouts.samples.max()} samples.")
+    prompts = [prompt for prompt, kept in zip(rollouts.prompt, keep, strict=True) if kept]
+    ids = {prompt: i for i, prompt in enumerate(dict.fromkeys(prompts))}
+    labels = np.array([ids[prompt] for prompt in prompts]) if len(ids) < len(prompts) else None
+    return Recorded(rollouts.correct[keep], rollouts.samples[keep]), labels, int((~keep).sum())
+
+
+def _diagnosis(
+    data: Recorded, labels: np.ndarray | None, g: int, batch: int, checkpoint: str, notes: tuple[str, ...]
+) -> Diagnosis:
+    correct, samples = np.asarray(data.correct), np.asarray(data.samples)
+    n, prompts = int(samples.min()), len(correct) if labels is None else int(labels.max()) + 1
+    of_one_kind = not 0 < correct.sum() < samples.sum()
+    fit = beta_estimate(data) if n > 1 and not of_one_kind else None
+    answered = partial(_answered, data, labels, fit)
+    signal = answered(advantage_variance, 2)
+    sizes = tuple(_at_size(data, answered, size, batch) for size in sorted({*GROUP_SIZES, g}))
+    diagnosis = Diagnosis(
+        source="training dump" if labels is not None else "evaluation",
+        checkpoint=checkpoint,
+        prompts=prompts,
+        samples=n,
+        group_size=g,
+        pass_at_1=answered(pass_at_k, 1),
+        pass_at_g=answered(pass_at_k, g),
+        signal=Answer(2 * signal.value, 2 * signal.low, 2 * signal.high, signal.how, signal.warning),
+        dispersion=_dispersion(data, labels, n),
+        never=float(np.mean(correct == 0)),
+        always=float(np.mean(correct == samples)),
+        misfit_p=float("nan") if fit is None else fit.misfit_p,
+        sizes=sizes,
+        findings=(),
+        notes=notes,
+    )
+    return replace(diagnosis, findings=_findings(diagnosis))
+
+
+def _answered(
+    data: Recorded, labels: np.ndarray | None, fit: BetaEstimate | None, statistic: Statistic, g: int
+) -> Answer:
+    """A group statistic: from the samples where they reach, else by the fitted law inside the bounds of all laws."""
+    if g <= np.min(data.samples):
+        return _answer(group_estimate(statistic, data, g, clusters=labels))
+    if fit is None:  # one sample each, or all alike: the counts tell no law, and their mean is all that there is
+        at_mean = float(np.asarray(statistic(float(data.mean), g)))
+        worst = float(np.asarray(statistic(Recorded(np.ones(1), 1) if data.mean else Recorded([0], 1), 1)))
+        return Answer(at_mean, min(at_mean, worst), max(at_mean, worst), "bounds", "the samples tell no dispersion.")
+    foretold, (low, high) = fit.predict(statistic, g), group_bounds(statistic, data, g)
+    return Answer(float(np.clip(foretold.value, low, high)), low, high, "bounds", foretold.warning)
+
+
+def _answer(estimate: Estimate) -> Answer:
+    return Answer(estimate.value, estimate.low, estimate.high, "samples", estimate.warning)
+
+
+def _dispersion(data: Recorded, labels: np.ndarray | None, n: int) -> Answer:
+    if n < 2:
+        return Answer(float("nan"), 0.0, 1.0, "samples", "one sample of a prompt tells no dispersion.")
+    return _answer(dispersion_estimate(data, clusters=labels))
+
+
+def _at_size(data: Recorded, answered: Any, g: int, batch: int) -> GroupSize:
+    dead = answered(degenerate_probability, g)
+    return GroupSize(
+        group_size=g,
+        degenerate=dead,
+        from_the_mean=float(degenerate_probability(float(data.mean), g)),
+        batch=batch,
+        informative=batch * (1 - dead.value),
+        spread=float(np.sqrt(batch * dead.value * (1 - dead.value))),
+        rollouts=g / (1 - dead.value) if dead.value < 1 else float("inf"),
+    )
+
+
+def _findings(found: Diagnosis) -> tuple[Finding, ...]:
+    """What a careful colleague would say, the weightiest first."""
+    g, here = found.group_size, found.chosen
+    dead, guess = here.degenerate, here.from_the_mean
+    said = [
+        Finding(
+            "dead groups",
+            f"{dead.value:.0%} [{dead.low:.0%}, {dead.high:.0%}] of groups of {g} give no gradient: of {here.batch} "
+            f"groups, {here.informative:.0f} ± {here.spread:.0f} teach.",
+            f"A group that teaches costs {here.rollouts:.0f} rollouts; see `rlsignal group-size` for what other sizes "
+            "would change."
+            if np.isfinite(here.rollouts)
+            else "No group teaches: start from another checkpoint, or use easier or harder prompts.",
+            1.0,
+        )
+    ]
+    if dead.value - guess > max(0.02, dead.value - dead.low):
+        said.append(
+            Finding(
+                "the mean misleads",
+                f"The mean pass rate {found.pass_at_1.value:.3f} alone would promise {guess:.1%} dead groups: prompts "
+                f"differ (dispersion {found.dispersion.value:.2f}), and thresholds on the mean do not apply.",
+                "Judge by counts per prompt, as here.",
+                dead.value - guess,
+            )
+        )
+    for share, what, way_out in (
+        (found.never, "never right", "They cost rollouts and teach nothing until something else solves them"),
+        (found.always, "always right", "They cost rollouts and teach nothing"),
+    ):
+        if share > 0.1:
+            said.append(
+                Finding(
+                    what,
+                    f"{share:.0%} of the prompts are {what} in {found.samples} samples.",
+                    f"{way_out}: leave them out, or let dynamic sampling pay for them.",
+                    share / 2,
+                )
+            )
+    if found.samples < g:
+        said.append(
+            Finding(
+                "few samples",
+                f"{found.samples} samples of a prompt do not show groups of {g}; what is said of them follows a fitted "
+                "law, and the brackets are what every law that agrees with the samples allows.",
+                f"Sample each prompt {g} times to be told without a law.",
+                dead.high - dead.low,
+            )
+        )
+    if found.misfit_p < 0.05:
+        beyond = [size for size in found.sizes if size.degenerate.how == "bounds"]
+        said.append(
+            Finding(
+                "no Beta",
+                f"The pass rates are not those of a Beta (p = {found.misfit_p:.2g})"
+                + (f"; above g = {found.samples} trust the brackets, not the value." if beyond else "."),
+                "",
+                0.05,
+            )
+        )
+    if dead.warning and dead.how == "samples":
+        said.append(Finding("unsure", f"The brackets may hold less often than 95%: {dead.warning}", "", 0.04))
+    return tuple(sorted(said, key=lambda finding: -finding.weight))
+
+
+def _named(checkpoints: Any, reading: Mapping[str, Any]) -> dict[str, Rollouts]:
+    """Rollouts by checkpoint, in the order given."""
+    if isinstance(checkpoints, Mapping) and not {"prompt", "reward", "c", "correct"} & set(checkpoints):
+        found = {str(name): x if isinstance(x, Rollouts) else read(x, **reading) for name, x in checkpoints.items()}
+    else:
+        whole = checkpoints if isinstance(checkpoints, Rollouts) else read(checkpoints, **reading)
+        if isinstance(whole, TrainingLog):
+            raise ValueError("checkpoints must be evaluations, got a training log. It holds no counts per prompt.")
+        found = {str(name): whole.at(checkpoint=name) for name in whole.checkpoints}
+    for name, x in found.items():
+        if isinstance(x, TrainingLog):
+            raise ValueError(f"checkpoints must be evaluations, got a training log for {name!r}.")
+        if len(set(x.prompt)) < len(x.prompt):
+            raise ValueError(
+                f"each prompt must come once in a checkpoint, got repetitions in {name!r}. Pool them first."
+            )
+    return found
+
+
+def _on(prompts: list[Any], rollouts: Rollouts) -> Recorded:
+    """The counts of these prompts, in this order."""
+    place = {prompt: i for i, prompt in enumerate(rollouts.prompt)}
+    which = [place[prompt] for prompt in prompts]
+    return Recorded(rollouts.correct[which], rollouts.samples[which])
+
+
+def _dropped(named: Mapping[str, Rollouts], shared: list[Any]) -> int:
+    return len(set.union(*(set(x.prompt) for x in named.values()))) - len(shared)
+
+
+def _compared(
+    names: list[str],
+    answers: Mapping[str, tuple[Answer, ...]],
+    disagree: tuple[tuple[str, str, float], ...],
+    best: Mapping[str, str],
+    entropy: tuple[float, ...],
+    g: int,
+    dropped: int,
+) -> tuple[Finding, ...]:
+    informative, by_mean = best["informative"], best["pass@1"]
+    value = {by: dict(zip(names, (x.value for x in row), strict=True)) for by, row in answers.items()}
+    said = []
+    if informative != by_mean:
+        chance = next(x for a, b, x in disagree if {a, b} == {informative, by_mean})
+        said.append(
+            Finding(
+                "orders differ",
+                f"{by_mean} has the best pass@1 ({value['pass@1'][by_mean]:.3f}), {informative} the most groups that "
+                f"teach ({value['informative'][informative]:.0%} against {value['informative'][by_mean]:.0%} at "
+                f"g = {g}); with probability {chance:.2f} the two scores really order them differently.",
+                f"Start from {informative} unless a short RL run from each says otherwise."
+                if chance > 0.9
+                else "The samples do not settle it: sample more prompts, or run a short RL stage from both.",
+                1.0,
+            )
+        )
+    else:
+        said.append(
+            Finding(
+                "orders agree",
+                f"{by_mean} has the best pass@1 ({value['pass@1'][by_mean]:.3f}) and the most groups that teach "
+                f"({value['informative'][by_mean]:.0%} at g = {g}).",
+                f"Start from {by_mean}.",
+                1.0,
+            )
+        )
+    forecasts = {name for by, name in best.items() if by.startswith("forecast")}
+    if len(forecasts) > 1:
+        said.append(
+            Finding(
+                "budget decides",
+                "Which checkpoint ends highest in the forecast depends on the budget: "
+                + ", ".join(f"{name} {by}" for by, name in best.items() if by.startswith("forecast"))
+                + ".",
+                "A small budget favours pass@1, a large one what is within reach.",
+                0.5,
+            )
+        )
+    if np.isfinite(entropy).all() and len(names) > 1:
+        said.append(
+            Finding(
+                "entropy",
+                "Entropy before RL: " + ", ".join(f"{n} {x:.3g}" for n, x in zip(names, entropy, strict=True)) + ".",
+                "It is shown for the record: equal pass rates with different entropies end nearly alike in the "
+                "simulations, and equal entropies with different pass rates do not.",
+                0.1,
+            )
+        )
+    if dropped:
+        said.append(Finding("unpaired", f"{dropped} prompts that some checkpoint lacks are left out.", "", 0.05))
+    return tuple(said)
