@@ -26,7 +26,7 @@ from rlsignal.theory.intervals import (
 )
 from rlsignal.theory.mixing import BetaEstimate, beta_estimate
 from rlsignal.theory.passk import pass_at_k
-from rlsignal.theory.passrates import Recorded
+from rlsignal.theory.passrates import Beta, Recorded
 from rlsignal.theory.ranking import disagreement_probability
 from rlsignal.theory.signal import advantage_variance, degenerate_probability, informative_probability
 
@@ -256,9 +256,8 @@ def _answered(
     if g <= np.min(data.samples):
         return _answer(group_estimate(statistic, data, g, clusters=labels))
     if fit is None:  # one sample each, or all alike: the counts tell no law, and their mean is all that there is
-        at_mean = float(np.asarray(statistic(float(data.mean), g)))
-        worst = float(np.asarray(statistic(Recorded(np.ones(1), 1) if data.mean else Recorded([0], 1), 1)))
-        return Answer(at_mean, min(at_mean, worst), max(at_mean, worst), "bounds", "the samples tell no dispersion.")
+        ends = [float(np.asarray(statistic(Beta(data.mean, dispersion), g))) for dispersion in (0, 1)]
+        return Answer(ends[0], min(ends), max(ends), "bounds", "the samples tell no dispersion.")
     foretold, (low, high) = fit.predict(statistic, g), group_bounds(statistic, data, g)
     return Answer(float(np.clip(foretold.value, low, high)), low, high, "bounds", foretold.warning)
 
@@ -354,13 +353,14 @@ def _findings(found: Diagnosis) -> tuple[Finding, ...]:
 def _named(checkpoints: Any, reading: Mapping[str, Any]) -> dict[str, Rollouts]:
     """Rollouts by checkpoint, in the order given."""
     if isinstance(checkpoints, Mapping) and not {"prompt", "reward", "c", "correct"} & set(checkpoints):
-        found = {str(name): x if isinstance(x, Rollouts) else read(x, **reading) for name, x in checkpoints.items()}
+        sources = {str(name): x if isinstance(x, Rollouts) else read(x, **reading) for name, x in checkpoints.items()}
     else:
         whole = checkpoints if isinstance(checkpoints, Rollouts) else read(checkpoints, **reading)
         if isinstance(whole, TrainingLog):
             raise ValueError("checkpoints must be evaluations, got a training log. It holds no counts per prompt.")
-        found = {str(name): whole.at(checkpoint=name) for name in whole.checkpoints}
-    for name, x in found.items():
+        sources = {str(name): whole.at(checkpoint=name) for name in whole.checkpoints}
+    found = {}
+    for name, x in sources.items():
         if isinstance(x, TrainingLog):
             raise ValueError(f"checkpoints must be evaluations, got a training log for {name!r}.")
         if len(set(x.prompt)) < len(x.prompt):
