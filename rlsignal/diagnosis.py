@@ -359,14 +359,13 @@ def _named(checkpoints: Any, reading: Mapping[str, Any]) -> dict[str, Rollouts]:
         if isinstance(whole, TrainingLog):
             raise ValueError("checkpoints must be evaluations, got a training log. It holds no counts per prompt.")
         sources = {str(name): whole.at(checkpoint=name) for name in whole.checkpoints}
-    found = {}
+    found: dict[str, Rollouts] = {}
     for name, x in sources.items():
         if isinstance(x, TrainingLog):
             raise ValueError(f"checkpoints must be evaluations, got a training log for {name!r}.")
         if len(set(x.prompt)) < len(x.prompt):
-            raise ValueError(
-                f"each prompt must come once in a checkpoint, got repetitions in {name!r}. Pool them first."
-            )
+            raise ValueError(f"a checkpoint must hold each prompt once, got repetitions in {name!r}. Pool them first.")
+        found[name] = x
     return found
 
 

@@ -204,13 +204,13 @@ class Advice:
             f"g = {self.group_size}, for {self.rollouts} rollouts a step under {self.estimator}.",
             *_bulleted(self.reasons),
             "",
-            "   g   informative   gained by doubling   prompts a step   informative groups   noise   hard prompts weigh",
+            "   g   informative   gain of doubling   prompts a step   informative groups   noise   hard prompts weigh",
         ]
         for x in self.lines:
             mark = ">" if x.group_size == self.group_size else " "
             gain = f"{x.gain:+.3f}" if np.isfinite(x.gain) else ""
             lines.append(
-                f"{mark}{x.group_size:3d}   {x.informative:11.3f}   {gain:>18}   {x.prompts:14d}   "
+                f"{mark}{x.group_size:3d}   {x.informative:11.3f}   {gain:>16}   {x.prompts:14d}   "
                 f"{x.informative_groups:18.1f}   {x.noise:5.2f}   {x.hard:17.2f}"
             )
         lines += [
@@ -302,11 +302,16 @@ class Comparison:
         lines = [f"{len(self.checkpoints)} checkpoints, {self.prompts} shared prompts, g = {self.group_size}", ""]
         lines += _numbered(self.findings)
         forecasts = "".join(f"{f'at {x:g}':>9}" for x in self.budgets)
-        lines += ["", f"{'':{width}}  " + "".join(f"{name:<24}" for name in head) + f"forecast{forecasts[8:]}"]
+        lines += ["", f"{'':{width}}  " + "".join(f"{name:<24}" for name in head) + forecasts]
         for i, name in enumerate(self.checkpoints):
             answers = "".join(f"{x[i]!s:<24}" for x in (self.pass_at_1, self.informative, self.pass_at_g))
             lines.append(f"{name:{width}}  {answers}" + "".join(f"{row[i]:9.3f}" for row in self.forecasts))
-        lines.append(f"best by: {', '.join(f'{by}: {name}' for by, name in self.best.items())}")
+        lines += [
+            "",
+            f"at {', '.join(f'{x:g}' for x in self.budgets)}: forecast of pass@1 after this learning rate times steps, "
+            "by the mean field of independent prompts.",
+            f"best by {', by '.join(f'{by}: {name}' for by, name in self.best.items())}.",
+        ]
         return "\n".join(lines)
 
 
