@@ -17,7 +17,9 @@ Then ask what an estimator makes of it (`advantages`, `gradient_weight`, `effect
 
 from importlib.metadata import version
 
-from rlsignal.files import load, save
+from rlsignal.advice import group_size_advice, same_rewards
+from rlsignal.diagnosis import compare, diagnose, grouped
+from rlsignal.files import load, save, save_counts
 from rlsignal.reading import read
 from rlsignal.records import Rollouts, TrainingLog
 from rlsignal.theory.bounds import group_bounds
@@ -65,7 +67,13 @@ from rlsignal.theory.estimators import (
     pass_at_k_training,
     standardised,
 )
-from rlsignal.theory.intervals import Estimate, exchangeability, group_estimate, per_prompt_estimate
+from rlsignal.theory.intervals import (
+    Estimate,
+    dispersion_estimate,
+    exchangeability,
+    group_estimate,
+    per_prompt_estimate,
+)
 from rlsignal.theory.mixing import band, beta_estimate, posterior
 from rlsignal.theory.objective import (
     advantage_magnitude,
@@ -82,7 +90,13 @@ from rlsignal.theory.passk import (
     pass_at_k_weight,
 )
 from rlsignal.theory.passrates import Beta, Fixed, Recorded
-from rlsignal.theory.ranking import inversions, paired_interval, rank_correlation, variance_explained
+from rlsignal.theory.ranking import (
+    disagreement_probability,
+    inversions,
+    paired_interval,
+    rank_correlation,
+    variance_explained,
+)
 from rlsignal.theory.regularisation import clipped_batches, kl_fixed_points, kl_gradient, kl_value
 from rlsignal.theory.signal import (
     advantage_variance,
@@ -131,10 +145,14 @@ __all__ = [
     "beta_estimate",
     "binding_entropy",
     "clipped_batches",
+    "compare",
     "critical_dispersion",
     "critical_pass_rate",
     "degenerate_probability",
+    "diagnose",
+    "disagreement_probability",
     "discoverable_pass_rate",
+    "dispersion_estimate",
     "dispersion_for",
     "effective_objective",
     "escape_time",
@@ -145,7 +163,9 @@ __all__ = [
     "group_bounds",
     "group_deviation",
     "group_estimate",
+    "group_size_advice",
     "group_size_for",
+    "grouped",
     "informative_probability",
     "inversions",
     "kept_law",
@@ -175,7 +195,9 @@ __all__ = [
     "rollouts_per_kept_group",
     "rollouts_to_mixed",
     "rollouts_to_success",
+    "same_rewards",
     "save",
+    "save_counts",
     "signal_to_noise",
     "signal_to_noise_cap",
     "standardised",

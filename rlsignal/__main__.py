@@ -1,11 +1,11 @@
-"""The command line: `rlsignal verify`, `rlsignal map`; each with --json for machines."""
+"""The command line, `rlsignal COMMAND`: one module of `rlsignal.commands` each, all with --json for machines."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 import rlsignal
-from rlsignal.commands import inversion_map, verify
+from rlsignal.commands import diagnose, group_size, inversion_map, verify
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         return chosen.run(chosen)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"rlsignal {chosen.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rlsignal {rlsignal.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (verify, inversion_map):
+    for module in (diagnose, group_size, verify, inversion_map):
         module.add(commands)
     return parser
 

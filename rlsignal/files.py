@@ -23,6 +23,7 @@ from typing import IO, Any
 import numpy as np
 
 from rlsignal import results
+from rlsignal.records import Rollouts
 
 Pathlike = str | os.PathLike[str]
 
@@ -105,6 +106,41 @@ def load(path: Pathlike) -> Any:
         raise ValueError(
             f"path must name a result saved by rlsignal {version('rlsignal')}, got {path}: {error}. Make it again."
         ) from error
+
+
+def save_counts(rollouts: Rollouts, path: Pathlike) -> Path:
+    """Write a line {"id", "c", "n"} for each entry, which pass@k tools read; with "checkpoint" and "step" if there are.
+
+    Parameters
+    ----------
+    rollouts : from `read`.
+    path : of a JSONL file; its folder is made if need be.
+
+    Raises
+    ------
+    OSError : the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from rlsignal import read
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     print(save_counts(read([[0, 1, 1], [0, 0, 0]]), f"{folder}/counts.jsonl").read_text().strip())
+    {"id": 0, "c": 2, "n": 3}
+    {"id": 1, "c": 0, "n": 3}
+    """
+    lines = []
+    for i, prompt in enumerate(rollouts.prompt):
+        row = {"id": prompt, "c": int(rollouts.correct[i]), "n": int(rollouts.samples[i])}
+        if rollouts.checkpoint is not None:
+            row["checkpoint"] = rollouts.checkpoint[i]
+        if rollouts.step is not None:
+            row["step"] = float(rollouts.step[i])
+        lines.append(json.dumps(row, default=str) + "\n")
+    place = Path(path)
+    writable_folder(place.parent)
+    write_atomically(place, lambda file: file.write("".join(lines).encode()))
+    return place
 
 
 class BlockStore:

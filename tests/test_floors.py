@@ -47,7 +47,12 @@ FLOORS = {  # the longest prefix decides
         ("numpy", "rlsignal.claims", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")
     ),
     "rlsignal.diagnosis": Floor(
-        ("numpy", "rlsignal.theory", "rlsignal.results", "rlsignal.records", "rlsignal._validate")
+        ("numpy", "rlsignal.reading", "rlsignal.theory", "rlsignal.results", "rlsignal.records", "rlsignal._validate")
+    ),
+    "rlsignal.advice": Floor(("numpy", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")),
+    "rlsignal.report": Floor(
+        ("numpy", "matplotlib", "rlsignal.plots", "rlsignal.results", "rlsignal._validate"),
+        inside_functions=("matplotlib",),
     ),
     "rlsignal.formats": Floor(
         ("numpy", "rlsignal.formats", "rlsignal.records", "rlsignal._validate", "orjson"),
@@ -58,7 +63,7 @@ FLOORS = {  # the longest prefix decides
         inside_functions=("pyarrow",),
         files=True,
     ),
-    "rlsignal.files": Floor(("numpy", "rlsignal.results", "rlsignal._validate"), files=True),
+    "rlsignal.files": Floor(("numpy", "rlsignal.results", "rlsignal.records", "rlsignal._validate"), files=True),
     "rlsignal.plots": Floor(
         ("numpy", "matplotlib", "rlsignal.plots", "rlsignal.theory", "rlsignal.results", "rlsignal._validate"),
         forbidden=(
@@ -88,6 +93,7 @@ FLOORS = {  # the longest prefix decides
             "rlsignal.records",
             "rlsignal.verification",
             "rlsignal.diagnosis",
+            "rlsignal.advice",
         )
     ),
 }

@@ -4,6 +4,7 @@ One colour scale for every outcome (cividis: even in grey, and the same to all e
 is shown, nothing is simulated here.
 """
 
+from rlsignal.plots.diagnosis import plot_comparison, plot_degenerate
 from rlsignal.plots.inversion import plot_controls, plot_map, plot_sharpening, plot_spread
 
-__all__ = ["plot_controls", "plot_map", "plot_sharpening", "plot_spread"]
+__all__ = ["plot_comparison", "plot_controls", "plot_degenerate", "plot_map", "plot_sharpening", "plot_spread"]

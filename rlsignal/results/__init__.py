@@ -1,6 +1,15 @@
 """What the library hands back: result types with their printed form. numpy and the standard library only."""
 
-from rlsignal.results.diagnosis import Advice, AdviceLine, Answer, Comparison, Diagnosis, Finding, GroupSize
+from rlsignal.results.diagnosis import (
+    Advice,
+    AdviceLine,
+    Answer,
+    Comparison,
+    Diagnosis,
+    Finding,
+    GroupSize,
+    SameRewards,
+)
 from rlsignal.results.inversion import Control, Face, InversionMap
 from rlsignal.results.ladder import Curves, EntropySwap, Ladder, Reading
 from rlsignal.results.verification import Check, Verification
@@ -21,5 +30,6 @@ __all__ = [
     "InversionMap",
     "Ladder",
     "Reading",
+    "SameRewards",
     "Verification",
 ]

@@ -245,6 +245,34 @@ class AdviceLine:
 
 
 @dataclass(frozen=True)
+class SameRewards:
+    """What each advantage estimator makes of one group.
+
+    successes, group_size : K and g.
+    estimators : names; the rest has one entry for each.
+    right, wrong : the advantage of a right and of a wrong rollout; NaN where the group has none.
+    total, mean_square : of the group's advantages.
+    """
+
+    successes: int
+    group_size: int
+    estimators: tuple[str, ...]
+    right: tuple[float, ...]
+    wrong: tuple[float, ...]
+    total: tuple[float, ...]
+    mean_square: tuple[float, ...]
+
+    def __str__(self) -> str:
+        head = f"{self.successes} of {self.group_size} right"
+        width = max(len(head), *(len(name) for name in self.estimators))
+        lines = [f"{head:{width}}    right    wrong      sum  mean square"]
+        for name, *row in zip(self.estimators, self.right, self.wrong, self.total, self.mean_square, strict=True):
+            right, wrong, total, square = ("-" if np.isnan(x) else f"{round(x, 3) + 0.0:.3f}" for x in row)
+            lines.append(f"{name:{width}} {right:>8} {wrong:>8} {total:>8} {square:>12}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Checkpoints on the same prompts, by four predictors of what RL makes of them. `print` it for the reading.
 

@@ -1,0 +1,194 @@
+"""Which group size, for a budget of rollouts, and what each framework would make of the same rewards.
+
+As in `diagnosis`, every number is a call of `rlsignal.theory`.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rlsignal import _validate
+from rlsignal.results import Advice, AdviceLine, SameRewards
+from rlsignal.theory.efficiency import Scores, best_group_size
+from rlsignal.theory.estimators import ESTIMATORS, GRPO, Estimator, advantages, known
+from rlsignal.theory.mixing import beta_estimate
+from rlsignal.theory.objective import gradient_weight
+from rlsignal.theory.passrates import Beta, Fixed, PassRate, Recorded
+from rlsignal.theory.signal import group_size_for, informative_probability
+
+LEAST_GROUPS = 16
+"""Informative groups that a step should keep: fewer, and one prompt has a large say in an update."""
+
+SMALLEST = 8
+"""From here on a larger group takes at most 1/7 off the variance that finding the baseline adds."""
+
+HARD, EVEN = 0.05, 0.5
+"""The pass rates whose weights are compared."""
+
+
+def group_size_advice(
+    p: ArrayLike | PassRate,
+    *,
+    rollouts: int = 512,
+    informative: float = 0.5,
+    estimator: Estimator = GRPO,
+    scores: Scores | None = None,
+    between: float | None = None,
+    largest: int = 64,
+) -> Advice:
+    """A group size for a budget of rollouts per step, with its reasons and what they hang on.
+
+    From g = 8, where the baseline is found well enough, g is doubled while fewer than `informative` of the groups teach
+    and a step still keeps 16 that do. With the gradient noise given, `best_group_size` decides instead.
+
+    Parameters
+    ----------
+    p : a pass rate, a `Beta`, or a `Recorded` evaluation (groups beyond its samples by the fitted Beta).
+    rollouts : per step, shared out over prompts.
+    informative : share of groups that should teach, in (0, 1).
+    estimator : whose weights of hard and even prompts are shown.
+    scores, between : the gradient noise of the prompts and the variance of their gradients, as for `best_group_size`.
+        Both or neither.
+    largest : the largest group looked at, a power of two of at least 8.
+
+    Returns
+    -------
+    Advice.
+
+    Raises
+    ------
+    ValueError : out of range; `rollouts` below two groups of the smallest size; only one of `scores` and `between`.
+
+    Source: docs/diagnosis.md.
+
+    Examples
+    --------
+    >>> advice = group_size_advice(Beta(0.28, 0.54), rollouts=512)
+    >>> advice.group_size, advice.reasons[0]
+    (16, 'At g = 16 55% of the groups teach; at 8 it is 46%.')
+    """
+    what: PassRate = p if isinstance(p, Beta | Fixed | Recorded) else Fixed(p)
+    rollouts = _validate.whole("rollouts", rollouts, 2 * SMALLEST)
+    target = _validate.scalar("informative", _validate.within("informative", informative, 0, 1, open_ends=True))
+    largest = _validate.whole("largest", largest, SMALLEST, 4096)
+    if (scores is None) != (between is None):
+        raise ValueError("scores and between must be given together, got one of them. See best_group_size().")
+    sizes = [2**i for i in range(1, largest.bit_length()) if 2**i <= rollouts]
+    shares = {g: _informative(what, g) for g in sizes}
+    groups = {g: rollouts // g * shares[g] for g in sizes}
+    chosen, reasons = SMALLEST, []
+    while shares[chosen] < target and 2 * chosen in shares and groups[2 * chosen] >= LEAST_GROUPS:
+        chosen *= 2
+    if scores is not None and between is not None:
+        chosen = min(best_group_size(scores, between), rollouts)
+        if chosen not in shares:
+            sizes = sorted([*sizes, chosen])
+            shares[chosen] = _informative(what, chosen)
+            groups[chosen] = rollouts // chosen * shares[chosen]
+        reasons.append(f"The gradient noise that you gave is least at g = {chosen}, whatever the budget.")
+    here = shares[chosen]
+    below = [g for g in sizes if g < chosen]
+    reasons.append(
+        f"At g = {chosen} {here:.0%} of the groups teach"
+        + (f"; at {below[-1]} it is {shares[below[-1]]:.0%}." if below else ".")
+    )
+    if 2 * chosen in shares:
+        reasons.append(
+            f"g = {2 * chosen} would make it {shares[2 * chosen]:.0%} and halve the prompts of a step: "
+            f"{groups[2 * chosen]:.0f} groups that teach instead of {groups[chosen]:.0f}."
+        )
+    reasons.append(
+        f"Finding the baseline from {chosen - 1} others adds {1 / (chosen - 1):.0%} to the variance of an update; a "
+        f"perfect one would add none."
+    )
+    if here < target:
+        reasons.append(
+            f"That is short of the {target:.0%} asked for, which takes {_size_for(what, target)}. Other prompts, or "
+            "dynamic sampling, may be cheaper."
+        )
+    hard = gradient_weight(HARD, chosen, known(estimator)) / gradient_weight(EVEN, chosen, estimator)
+    doubts = (
+        "Counts alone do not fix the best g: where noise dominates, the variance at fixed rollouts is g/(g-1) for any "
+        "data. Give the gradient noise (scores=, between=) and it is computed.",
+        f"Under {estimator.name} g also changes what is optimised: at g = {chosen} a prompt at p = {HARD:g} weighs "
+        f"{hard:.2f} of one at {EVEN:g}. Compare group sizes at a learning rate tuned for each.",
+        "At equal steps larger groups look better, at equal rollouts they rarely do: say which one you compare.",
+        "Dynamic sampling replaces dead groups by more rollouts: "
+        f"{chosen / here:.0f} for each group kept at g = {chosen}."
+        if here
+        else "Dynamic sampling finds no group to keep.",
+    )
+    lines = tuple(
+        AdviceLine(
+            group_size=g,
+            informative=shares[g],
+            gain=shares[2 * g] - shares[g] if 2 * g in shares else float("nan"),
+            prompts=rollouts // g,
+            informative_groups=groups[g],
+            noise=g / (g - 1),
+            hard=float(gradient_weight(HARD, g, estimator) / gradient_weight(EVEN, g, estimator)),
+        )
+        for g in sizes
+    )
+    return Advice(chosen, rollouts, estimator.name, lines, tuple(reasons), doubts)
+
+
+def same_rewards(rewards: Any, estimators: tuple[Estimator, ...] = ESTIMATORS) -> SameRewards:
+    """One group's rewards, and the advantage that each framework would assign.
+
+    Parameters
+    ----------
+    rewards : [g] of 0 and 1.
+    estimators : default all that ship.
+
+    Returns
+    -------
+    SameRewards; prints as a table.
+
+    Raises
+    ------
+    ValueError : rewards other than 0 and 1, fewer than two.
+
+    Source: docs/theory.md (E1).
+
+    Examples
+    --------
+    >>> print(same_rewards([1, 0, 0, 0, 0, 0, 0, 0], (GRPO, ESTIMATORS[-1])))
+    1 of 8 right   right    wrong      sum  mean square
+    GRPO           2.646   -0.378    0.000        1.000
+    MAXRL_UNCENTRED  8.000    0.000    8.000        8.000
+    """
+    group = _validate.rewards(rewards)
+    if group.ndim != 1:
+        raise ValueError(f"rewards must be one group [g], got shape {group.shape}. Call once per group.")
+    each = [np.asarray(advantages(group, estimator)) for estimator in estimators]
+    right, wrong = group == 1, group == 0
+    return SameRewards(
+        successes=int(right.sum()),
+        group_size=len(group),
+        estimators=tuple(estimator.name for estimator in estimators),
+        right=tuple(float(x[right][0]) if right.any() else float("nan") for x in each),
+        wrong=tuple(float(x[wrong][0]) if wrong.any() else float("nan") for x in each),
+        total=tuple(float(x.sum()) for x in each),
+        mean_square=tuple(float((x**2).mean()) for x in each),
+    )
+
+
+def _size_for(what: PassRate, target: float) -> str:
+    try:
+        return f"g = {group_size_for(_law(what), informative=target)}"
+    except ValueError:
+        return "groups of more than 4096"
+
+
+def _law(what: PassRate) -> PassRate:
+    """What answers for any g: of an evaluation, its fitted Beta."""
+    return beta_estimate(what).law if isinstance(what, Recorded) else what
+
+
+def _informative(what: PassRate, g: int) -> float:
+    """Share of groups that teach; beyond the samples of an evaluation by its fitted law."""
+    if isinstance(what, Recorded) and g > np.min(what.samples):
+        what = _law(what)
+    return float(np.mean(np.asarray(informative_probability(what, g))))

@@ -1,0 +1,67 @@
+"""`rlsignal diagnose`: how much signal an evaluation or a log promises, and which checkpoint to start from."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import rlsignal
+from rlsignal import files
+from rlsignal.commands.data import add_data, reading
+from rlsignal.commands.terminal import command
+from rlsignal.records import Rollouts
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = command(
+        commands,
+        "diagnose",
+        run,
+        "how much signal do these rollouts promise?",
+        example="evaluation.jsonl --group-size 16",
+    )
+    add_data(parser)
+    parser.add_argument("--group-size", type=int, default=8, metavar="G", help="of the run (default %(default)s)")
+    parser.add_argument("--at", metavar="NAME", help="the checkpoint to diagnose (default the first)")
+    parser.add_argument("--batch", type=int, default=64, metavar="N", help="groups in a step (default %(default)s)")
+    parser.add_argument("--fewest", type=int, default=1, metavar="N", help="leave out prompts with fewer samples")
+    parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
+    parser.add_argument("--counts", metavar="PATH", help="write {id, c, n} lines, which pass@k tools read")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print the findings, and compare the checkpoints where there are several."""
+    data = rlsignal.read(chosen.data, **reading(chosen))
+    several = isinstance(data, Rollouts) and len(data.checkpoints) > 1
+    at = _checkpoint(data, chosen.at)
+    found = rlsignal.diagnose(data, chosen.group_size, checkpoint=at, batch=chosen.batch, fewest=chosen.fewest)
+    compared = rlsignal.compare(data, min(chosen.group_size, found.samples)) if several and found.samples > 1 else None
+    written = []
+    if chosen.counts:
+        counts = data if isinstance(data, Rollouts) else None
+        if counts is None:
+            raise ValueError("counts are of rollouts, got a training log. It names no prompts.")
+        written.append(files.save_counts(counts, chosen.counts))
+    if chosen.html:
+        from rlsignal import report
+
+        page = report.html(found, compared, source=Path(chosen.data).name)
+        files.writable_folder(Path(chosen.html).parent)
+        files.write_atomically(Path(chosen.html), lambda file: file.write(page.encode()))
+        written.append(Path(chosen.html))
+    if chosen.json:
+        print(json.dumps({**found.summary, **({"comparison": compared.summary} if compared else {})}))
+        return 0
+    print(found)
+    if compared:
+        print(f"\n{compared}")
+    if written:
+        print(f"\nWrote {', '.join(map(str, written))}.")
+    return 0
+
+
+def _checkpoint(data: Any, name: str | None) -> Any:
+    """The checkpoint as it stands in the data, which may be a number."""
+    known = {str(x): x for x in getattr(data, "checkpoints", ())}
+    return known.get(name, name) if name is not None else None

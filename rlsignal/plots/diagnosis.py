@@ -1,0 +1,89 @@
+"""Pictures of an evaluation: dead groups over the group size, and checkpoints by two scores."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from rlsignal.results import Comparison, Diagnosis
+
+_DATA, _GUESS, _BEYOND = "#00204d", "#b07d00", "#777777"
+
+
+def plot_degenerate(found: Diagnosis, *, ax: Axes | None = None) -> Axes:
+    """Dead groups over the group size: from the samples, beyond them, and what the mean alone would have said.
+
+    Parameters
+    ----------
+    found : a Diagnosis.
+    ax : axes to draw on; default a new figure's.
+
+    Returns
+    -------
+    Axes.
+
+    Examples
+    --------
+    >>> from rlsignal import diagnose
+    >>> plot_degenerate(diagnose([[0, 1, 1, 0], [0, 0, 0, 0], [1, 1, 1, 0]] * 20, 4)).get_xlabel()
+    'group size (rollouts)'
+    """
+    ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
+    g = np.array([size.group_size for size in found.sizes])
+    value, low, high = (
+        np.array([getattr(x.degenerate, name) for x in found.sizes]) for name in ("value", "low", "high")
+    )
+    counted = np.array([size.degenerate.how == "samples" for size in found.sizes])
+    ax.fill_between(
+        g, low, high, color=_DATA, alpha=0.15, linewidth=0, label="95% interval; beyond the samples, bounds"
+    )
+    ax.plot(g[counted], value[counted], "o-", color=_DATA, label="these prompts, from their samples")
+    if not counted.all():
+        start = max(int(counted.sum()) - 1, 0)
+        ax.plot(g[start:], value[start:], "o--", color=_BEYOND, markerfacecolor="white", label="by a fitted Beta law")
+        if counted.any():
+            ax.plot(g[start], value[start], "o", color=_DATA)
+    ax.plot(g, [size.from_the_mean for size in found.sizes], "s:", color=_GUESS, label="if all prompts had the mean")
+    ax.axvline(found.group_size, color=_DATA, linewidth=0.8, alpha=0.6)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(g, [str(x) for x in g])
+    ax.minorticks_off()
+    ax.set_ylim(0, 1.02)
+    ax.set_xlabel("group size (rollouts)")
+    ax.set_ylabel("share of groups without a gradient")
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=8, frameon=False, loc="upper right")
+    return ax
+
+
+def plot_comparison(compared: Comparison, *, ax: Axes | None = None) -> Axes:
+    """Checkpoints by pass@1 and by the share of groups that teach, with 95% intervals.
+
+    Parameters
+    ----------
+    compared : a Comparison.
+    ax : axes to draw on; default a new figure's.
+
+    Returns
+    -------
+    Axes.
+
+    Examples
+    --------
+    >>> from rlsignal import compare
+    >>> shallow, deep = [{"prompt": range(9), "n": [8] * 9, "c": c} for c in ([1, 2, 4] * 3, [0, 4, 8] * 3)]
+    >>> plot_comparison(compare({"shallow": shallow, "deep": deep})).get_xlabel()
+    'pass@1'
+    """
+    ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
+    x, y = ([answer.value for answer in row] for row in (compared.pass_at_1, compared.informative))
+    bars = [
+        np.abs(np.array([[a.low, a.high] for a in row]).T - np.array([a.value for a in row]))
+        for row in (compared.pass_at_1, compared.informative)
+    ]
+    ax.errorbar(x, y, yerr=bars[1], xerr=bars[0], fmt="o-", color=_DATA, ecolor=_BEYOND, elinewidth=1)
+    for name, at_x, at_y in zip(compared.checkpoints, x, y, strict=True):
+        ax.annotate(name, (at_x, at_y), xytext=(6, 6), textcoords="offset points", fontsize=9, parse_math=False)
+    ax.set_xlabel("pass@1")
+    ax.set_ylabel(f"share of groups of {compared.group_size} that teach")
+    ax.grid(alpha=0.3)
+    return ax
