@@ -20,6 +20,7 @@ from importlib.metadata import version
 from rlsignal.advice import group_size_advice, same_rewards
 from rlsignal.diagnosis import compare, diagnose, grouped
 from rlsignal.files import load, save, save_counts
+from rlsignal.monitoring import track
 from rlsignal.reading import read
 from rlsignal.records import Rollouts, TrainingLog
 from rlsignal.theory.bounds import group_bounds
@@ -201,6 +202,7 @@ __all__ = [
     "signal_to_noise",
     "signal_to_noise_cap",
     "standardised",
+    "track",
     "unfilled_probability",
     "update_variance",
     "variance_explained",

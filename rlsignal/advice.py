@@ -66,7 +66,7 @@ def group_size_advice(
     --------
     >>> advice = group_size_advice(Beta(0.28, 0.54), rollouts=512)
     >>> advice.group_size, advice.reasons[0]
-    (16, 'At g = 16 55% of the groups teach; at 8 it is 46%.')
+    (16, 'At g = 16 56% of the groups teach; at 8 it is 46%.')
     """
     what: PassRate = p if isinstance(p, Beta | Fixed | Recorded) else Fixed(p)
     rollouts = _validate.whole("rollouts", rollouts, 2 * SMALLEST)
@@ -155,9 +155,9 @@ def same_rewards(rewards: Any, estimators: tuple[Estimator, ...] = ESTIMATORS) -
     Examples
     --------
     >>> print(same_rewards([1, 0, 0, 0, 0, 0, 0, 0], (GRPO, ESTIMATORS[-1])))
-    1 of 8 right   right    wrong      sum  mean square
-    GRPO           2.646   -0.378    0.000        1.000
-    MAXRL_UNCENTRED  8.000    0.000    8.000        8.000
+    1 of 8 right    right    wrong      sum  mean square
+    GRPO            2.646   -0.378    0.000        1.000
+    MAXRL           7.000   -1.000    0.000        7.000
     """
     group = _validate.rewards(rewards)
     if group.ndim != 1:

@@ -70,7 +70,7 @@ def diagnose(
     --------
     >>> found = diagnose({"prompt": range(60), "n": [8] * 60, "c": [0, 0, 0, 1, 5, 8] * 10})
     >>> found.chosen.degenerate.value, round(found.chosen.from_the_mean, 3)
-    (0.6666666666666666, 0.062)
+    (0.6666666666666666, 0.063)
     >>> print(found.findings[0])
     67% [54%, 77%] of groups of 8 give no gradient: of 64 groups, 21 ± 4 teach. A group that teaches costs 24 \
 rollouts; see `rlsignal group-size` for what other sizes would change.
@@ -213,6 +213,8 @@ def _counted(rollouts: Rollouts, fewest: int) -> tuple[Recorded, np.ndarray | No
     keep = rollouts.samples >= _validate.whole("fewest", fewest, 1)
     if not keep.any():
         raise ValueError(f"fewest must leave some prompt, got {fewest} and at most {rollouts.samples.max()} samples.")
+    if len({prompt for prompt, kept in zip(rollouts.prompt, keep, strict=True) if kept}) < 2:
+        raise ValueError("data must hold at least two prompts, got one: the spread over prompts is what is asked.")
     prompts = [prompt for prompt, kept in zip(rollouts.prompt, keep, strict=True) if kept]
     ids = {prompt: i for i, prompt in enumerate(dict.fromkeys(prompts))}
     labels = np.array([ids[prompt] for prompt in prompts]) if len(ids) < len(prompts) else None

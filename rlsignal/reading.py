@@ -231,7 +231,7 @@ def _in_memory(data: Any, name: str = "the data") -> Table:
         rows = zip(*(x.tolist() for x in columns.values()), strict=True)
         return Table(name, "row", iter(enumerate(rows)), list(columns))
     if isinstance(data, Mapping):
-        return Table(name, "record", iter([(0, dict(data))]))
+        return Table(name, "record", iter([(0, {key: _listed(x) for key, x in data.items()})]))
     try:
         return Table(name, "record", iter(enumerate(data)))
     except TypeError:
@@ -243,6 +243,13 @@ def _cells(column: Any) -> list[Any]:
         if hasattr(column, manner):
             return list(getattr(column, manner)())
     return list(column)
+
+
+def _listed(value: Any) -> Any:
+    """Sequences as lists of plain values, the rest as it is."""
+    if isinstance(value, list | tuple | range) or hasattr(value, "tolist"):
+        return [x.item() if isinstance(x, np.generic) else x for x in _cells(value)]
+    return value
 
 
 def _brief(error: Exception) -> str:

@@ -34,8 +34,8 @@ def html(found: Diagnosis, compared: Comparison | None = None, *, source: str = 
     Examples
     --------
     >>> from rlsignal import diagnose
-    >>> html(diagnose([[0, 1], [1, 1]] * 30, 2), source="<mine>")[:85]
-    '<!doctype html>\\n<html lang="en"><head><meta charset="utf-8"><title>&lt;mine&gt;</title>'
+    >>> "<h1>&lt;mine&gt;: does it" in html(diagnose([[0, 1], [1, 1]] * 30, 2), source="<mine>")
+    True
     """
     from rlsignal import plots
 

@@ -49,6 +49,12 @@ FLOORS = {  # the longest prefix decides
     "rlsignal.diagnosis": Floor(
         ("numpy", "rlsignal.reading", "rlsignal.theory", "rlsignal.results", "rlsignal.records", "rlsignal._validate")
     ),
+    "rlsignal.monitoring": Floor(
+        (
+            *("numpy", "scipy", "rlsignal.reading", "rlsignal.theory", "rlsignal.results", "rlsignal.records"),
+            "rlsignal._validate",
+        )
+    ),
     "rlsignal.advice": Floor(("numpy", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")),
     "rlsignal.report": Floor(
         ("numpy", "matplotlib", "rlsignal.plots", "rlsignal.results", "rlsignal._validate"),
@@ -94,6 +100,7 @@ FLOORS = {  # the longest prefix decides
             "rlsignal.verification",
             "rlsignal.diagnosis",
             "rlsignal.advice",
+            "rlsignal.monitoring",
         )
     ),
 }
@@ -273,7 +280,7 @@ class TestItBites:
             ("rlsignal.results", "from rlsignal.theory.signal import advantage_variance", "imports rlsignal.theory"),
             ("rlsignal.verification", "from rlsignal import sim", "imports rlsignal.sim"),
             ("rlsignal.verification", "import scipy.stats", "imports scipy.stats"),
-            ("rlsignal.diagnosis", "from rlsignal.reading import read", "imports rlsignal.reading.read"),
+            ("rlsignal.diagnosis", "from rlsignal.files import save", "imports rlsignal.files.save"),
             ("rlsignal.files", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),
             ("rlsignal.formats", "from rlsignal.reading import read", "imports rlsignal.reading.read"),
             ("rlsignal.formats.counts", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),

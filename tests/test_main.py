@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from importlib.metadata import entry_points
 
 import pytest
@@ -105,7 +107,84 @@ def test_it_is_installed_as_a_program():
 
 
 def test_every_command_shows_an_example(capsys):
-    for command in ("verify", "map"):
+    for command in ("diagnose", "group-size", "verify", "map"):
         with pytest.raises(SystemExit, match="0"):
             main([command, "--help"])
         assert f"example: rlsignal {command}" in capsys.readouterr().out
+
+
+class TestData:
+    """The commands that read data: what a person is told, and what a machine is."""
+
+    @pytest.fixture
+    def evaluation(self, tmp_path):
+        rows = [{"id": i, "prompt": f"p{i}", "n": 8, "c": c} for i, c in enumerate([0, 0, 1, 5, 8, 3] * 20)]
+        path = tmp_path / "evaluation.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    def test_diagnose_says_what_the_library_says(self, capsys, evaluation):
+        assert main(["diagnose", str(evaluation), "--group-size", "4"]) == 0
+        assert capsys.readouterr().out == f"{rlsignal.diagnose(evaluation, 4)}\n"
+        assert main(["diagnose", str(evaluation), "--group-size", "4", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == rlsignal.diagnose(evaluation, 4).summary
+
+    def test_diagnose_writes_a_page_and_counts(self, capsys, evaluation, tmp_path):
+        page, counts = tmp_path / "new" / "page.html", tmp_path / "counts.jsonl"
+        assert main(["diagnose", str(evaluation), "--html", str(page), "--counts", str(counts)]) == 0
+        assert page.read_text().startswith("<!doctype html>")
+        assert json.loads(counts.read_text().splitlines()[3]) == {"id": "p3", "c": 5, "n": 8}
+        assert rlsignal.diagnose(counts).chosen == rlsignal.diagnose(evaluation).chosen
+
+    def test_diagnose_compares_the_checkpoints_of_a_file(self, capsys, tmp_path):
+        path = tmp_path / "both.jsonl"
+        rows = [{"prompt": i % 40, "n": 8, "c": (i * 7) % 9, "checkpoint": i // 40} for i in range(80)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert main(["diagnose", str(path), "--at", "1"]) == 0
+        said = capsys.readouterr().out
+        assert said.startswith("evaluation, checkpoint 1: ")
+        assert "2 checkpoints, 40 shared prompts" in said
+
+    def test_diagnose_tracks_a_log(self, capsys, tmp_path):
+        path = tmp_path / "log.jsonl"
+        rows = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5, "loss": 0.0} for t in range(60)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert main(["diagnose", str(path), "--window", "20", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["degenerate"] == [0.5, 0.5, 0.5]
+
+    def test_group_size_from_two_numbers_or_a_file(self, capsys, evaluation):
+        assert main(["group-size", "--mean", "0.28", "--degenerate", "0.54", "--logged-at", "8", "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        law = rlsignal.Beta(0.28, rlsignal.dispersion_for(0.28, 0.54, 8))
+        assert said == rlsignal.group_size_advice(law).summary
+        assert main(["group-size", str(evaluation), "--budget", "128"]) == 0
+        assert "for 128 rollouts a step" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (
+                ["diagnose", "nowhere.jsonl"],
+                "rlsignal diagnose: path must name a file or a folder, got 'nowhere.jsonl'",
+            ),
+            (["group-size"], "rlsignal group-size: FILE or --mean must be given, got neither."),
+            (["group-size", "--mean", "0.3"], "rlsignal group-size: --dispersion or --degenerate must be given with"),
+            (["group-size", "--mean", "0.3", "--degenerate", "0.5"], "rlsignal group-size: --logged-at must be given"),
+            (["group-size", "--mean", "1.3", "--dispersion", "0"], "rlsignal group-size: mean must lie in [0, 1]"),
+        ],
+        ids=" ".join,
+    )
+    def test_bad_input_is_one_line_and_status_2(self, capsys, tmp_path, monkeypatch, arguments, said):
+        monkeypatch.chdir(tmp_path)
+        assert main(arguments) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(said)
+        assert error.count("\n") == 1
+
+    def test_neither_loads_jax_nor_matplotlib(self, evaluation):
+        for command in (["diagnose", str(evaluation)], ["group-size", str(evaluation)]):
+            code = (
+                "import sys; from rlsignal.__main__ import main; main(sys.argv[1:]); "
+                "assert not {'jax', 'matplotlib'} & set(sys.modules)"
+            )
+            subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True)

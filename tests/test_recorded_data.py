@@ -14,12 +14,15 @@ from rlsignal import (
     Beta,
     Recorded,
     advantage_variance,
+    compare,
     critical_pass_rate,
     degenerate_probability,
+    diagnose,
     dispersion_for,
     group_size_for,
     informative_probability,
     pass_at_k,
+    track,
 )
 from rlsignal.theory.bounds import group_bounds
 from rlsignal.theory.estimation import log_estimate
@@ -267,3 +270,45 @@ def test_a_band_keeps_prompts_that_look_harder_to_agree_than_they_are(load):
     shown = group_estimate(degenerate_probability, rest, 4)
     assert abs(shown.value - kept.expected(degenerate_probability, 4)) < 4 * shown.standard_error
     assert shown.value > degenerate_probability(Recorded(first.correct[through], n), 4)
+
+
+class TestDiagnosis:
+    """The command reads every file without options, with one, or refuses it naming the option; with these figures."""
+
+    def test_figures_of_the_evaluations(self):
+        for name, prompts, mean, variance, g, dead, from_the_mean in [
+            ("one_shot_rlvr_acc_first6visits.json", 1209, 0.335, 0.1136, 8, 0.439, 0.039),
+            ("rgeval_llama3b_step400_amc23.json", 40, 0.144, 0.0850, 8, 0.566, 0.288),
+            ("cruxeval_codellama7b_input.json", 800, 0.360, 0.0419, 8, 0.799, 0.029),
+            ("taubench_airline_gpt4o.json", 50, 0.420, 0.1467, 4, 0.480, 0.144),
+            ("rasbt_7_3_plus_tracking.csv", 500, 0.5005, None, 8, 0.538, 0.008),
+        ]:
+            diagnosed = diagnose(found(name), g)
+            assert diagnosed.prompts == prompts
+            assert diagnosed.pass_at_1.value == pytest.approx(mean, abs=5e-4)
+            assert variance is None or diagnosed.signal.value == pytest.approx(variance, abs=5e-5)
+            assert diagnosed.chosen.degenerate.value == pytest.approx(dead, abs=5e-4)
+            assert diagnosed.chosen.from_the_mean == pytest.approx(from_the_mean, abs=5e-4)
+
+    def test_four_trials_at_eight_are_bounded_and_not_counted(self):
+        diagnosed = diagnose(found("taubench_airline_gpt4o.json"), 8)
+        assert diagnosed.chosen.degenerate.how == "bounds"
+        assert "few samples" in [x.kind for x in diagnosed.findings]
+
+    def test_a_reward_that_is_not_binary_is_refused_with_the_column_that_is(self):
+        path = found("beibeizzz_grpo_trl_metrics.jsonl")
+        with pytest.raises(ValueError, match="reward='accuracy' may be"):
+            diagnose(path)
+        trend = track(path, 5, reward="accuracy", window=10)
+        assert np.isnan(trend.degenerate).all()  # the logged fraction is of another reward
+
+    def test_rollouts_without_a_group_are_refused_with_the_options_that_name_one(self):
+        with pytest.raises(ValueError, match=r"Name the column that does with prompt= or group=, or give group_size="):
+            diagnose(found("nemo_gym_xlam_fc_rollouts.jsonl"))
+
+    def test_visits_of_a_policy_that_trains_are_compared(self):
+        compared = compare(found("one_shot_rlvr_acc_first6visits.json"))
+        assert compared.prompts == 1209
+        means = [x.value for x in compared.pass_at_1]
+        assert means[-1] > means[0]
+        assert compared.best["informative"] == "1"  # the policy improves, and fewer groups teach

@@ -5,11 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import rlsignal
 from rlsignal import files
 from rlsignal.commands.data import add_data, reading
 from rlsignal.commands.terminal import command
-from rlsignal.records import Rollouts
+from rlsignal.records import Rollouts, TrainingLog
 
 
 def add(commands: Any) -> None:
@@ -26,6 +28,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--at", metavar="NAME", help="the checkpoint to diagnose (default the first)")
     parser.add_argument("--batch", type=int, default=64, metavar="N", help="groups in a step (default %(default)s)")
     parser.add_argument("--fewest", type=int, default=1, metavar="N", help="leave out prompts with fewer samples")
+    parser.add_argument("--window", type=int, default=50, metavar="N", help="logged rows taken together over time")
     parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
     parser.add_argument("--counts", metavar="PATH", help="write {id, c, n} lines, which pass@k tools read")
 
@@ -33,6 +36,10 @@ def add(commands: Any) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the findings, and compare the checkpoints where there are several."""
     data = rlsignal.read(chosen.data, **reading(chosen))
+    if isinstance(data, TrainingLog) and not np.all(data.samples == chosen.group_size):
+        trend = rlsignal.track(data, chosen.group_size, window=min(chosen.window, len(data.latest.step)))
+        print(json.dumps(trend.summary) if chosen.json else trend)
+        return 0
     several = isinstance(data, Rollouts) and len(data.checkpoints) > 1
     at = _checkpoint(data, chosen.at)
     found = rlsignal.diagnose(data, chosen.group_size, checkpoint=at, batch=chosen.batch, fewest=chosen.fewest)
@@ -54,6 +61,8 @@ def run(chosen: argparse.Namespace) -> int:
         print(json.dumps({**found.summary, **({"comparison": compared.summary} if compared else {})}))
         return 0
     print(found)
+    if data.step is not None and len(np.unique(data.step)) >= 2 * chosen.window:
+        print(f"\n{rlsignal.track(data, chosen.group_size, window=chosen.window)}")
     if compared:
         print(f"\n{compared}")
     if written:

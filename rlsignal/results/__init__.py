@@ -12,6 +12,7 @@ from rlsignal.results.diagnosis import (
 )
 from rlsignal.results.inversion import Control, Face, InversionMap
 from rlsignal.results.ladder import Curves, EntropySwap, Ladder, Reading
+from rlsignal.results.monitoring import Trend
 from rlsignal.results.verification import Check, Verification
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "Ladder",
     "Reading",
     "SameRewards",
+    "Trend",
     "Verification",
 ]

@@ -25,7 +25,8 @@ class Answer:
     @property
     def summary(self) -> dict[str, Any]:
         """For machines; JSON-ready."""
-        return {"estimate": self.value, "low": self.low, "high": self.high, "how": self.how, "warning": self.warning}
+        numbers = {"estimate": plain(self.value), "low": plain(self.low), "high": plain(self.high)}
+        return {**numbers, "how": self.how, "warning": self.warning}
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"

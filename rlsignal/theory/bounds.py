@@ -67,7 +67,8 @@ def group_bounds(statistic: Statistic, p: Recorded | Beta, g: int, *, samples: i
         prices, slack = _prices(statistic, sign, g, target, loose)
         dearest = float(target @ prices) if counts is None else _upper_end(counts @ prices, prices, level)
         ends.append(dearest + slack)
-    return Bounds(max(-ends[0], float(table.min())), min(ends[1], float(table.max())))
+    low, high = np.clip([-ends[0], ends[1]], table.min(), table.max())
+    return Bounds(float(low), float(high))
 
 
 def _prices(statistic: Statistic, sign: int, g: int, target: Floats, loose: Floats) -> tuple[Floats, float]:

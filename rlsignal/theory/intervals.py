@@ -183,7 +183,7 @@ def dispersion_estimate(data: Recorded, *, clusters: ArrayLike | None = None, le
     Examples
     --------
     >>> print(dispersion_estimate(Recorded([0, 1, 2, 4] * 30, 4)))
-    0.4622 [0.3731, 0.5538], 95% from 120 clusters
+    0.4102 [0.3032, 0.5263], 95% from 120 clusters
     """
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     c, n = np.asarray(data.correct), np.asarray(data.samples)

@@ -25,6 +25,7 @@ from rlsignal import (
 from rlsignal.theory.intervals import (
     _trials,
     bounded_interval,
+    dispersion_estimate,
     exchangeability,
     group_estimate,
     group_table,
@@ -301,3 +302,46 @@ class TestExchangeability:
     def test_the_same_prompts_are_needed(self):
         with pytest.raises(ValueError, match=r"^first and second must have the same prompts, got 2 and 3 of them\."):
             exchangeability(Recorded([0, 1], 2), Recorded([0, 1, 2], 2))
+
+
+class TestDispersion:
+    def test_moments_are_unbiased_exactly(self):
+        """Above and below the line, over every outcome of three prompts with four samples each."""
+        p, n, laws = (0.2, 0.5, 0.9), 4, [Fixed(x).law(4) for x in (0.2, 0.5, 0.9)]
+        inside = whole = 0.0
+        for counts_ in np.ndindex(5, 5, 5):
+            chance, c = np.prod([law[k] for law, k in zip(laws, counts_, strict=True)]), np.array(counts_)
+            share = c / n
+            inside += chance * np.mean(c * (n - c) / (n * (n - 1)))
+            whole += chance * (share.mean() * (1 - share.mean()) + share.var(ddof=1) / 3)
+        assert inside == pytest.approx(np.mean([x * (1 - x) for x in p]), rel=1e-12)
+        fixed = np.var(p, ddof=1) / 3  # the three prompts are no draw: their own spread is counted as error
+        assert whole == pytest.approx(np.mean(p) * (1 - np.mean(p)) + fixed, rel=1e-12)
+
+    @pytest.mark.parametrize(("mean", "rho"), [(0.1, 0.6), (0.3, 0.3), (0.5, 0.05), (0.9, 0.2)])
+    def test_intervals_hold(self, mean, rho):
+        rng, size, held = np.random.default_rng(0), (1 - rho) / rho, []
+        for _ in range(600):
+            c = rng.binomial(16, rng.beta(mean * size, (1 - mean) * size, 100))
+            found = dispersion_estimate(Recorded(c, 16))
+            held.append(found.low <= rho <= found.high)
+        assert 0.95 - 5 * np.sqrt(0.95 * 0.05 / 600) < np.mean(held) <= 0.985
+
+    def test_the_plug_in_takes_sampling_noise_for_dispersion(self):
+        """Identical prompts: c/n differs all the same."""
+        c = np.random.default_rng(0).binomial(8, 0.3, 2000)
+        assert dispersion_estimate(Recorded(c, 8)).high < 0.1
+        assert np.var(c / 8) / (np.mean(c / 8) * (1 - np.mean(c / 8))) > 0.1
+
+    def test_clusters_count_once(self):
+        c = np.random.default_rng(0).binomial(8, np.random.default_rng(1).beta(1, 2, 60))
+        one = dispersion_estimate(Recorded(c, 8))
+        two = dispersion_estimate(Recorded(np.tile(c, 2), 8), clusters=np.tile(np.arange(60), 2))
+        assert two.standard_error == pytest.approx(one.standard_error, rel=0.05)
+
+    def test_what_tells_none(self):
+        assert np.isnan(dispersion_estimate(Recorded([4, 4, 4], 4)).value)
+        with pytest.raises(ValueError, match=r"^samples must be at least 2 to tell a dispersion, got 1 at index 1"):
+            dispersion_estimate(Recorded([1, 1, 2], [4, 1, 4]))
+        with pytest.raises(ValueError, match=r"^clusters must be at least 3 to tell how sure a dispersion is, got 2"):
+            dispersion_estimate(Recorded([1, 2], 4))

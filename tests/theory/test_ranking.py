@@ -7,11 +7,11 @@ from math import sqrt
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import ndtri, stdtr
+from scipy.special import ndtr, ndtri, stdtr
 
 from rlsignal import inversions, paired_interval, variance_explained
 from rlsignal.theory import ranking
-from rlsignal.theory.ranking import LEAST_LOSS, rank_correlation
+from rlsignal.theory.ranking import LEAST_LOSS, _opposite, disagreement_probability, rank_correlation
 
 STUDENT = {2: 12.7062047, 3: 4.30265273, 4: 3.18244631, 8: 2.36462425}
 """The 97.5% quantile of Student's t for so many draws, from a printed table."""
@@ -443,3 +443,41 @@ class TestVarianceExplained:
             f"outcome must be finite, vary, and have more than 3 cells for 1 predictors, got {len(outcome)} cells. "
             "Leave NaN out, or add cells."
         )
+
+
+class TestDisagreement:
+    @pytest.mark.parametrize(
+        ("h", "k", "r"),
+        [(0.5, 0.3, 0.2), (-1, 0.7, -0.6), (2, 1, 0.9), (0, 0, 0.3), (0, 1, 0.5), (1, 1, -1), (1, -1, 1)],
+    )
+    def test_against_draws_from_the_normal_law(self, h, k, r):
+        rng, draws = np.random.default_rng(0), 400_000
+        z = rng.standard_normal((2, draws))
+        x, y = h + z[0], k + r * z[0] + np.sqrt(1 - r * r) * z[1]
+        seen, error = (x * y < 0).mean(), np.sqrt(0.25 / draws)
+        assert abs(_opposite(h, k, r) - seen) < 5 * error
+        if 0 < abs(r) < 1:
+            independent = ndtr(h) * ndtr(-k) + ndtr(-h) * ndtr(k)
+            assert abs(independent - seen) > 5 * error  # what forgets that both come from the same prompts
+
+    def test_is_calibrated(self):
+        """Pairs whose true differences are known: those called 0.8 to 0.9 do disagree that often."""
+        rng, prompts = np.random.default_rng(1), 60
+        truth = rng.normal(0, 0.1, (4000, 2))
+        noise = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], (4000, prompts)) * 0.8
+        x, y = truth[:, None, 0] + noise[..., 0], truth[:, None, 1] + noise[..., 1]
+        called = np.array([disagreement_probability(a, b) for a, b in zip(x, y, strict=True)])
+        apart = truth[:, 0] * truth[:, 1] < 0
+        among = (called > 0.4) & (called < 0.6)
+        assert abs(apart[among].mean() - called[among].mean()) < 0.12  # the prior here is not flat
+        assert apart[called > 0.9].mean() > 0.8
+
+    def test_certain_differences(self):
+        one, zero = np.full(5, 0.2), np.zeros(5)
+        assert disagreement_probability(one, -one) == 1
+        assert disagreement_probability(one, one) == 0
+        assert disagreement_probability(one, zero) == 0.5
+
+    def test_lengths_that_differ_are_refused(self):
+        with pytest.raises(ValueError, match=r"^first and second must be \[prompts\] with at least 2, got shapes"):
+            disagreement_probability([0.1, 0.2], [0.1])

@@ -1,0 +1,219 @@
+"""From recorded rollouts to findings: the figures are the theory's, the sentences say what they show."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rlsignal import Beta, Recorded, compare, degenerate_probability, diagnose, group_estimate, pass_at_k, read
+from rlsignal.diagnosis import GROUP_SIZES
+from rlsignal.theory.bounds import group_bounds
+
+
+def counts(correct, n=8, **columns):
+    return {"prompt": range(len(correct)), "n": [n] * len(correct), "c": list(correct), **columns}
+
+
+def drawn(mean, dispersion, *, prompts=200, n=8, seed=0):
+    rng, size = np.random.default_rng(seed), (1 - dispersion) / dispersion
+    return rng.binomial(n, rng.beta(mean * size, (1 - mean) * size, prompts))
+
+
+@pytest.fixture(scope="module")
+def found():
+    return diagnose(counts(drawn(0.3, 0.4)), 8)
+
+
+class TestFigures:
+    def test_are_the_unbiased_ones(self, found):
+        data = Recorded(drawn(0.3, 0.4), 8)
+        assert found.pass_at_1.value == pass_at_k(data, 1)
+        assert found.pass_at_g.value == pass_at_k(data, 8)
+        assert found.signal.value == pytest.approx(float(data.reward_variance), rel=1e-12)
+        told = group_estimate(degenerate_probability, data, 4)
+        here = next(size for size in found.sizes if size.group_size == 4)
+        assert (here.degenerate.value, here.degenerate.low, here.degenerate.high) == (told.value, told.low, told.high)
+        assert here.from_the_mean == degenerate_probability(float(data.mean), 4)
+
+    def test_every_group_size_is_answered_and_says_from_what(self, found):
+        assert [size.group_size for size in found.sizes] == list(GROUP_SIZES)
+        assert [size.degenerate.how for size in found.sizes] == ["samples"] * 3 + ["bounds"] * 5
+        assert [x.group_size for x in diagnose(counts([1, 2, 3] * 9), 6).sizes] == sorted({*GROUP_SIZES, 6})
+
+    def test_beyond_the_samples_the_brackets_are_the_bounds_of_any_law(self, found):
+        data, size = Recorded(drawn(0.3, 0.4), 8), found.sizes[4]
+        low, high = group_bounds(degenerate_probability, data, 32)
+        assert (size.degenerate.low, size.degenerate.high) == (low, high)
+        assert low < degenerate_probability(Beta(0.3, 0.4), 32) < high
+
+    def test_a_batch_holds_so_many_informative_groups(self, found):
+        dead = found.chosen.degenerate.value
+        assert found.chosen.informative == 64 * (1 - dead)
+        assert found.chosen.spread == pytest.approx(np.sqrt(64 * dead * (1 - dead)), rel=1e-12)
+        assert found.chosen.rollouts == 8 / (1 - dead)
+
+    def test_prompts_that_come_again_are_one_cluster(self):
+        once = counts(drawn(0.3, 0.4))
+        twice = {name: [*column, *column] for name, column in once.items()} | {"step": [0] * 200 + [1] * 200}
+        wide, same = diagnose(once).chosen.degenerate, diagnose(twice).chosen.degenerate
+        assert same.value == wide.value
+        assert same.high - same.low > 0.9 * (wide.high - wide.low)
+
+    def test_no_answer_changes_with_the_order_of_prompts(self, found):
+        again = diagnose(counts(drawn(0.3, 0.4)[::-1]), 8)
+        assert again.chosen.degenerate.value == pytest.approx(found.chosen.degenerate.value, rel=1e-14)
+        assert [x.kind for x in again.findings] == [x.kind for x in found.findings]
+
+
+class TestFindings:
+    def kinds(self, correct, n=8, g=8):
+        return [x.kind for x in diagnose(counts(correct, n), g).findings]
+
+    def test_the_mean_misleads_where_prompts_differ_and_not_where_they_are_alike(self):
+        assert "the mean misleads" in self.kinds(drawn(0.3, 0.5))
+        assert "the mean misleads" not in self.kinds(np.random.default_rng(0).binomial(8, 0.3, 200))
+
+    def test_prompts_that_teach_nothing_are_named(self):
+        assert "never right" in self.kinds([0] * 60 + [4] * 60)
+        assert "always right" in self.kinds([8] * 60 + [4] * 60)
+        assert not {"never right", "always right"} & set(self.kinds([3, 4, 5] * 40))
+
+    def test_too_few_samples_are_said(self):
+        assert "few samples" in self.kinds(drawn(0.3, 0.4, n=4), n=4, g=16)
+        assert "few samples" not in self.kinds(drawn(0.3, 0.4), g=8)
+
+    def test_pass_rates_of_another_law_are_said(self):
+        assert "no Beta" in self.kinds([0] * 60 + [4] * 60)
+        assert "no Beta" not in self.kinds(drawn(0.3, 0.4))
+
+    def test_unsure_outside_of_where_coverage_was_simulated(self):
+        assert "unsure" in self.kinds(drawn(0.3, 0.3, prompts=30))
+        assert "unsure" not in self.kinds(drawn(0.3, 0.3, prompts=200))
+
+    def test_the_weightiest_comes_first(self, found):
+        weights = [x.weight for x in found.findings]
+        assert weights == sorted(weights, reverse=True)
+        assert found.findings[0].kind == "dead groups"
+
+    def test_where_nothing_teaches_it_says_so(self):
+        found = diagnose(counts([0] * 50), 8)
+        assert found.chosen.degenerate.value == 1
+        assert found.findings[0].way_out.startswith("No group teaches")
+        assert np.isnan(found.dispersion.value)
+
+    def test_one_sample_of_each_prompt_tells_the_mean_and_says_what_it_cannot(self):
+        found = diagnose(counts([0, 1, 1, 0] * 30, 1), 8)
+        assert found.pass_at_1.value == 0.5
+        assert found.dispersion.warning == "one sample of a prompt tells no dispersion."
+        assert (found.chosen.degenerate.low, found.chosen.degenerate.high) == (pytest.approx(2 / 256), 1)
+
+
+class TestSaying:
+    def test_prints_what_matters(self, found):
+        text = str(found)
+        assert text.startswith("evaluation: 200 prompts x 8 samples\n")
+        assert "\n1. " in text
+        assert "\n>  8   " in text
+
+    def test_for_machines(self, found):
+        said = json.loads(json.dumps(found.summary, allow_nan=False))
+        needed = {"prompts", "samples", "pass_at_1", "signal", "dispersion", "degenerate", "findings"}
+        assert needed <= said.keys()
+        assert {"estimate", "low", "high"} <= said["degenerate"]["8"].keys()
+        json.dumps(diagnose(counts([0] * 50), 8).summary, allow_nan=False)
+
+
+class TestChoosing:
+    DATA = counts([0, 4, 8, 1] * 2, checkpoint=["a"] * 4 + ["b"] * 4) | {"prompt": [0, 1, 2, 3] * 2}
+
+    def test_the_first_checkpoint_unless_another_is_named(self):
+        assert diagnose(self.DATA).checkpoint == "a"
+        assert diagnose(self.DATA, checkpoint="b").checkpoint == "b"
+        assert "1 other checkpoints are not looked at" in diagnose(self.DATA).notes[-1]
+
+    def test_one_that_is_not_there_is_refused(self):
+        with pytest.raises(ValueError, match=r"^checkpoint must be one of \['a', 'b'\], got 'c'\.$"):
+            diagnose(self.DATA, checkpoint="c")
+        with pytest.raises(ValueError, match=r"^checkpoint must be left out, got 'c': the data names none\.$"):
+            diagnose(counts([1, 2]), checkpoint="c")
+
+    def test_prompts_of_few_samples_may_be_left_out_and_are_counted(self):
+        data = {"prompt": range(40), "n": [2] * 10 + [8] * 30, "c": [1] * 40}
+        found = diagnose(data, fewest=8)
+        assert (found.prompts, found.samples) == (30, 8)
+        assert found.notes[-1] == "10 prompts with fewer than 8 samples are left out."
+        with pytest.raises(ValueError, match=r"^fewest must leave some prompt, got 9 and at most 8 samples\.$"):
+            diagnose(data, fewest=9)
+
+    def test_one_prompt_has_no_spread(self):
+        with pytest.raises(ValueError, match=r"^data must hold at least two prompts, got one"):
+            diagnose([{"prompt": 0, "n": 8, "c": 3}])
+
+    def test_a_log_of_means_counts_no_groups(self):
+        log = read([{"step": t, "reward_mean": 0.5, "loss": 0.0} for t in range(4)])
+        with pytest.raises(
+            ValueError, match=r"^the log must count one group of 8 in each row, got rows of .* track\(\)"
+        ):
+            diagnose(log)
+
+    def test_a_log_with_a_group_in_each_row_is_an_evaluation(self):
+        log = read([{"step": t, "reward_mean": t % 9 / 8, "loss": 0.0} for t in range(90)])
+        assert diagnose(log).chosen.degenerate.value == pytest.approx(2 / 9)
+
+
+class TestCompare:
+    SHALLOW, DEEP = counts([1, 2, 3, 4, 6, 8] * 15, 16), counts([0, 0, 0, 4, 14, 16] * 15, 16)
+
+    def test_orders_that_differ_are_found_with_their_probability(self):
+        found = compare({"shallow": self.SHALLOW, "deep": self.DEEP})
+        assert (found.best["pass@1"], found.best["informative"]) == ("deep", "shallow")
+        assert found.disagree[0][:2] == ("shallow", "deep")
+        assert found.disagree[0][2] > 0.95
+        assert found.findings[0].kind == "orders differ"
+
+    def test_a_checkpoint_and_itself_are_told_apart_by_nothing(self):
+        """All differences are certain zeros: no order, so half of a chance."""
+        assert compare({"a": self.DEEP, "b": self.DEEP}).disagree[0][2] == 0.5
+
+    def test_prompts_are_paired_by_id_and_those_that_miss_are_counted(self):
+        part = {name: list(column)[10:] for name, column in self.DEEP.items()}
+        found = compare({"shallow": self.SHALLOW, "part": part})
+        assert found.prompts == 80
+        assert found.findings[-1].text == "10 prompts that some checkpoint lacks are left out."
+        alone = diagnose({name: list(column)[10:] for name, column in self.SHALLOW.items()})
+        assert found.pass_at_1[0].value == alone.pass_at_1.value
+
+    def test_one_file_may_hold_all_checkpoints(self):
+        both = {name: [*self.SHALLOW[name], *self.DEEP[name]] for name in self.SHALLOW} | {
+            "checkpoint": ["shallow"] * 90 + ["deep"] * 90
+        }
+        assert compare(both).summary == compare({"shallow": self.SHALLOW, "deep": self.DEEP}).summary
+
+    def test_entropy_is_shown_with_its_limits(self):
+        named = {name: read(x | {"entropy": [0.1] * 90}) for name, x in (("a", self.SHALLOW), ("b", self.DEEP))}
+        found = compare(named)
+        assert found.entropy == pytest.approx((0.1, 0.1))
+        assert "for the record" in next(x for x in found.findings if x.kind == "entropy").way_out
+
+    def test_prints_and_speaks_to_machines(self):
+        found = compare({"shallow": self.SHALLOW, "deep": self.DEEP})
+        assert "best by pass@1: deep" in str(found)
+        assert json.loads(json.dumps(found.summary, allow_nan=False))["best"]["informative"] == "shallow"
+
+    @pytest.mark.parametrize(
+        ("checkpoints", "g", "message"),
+        [
+            ({"a": counts([1, 2])}, 8, r"^checkpoints must be at least two, got \['a'\]\."),
+            (
+                {"a": counts([1, 2]), "b": counts([1, 2]) | {"prompt": ["x", "y"]}},
+                8,
+                r"^checkpoints must share at least two",
+            ),
+            ({"a": counts([1, 2]), "b": counts([1, 2])}, 16, r"^group_size must be at most 8, the fewest samples"),
+            ({"a": counts([1, 2]), "b": counts([1, 2]) | {"step": [0, 1], "prompt": [0, 0]}}, 8, "each prompt once"),
+        ],
+        ids=["one", "apart", "few samples", "repeated"],
+    )
+    def test_what_cannot_be_compared_is_refused(self, checkpoints, g, message):
+        with pytest.raises(ValueError, match=message):
+            compare(checkpoints, g)
