@@ -2,10 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help map test lint pages bench soak clean
+.PHONY: help map ladder evidence test lint pages bench soak clean
 
 help:
 	@echo "make map    verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
+	@echo "make ladder fine-tune for longer and longer, run GRPO from each checkpoint (into ladder/, about a minute)"
+	@echo "make evidence  the ladder with ten seeds and three RL rates (into docs/evidence/, about five minutes)"
 	@echo "make test   run the tests"
 	@echo "make lint   check format, style and types"
 	@echo "make pages  write anew the pages of docs/ that the library computes"
@@ -21,6 +23,14 @@ help:
 map: .venv/installed
 	$(BIN)/python -m rlsignal verify
 	$(BIN)/python -m rlsignal map --output map
+
+ladder: .venv/installed
+	$(BIN)/python -m rlsignal ladder --output ladder
+
+evidence: .venv/installed
+	mkdir -p docs/evidence ladder
+	$(BIN)/python -m rlsignal ladder --seeds 10 --rates 1e-4 3e-4 1e-3 --output ladder/evidence --json > ladder/evidence.json
+	mv ladder/evidence.json docs/evidence/ladder.json
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -40,5 +50,5 @@ soak: .venv/installed
 	$(BIN)/python benchmarks/soak.py 50
 
 clean:
-	rm -rf .venv map benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv map ladder benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

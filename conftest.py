@@ -11,7 +11,7 @@ import pytest
 
 import rlsignal
 from rlsignal.__main__ import main
-from rlsignal.results import InversionMap
+from rlsignal.results import InversionMap, Ladder
 
 matplotlib.use("Agg")
 
@@ -32,9 +32,25 @@ def small_map(mapped: dict[str, Any]) -> InversionMap:
     return rlsignal.load(Path(mapped["files"][0]))
 
 
+@pytest.fixture(scope="session")
+def small_ladder() -> Ladder:
+    """A tiny ladder, climbed once: for what is done with ladders, not for what they say."""
+    from rlsignal import sim
+
+    policy, teacher = (sim.Network(features=4, widths=(w,), tokens=2, choices=3) for w in (12, 6))
+    task = sim.Teacher(teacher, features=4, demonstrations=24, prompts=16)
+    sft = sim.SFTRecipe(policy, depths=(0, 5, 40), batch=12)
+    grpo = sim.GRPORecipe(policy, batch=8, group_size=4, steps=20, record_every=10, attempts=(3,))
+    setting = sft.setting(learning_rate=0.02)
+    course = sim.Course("small", task, 0.2)
+    return sim.depth_ladder(course, sft, grpo, seeds=2, seed=7, rates=(0.001, 0.01), sft_setting=setting)
+
+
 @pytest.fixture(autouse=True)
 def public_names(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
-    """Docstring examples see the public names, as after `from rlsignal import *`; those of plots a map too."""
+    """Docstring examples see the public names, as after `from rlsignal import *`; those of plots a small result too."""
     doctest_namespace.update({name: getattr(rlsignal, name) for name in rlsignal.__all__})
     if request.node.name.startswith("rlsignal.plots"):
-        doctest_namespace["small_map"] = request.getfixturevalue("small_map")
+        for name in ("small_map", "small_ladder"):
+            if name in request.node.dtest.docstring:
+                doctest_namespace[name] = request.getfixturevalue(name)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import rlsignal
-from rlsignal.commands import diagnose, group_size, inversion_map, verify
+from rlsignal.commands import diagnose, group_size, inversion_map, ladder, verify
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rlsignal {chosen.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        resume = " Finished blocks are kept: run the same command to go on." if chosen.command == "map" else ""
+        resume = (
+            " Finished blocks are kept: run the same command to go on." if chosen.command in ("map", "ladder") else ""
+        )
         print(f"rlsignal {chosen.command}: interrupted.{resume}", file=sys.stderr)
         return 130
 
@@ -28,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rlsignal {rlsignal.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (diagnose, group_size, verify, inversion_map):
+    for module in (diagnose, group_size, verify, inversion_map, ladder):
         module.add(commands)
     return parser
 

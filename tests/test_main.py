@@ -107,7 +107,7 @@ def test_it_is_installed_as_a_program():
 
 
 def test_every_command_shows_an_example(capsys):
-    for command in ("diagnose", "group-size", "verify", "map"):
+    for command in ("diagnose", "group-size", "ladder", "map", "verify"):
         with pytest.raises(SystemExit, match="0"):
             main([command, "--help"])
         assert f"example: rlsignal {command}" in capsys.readouterr().out
@@ -188,3 +188,58 @@ class TestData:
                 "assert not {'jax', 'matplotlib'} & set(sys.modules)"
             )
             subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True)
+
+
+class TestLadder:
+    @pytest.fixture
+    def told(self, small_ladder, tmp_path, monkeypatch, capsys):
+        """The command, with small ladders in the place of those that take minutes."""
+        from dataclasses import replace
+
+        from rlsignal import sim
+
+        asked = []
+
+        def climb(course, sft, grpo, **options):
+            asked.append((course, sft, grpo, options))
+            return replace(small_ladder, name=course.name)
+
+        monkeypatch.setattr(sim, "depth_ladder", climb)
+        arguments = ["--seeds", "3", "--rates", "1e-4", "1e-3", "--steps", "100", "--output", str(tmp_path)]
+        assert main(["ladder", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out), asked
+
+    def test_climbs_both_ladders_as_asked(self, told):
+        _, asked = told
+        assert [course.name for course, *_ in asked] == ["inverting", "safe control"]
+        for _, sft, grpo, options in asked:
+            assert sft.policy == grpo.policy
+            assert (grpo.steps, grpo.records) == (100, 21)
+            assert (options["seeds"], options["rates"], options["seed"]) == (3, [1e-4, 1e-3], 0)
+
+    def test_for_machines(self, told):
+        said, _ = told
+        assert said["seconds"] >= 0
+        needed = {"name", "seeds", "depths", "before", "after", "spearman_median", "noise_floor"}
+        assert all(needed <= ladder.keys() for ladder in said["ladders"])
+
+    def test_writes_what_it_says(self, told):
+        said, _ = told
+        assert [os.path.basename(path) for path in said["files"]] == [
+            "ladder-inverting.npz",
+            "ladder-inverting.json",
+            "ladder-safe-control.npz",
+            "ladder-safe-control.json",
+            "records.jsonl",
+            "ladder.png",
+        ]
+        assert rlsignal.load(said["files"][0]).name == "inverting"
+        with open(said["files"][4]) as rows:
+            assert len(rows.readlines()) == 2 * 12
+
+    def test_says_what_happened(self, small_ladder):
+        from rlsignal.commands.ladder import _meaning
+
+        text = _meaning(small_ladder, small_ladder)
+        assert "docs/inversion.md" in text
+        assert "small: " in text

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+import rlsignal
 from rlsignal import plots
 
 
@@ -85,3 +86,36 @@ def test_unknown_choices_are_refused(small_map):
         plots.plot_spread(small_map, budget="money")
     with pytest.raises(ValueError, match=r"^controls must be at least one Control, got none\."):
         plots.plot_controls()
+
+
+class TestLadder:
+    def test_lines_are_means_over_seeds(self, small_ladder):
+        ax = plots.plot_ladder(small_ladder, rate=0.01)
+        peak = small_ladder.reading(rate=0.01).after.mean(0)
+        drawn = [line.get_ydata() for line in ax.get_lines()]
+        assert any(len(y) == 3 and np.allclose(y, peak) for y in drawn)
+        assert any(len(y) == 3 and np.allclose(y, small_ladder.fresh.pass_at_1[:, :, 0, 0].mean(0)) for y in drawn)
+
+    def test_a_rate_that_was_not_run_is_refused(self, small_ladder):
+        with pytest.raises(ValueError, match=r"^outcome and rate must be among"):
+            plots.plot_ladder(small_ladder, rate=0.5)
+
+    def test_the_page_has_a_column_for_each(self, small_ladder):
+        assert len(plots.plot_ladders(small_ladder, small_ladder).axes) == 4
+        with pytest.raises(ValueError, match=r"^ladders must be at least one Ladder, got none\.$"):
+            plots.plot_ladders()
+
+
+class TestDiagnosis:
+    FOUND = rlsignal.diagnose([[0, 1, 1, 0], [0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]] * 20, 4)
+
+    def test_points_are_the_answers(self):
+        ax = plots.plot_degenerate(self.FOUND)
+        values = np.concatenate([line.get_ydata() for line in ax.get_lines()[:2]])
+        assert {size.degenerate.value for size in self.FOUND.sizes} <= set(values)
+
+    def test_names_of_checkpoints_are_no_formulas(self):
+        one = {"prompt": list(range(9)), "n": [8] * 9, "c": [1, 2, 4] * 3}
+        ax = plots.plot_comparison(rlsignal.compare({"$\\frac{": one, "b": one | {"c": [0, 4, 8] * 3}}))
+        ax.figure.canvas.draw()
+        assert [text.get_text() for text in ax.texts] == ["$\\frac{", "b"]

@@ -6,5 +6,16 @@ is shown, nothing is simulated here.
 
 from rlsignal.plots.diagnosis import plot_comparison, plot_degenerate
 from rlsignal.plots.inversion import plot_controls, plot_map, plot_sharpening, plot_spread
+from rlsignal.plots.ladder import plot_ladder, plot_ladders, plot_signal
 
-__all__ = ["plot_comparison", "plot_controls", "plot_degenerate", "plot_map", "plot_sharpening", "plot_spread"]
+__all__ = [
+    "plot_comparison",
+    "plot_controls",
+    "plot_degenerate",
+    "plot_ladder",
+    "plot_ladders",
+    "plot_map",
+    "plot_sharpening",
+    "plot_signal",
+    "plot_spread",
+]

@@ -88,8 +88,9 @@ class Ladder:
 
     def reading(self, outcome: str = "fresh peak pass@k", rate: float | None = None) -> Reading:
         """The reading of this outcome at this rate; at the best rate of each rung if None."""
-        wanted = float("nan") if rate is None else rate
-        found = [x for x in self.readings if x.outcome == outcome and (x.rate == wanted or x.rate != x.rate != wanted)]
+        found = [
+            x for x in self.readings if x.outcome == outcome and (np.isnan(x.rate) if rate is None else x.rate == rate)
+        ]
         if not found:
             raise ValueError(f"outcome and rate must be among {self.outcomes} and {self.rates}, got {outcome}, {rate}.")
         return found[0]

@@ -92,7 +92,7 @@ class Swap:
         return jax.tree.map(lambda *x: jnp.stack(x), pair[0], other[0], pair[1], other[1])
 
 
-def ladder(
+def depth_ladder(
     course: Course = INVERTING,
     sft: SFTRecipe | None = None,
     grpo: GRPORecipe | None = None,
@@ -132,7 +132,7 @@ def ladder(
     >>> policy = Network(widths=(16,), choices=4)
     >>> course = Course("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
     >>> sft, grpo = SFTRecipe(policy, depths=(0, 10)), GRPORecipe(policy, batch=16, steps=20, record_every=10)
-    >>> ladder(course, sft, grpo, seeds=2).fresh.pass_at_1.shape  # seeds, rungs, rates, records
+    >>> depth_ladder(course, sft, grpo, seeds=2).fresh.pass_at_1.shape  # seeds, rungs, rates, records
     (2, 2, 1, 3)
     """
     sft = sft or SFTRecipe(Network())
@@ -178,7 +178,7 @@ def entropy_swap(
 
     Parameters
     ----------
-    course, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress : as for `ladder`.
+    course, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress : as for `depth_ladder`.
     sft : its last two depths are swapped. Default 100 and 5000.
     rate : learning rate of RL.
 
@@ -189,7 +189,7 @@ def entropy_swap(
 
     Raises
     ------
-    ValueError : as for `ladder`.
+    ValueError : as for `depth_ladder`.
 
     Examples
     --------

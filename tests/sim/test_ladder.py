@@ -12,7 +12,7 @@ import rlsignal
 from rlsignal import results
 from rlsignal.results import Curves
 from rlsignal.sim.grpo import GRPORecipe
-from rlsignal.sim.ladder import INVERTING, SAFE, Course, Prepare, entropy_swap, ladder, readings
+from rlsignal.sim.ladder import INVERTING, SAFE, Course, Prepare, depth_ladder, entropy_swap, readings
 from rlsignal.sim.policies import Network, measure
 from rlsignal.sim.sft import SFTRecipe
 from rlsignal.sim.sweep import _run, sweep
@@ -27,8 +27,9 @@ RL = GRPORecipe(POLICY, batch=8, group_size=4, steps=20, record_every=10, attemp
 
 
 @pytest.fixture(scope="module")
-def climbed():
-    return ladder(COURSE, SFT, RL, seeds=2, seed=7, rates=(0.001, 0.01), sft_setting=FAST)
+def climbed(small_ladder):
+    """The course below, climbed by conftest.py."""
+    return small_ladder
 
 
 class TestLadder:
@@ -53,7 +54,7 @@ class TestLadder:
 
     def test_a_seed_is_its_own(self, climbed):
         """Seed 8 of one ladder is the first seed of a ladder that starts there, by itself too."""
-        again = ladder(COURSE, SFT, RL, seeds=2, seed=8, rates=(0.001, 0.01), sft_setting=FAST)
+        again = depth_ladder(COURSE, SFT, RL, seeds=2, seed=8, rates=(0.001, 0.01), sft_setting=FAST)
         np.testing.assert_allclose(again.fresh.pass_at_1[0], climbed.fresh.pass_at_1[1], rtol=1e-4)
 
     def test_rungs_are_the_checkpoints_of_the_course(self, climbed):
@@ -87,7 +88,7 @@ class TestLadder:
         assert "fresh peak pass@3, best rate" in str(climbed)
 
     def test_runs_that_diverge_are_counted_and_never_averaged_in(self):
-        wild = ladder(COURSE, SFT, RL, seeds=2, rates=(0.01, 1e30))
+        wild = depth_ladder(COURSE, SFT, RL, seeds=2, rates=(0.01, 1e30))
         assert wild.failed == 2 * 3
         assert np.isfinite(wild.fresh.pass_at_1[:, :, 0]).all()
         assert "6 of 12 runs diverged" in str(wild)
@@ -98,7 +99,7 @@ class TestLadder:
 
     def test_ladders_that_differ_in_demonstrations_share_the_compilation_of_rl(self, climbed):
         before = _run._cache_size()
-        ladder(Course("more", replace(TASK, demonstrations=30)), SFT, RL, seeds=2, rates=(0.02,))
+        depth_ladder(Course("more", replace(TASK, demonstrations=30)), SFT, RL, seeds=2, rates=(0.02,))
         assert _run._cache_size() == before + 1  # of SFT
 
     def test_what_ships(self):
@@ -116,12 +117,12 @@ class TestLadder:
     )
     def test_impossible_ladders_are_refused(self, arguments, message):
         with pytest.raises(ValueError) as error:
-            ladder(COURSE, **({"sft": SFT, "grpo": RL} | arguments))
+            depth_ladder(COURSE, **({"sft": SFT, "grpo": RL} | arguments))
         assert str(error.value) == message
 
     def test_two_policies_are_refused(self):
         with pytest.raises(ValueError, match="sft and grpo must train the same policy"):
-            ladder(COURSE, SFT, replace(RL, policy=Network()))
+            depth_ladder(COURSE, SFT, replace(RL, policy=Network()))
 
 
 def curves(pass_at_1, pass_at_k):
