@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help map ladder evidence test lint pages bench soak clean
+.PHONY: help map ladder evidence evidence-coverage test lint pages bench soak clean
 
 help:
 	@echo "make map    verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
@@ -11,6 +11,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make lint   check format, style and types"
 	@echo "make pages  write anew the pages of docs/ that the library computes"
+	@echo "make evidence-coverage  simulate how often intervals hold the truth (into docs/coverage.json; about 4 minutes)"
 	@echo "make bench  measure speed as ratios within one run (into benchmarks/latest.json)"
 	@echo "make soak   kill and resume a sweep 50 times (about 5 minutes)"
 	@echo "make clean  remove .venv and everything made"
@@ -41,6 +42,10 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 pages: .venv/installed
+	$(BIN)/python docs/generate.py
+
+evidence-coverage: .venv/installed
+	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python docs/generate.py
 
 bench: .venv/installed

@@ -82,6 +82,13 @@ def test_proofs_and_claims_are_of_entries():
     assert {proof().label for proof in PROOFS} | {claim.label for claim in CLAIMS} <= set(ANCHORS)
 
 
+def test_every_entry_names_its_source_and_what_it_does_not_say():
+    page = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
+    entries = dict(zip(ANCHORS, re.split(r'<a id="\w+"></a>', page)[1:], strict=True))
+    assert not [label for label, text in entries.items() if not re.search(r"\*Source:\*", text)]
+    assert not [label for label, text in entries.items() if not re.search(r"\*Not\s+claimed:\*", text)]
+
+
 def test_links_within_the_theory_lead_somewhere():
     page = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\]\(#(\w+)\)", page)) <= set(ANCHORS)

@@ -32,7 +32,7 @@ def group_bounds(statistic: Statistic, p: Recorded | Beta, g: int, *, samples: i
         prompts.
     g : group size, at most 4096.
     samples : n, for a Beta.
-    level : coverage of the noise of recorded counts.
+    level : coverage of the noise of recorded counts; approximate, as the counts also choose what they bound.
 
     Returns
     -------
@@ -76,7 +76,8 @@ def _prices(statistic: Statistic, sign: int, g: int, target: Floats, loose: Floa
 
     Averaged over any law of p, this bounds the worth by the mean price of its counts: weak duality. Prices are best
     where they are the dual solution of: most worth, of a law on a grid whose chances of c are within `loose` of
-    `target`. The slack is read off a grid eight times finer, so that neither grid nor solver can spoil the bound.
+    `target`. The slack is read off a grid eight times finer, so that the solver cannot spoil the bound, and the grid
+    only by what is left between its points, of second order in their distance.
     """
     from scipy.optimize import linprog
 

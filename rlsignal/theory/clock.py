@@ -117,8 +117,6 @@ def forecast(
     time = budget if natural else budget * checked_collision(collision)
     k = _validate.whole("k", k, 1)
     what = pass_rate(p)
-
-    what = pass_rate(p)
     if isinstance(what, Fixed):
         x = logit(what.mean)
         clock = _Clock(x.min(initial=0, where=np.isfinite(x)), g, estimator, natural)

@@ -97,7 +97,8 @@ def reachable_pass_rate(g: int, estimator: Estimator, *, budget: float, collisio
 def rollouts_to_success(p: ArrayLike, *, confidence: float = 0.95) -> float | Floats:
     """Rollouts of a prompt until a first success is seen with this confidence (F3): ln(1-confidence) / ln(1-p).
 
-    Nothing is learned before; in groups, the first success takes 1/pass@g of them on average.
+    An estimator that is silent in unanimous groups learns nothing before; the first success takes 1/pass@g groups on
+    average.
 
     Parameters
     ----------

@@ -330,7 +330,8 @@ def posterior_baseline(mean: float, dispersion: float) -> Estimator:
 
     The baseline is the posterior mean (mean (1-rho) + j rho) / (1 + (g-2) rho), j of the g-1 others being right. It
     is RLOO at rho = 1 and a baseline fixed at `mean`, as of a large batch, at rho = 0. It optimises the pass rate
-    whatever the numbers (w = 1); if they are the data set's, no other baseline leaves less noise.
+    whatever the numbers (w = 1). If they are the data set's and the scores of all prompts scatter alike, no other
+    baseline that is a line in j leaves less noise, and of a Beta none at all that j tells.
 
     Parameters
     ----------

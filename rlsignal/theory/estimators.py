@@ -217,8 +217,9 @@ def pass_at_k_gradient(k: int) -> Estimator:
 def batch_standardised(mean: float) -> Estimator:
     """(r - mean) / sqrt(mean (1-mean)): what standardising over a large batch tends to, its mean being known (E6).
 
-    REINFORCE++ and TRL's scale by the batch, in the limit. Every prompt has the same weight 1/sqrt(mean (1-mean)):
-    no difficulty bias, whatever g. It is not centred, so unanimous groups teach too.
+    REINFORCE++ in the limit. Every prompt has the same weight 1/sqrt(mean (1-mean)): no difficulty bias, whatever g.
+    It is not centred, so unanimous groups teach too. (TRL's scale_rewards="batch" takes off the group's mean instead:
+    in the limit it is DR_GRPO over the same s.d.)
 
     Parameters
     ----------

@@ -126,7 +126,7 @@ def group_estimate(
     if units < 2:
         raise ValueError(f"clusters must be at least 2 to tell a spread, got {units}. One unit has no error bar.")
     if clusters is None:
-        trials = float(_trials(*_histogram(data), table))
+        trials = float(trials_over_prompts(*_histogram(data), table))
     else:
         trials = float(effective_trials(value, units / (units - 1) * sums @ sums / len(values) ** 2, bounds, units))
     low, high = bounded_interval(value, trials, bounds, float(stdtrit(units - 1, (1 + level) / 2)))
@@ -307,7 +307,7 @@ def _histogram(data: Recorded) -> tuple[Floats, NDArray[np.int64]]:
     return np.bincount(where, minlength=len(kinds)).astype(np.float64), kinds
 
 
-def _trials(counts: Floats, kinds: NDArray[np.int64], table: Floats) -> Floats:
+def trials_over_prompts(counts: Floats, kinds: NDArray[np.int64], table: Floats) -> Floats:
     """Effective trials behind a mean over prompts, `counts` [..., kinds] of which have c of n right (I3).
 
     A statistic that rare counts carry has a sample variance that is mostly too small, and exactly when its value is.

@@ -120,12 +120,12 @@ def variance_of_advantage_variance(p: ArrayLike | PassRate, g: int) -> float | F
 
 
 def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
-    """Chance that all g rollouts agree, so that the group teaches nothing (D1): E[p^g + (1-p)^g].
+    """Chance that all g rollouts agree, so that centred advantages are all 0 (D1): E[p^g + (1-p)^g].
 
     Parameters
     ----------
     p : pass rate(s) or a pass-rate object. The mean of a data set is not enough: at equal mean, prompts that differ
-        give more dead groups, often ten times more.
+        give more dead groups, in public runs often ten times more.
     g : group size, at least 2; at most n for a `Recorded`.
 
     Returns
@@ -150,7 +150,7 @@ def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
 
 
 def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
-    """Chance that a group is mixed and so teaches something (D2): pass@g - E[p^g].
+    """Chance that a group is mixed, so that its advantages are not all 0 (D2): pass@g - E[p^g].
 
     Not 1 - `degenerate_probability` in floating point: it keeps its digits down to p = 1e-300.
 

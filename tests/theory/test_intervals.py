@@ -1,6 +1,7 @@
 """From samples to a group statistic with an interval: unbiased, covering as often as it says, and warned elsewhere."""
 
-import re
+import json
+import runpy
 from fractions import Fraction
 from functools import partial
 from math import comb
@@ -8,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
 
 from rlsignal import (
     GRPO,
-    Beta,
     Fixed,
     Recorded,
     advantage_magnitude,
@@ -23,40 +23,33 @@ from rlsignal import (
     pass_at_k,
 )
 from rlsignal.theory.intervals import (
-    _trials,
+    CHECKED_CLUSTERS,
+    CHECKED_DISPERSIONS,
+    CHECKED_MEANS,
     bounded_interval,
     dispersion_estimate,
     exchangeability,
     group_estimate,
     group_table,
     per_prompt_estimate,
+    trials_over_prompts,
 )
 
-PAGE = Path(__file__).parents[2] / "docs" / "theory.md"
-STATISTICS = {
-    "pass@1": (pass_at_k, 1),
-    "E p(1-p)": (advantage_variance, 2),  # half of it: the table's range does not matter
-    "degenerate": (degenerate_probability, 8),
-    "informative": (informative_probability, 8),
-}
-REPETITIONS = 8000
+ROOT = Path(__file__).parents[2]
+SIMULATION = runpy.run_path(str(ROOT / "benchmarks" / "coverage.py"))
+RECORDED = json.loads((ROOT / "docs" / "coverage.json").read_text(encoding="utf-8"))
 
 
-def counts(rng, mean, dispersion, samples, prompts, size=None):
-    """Histograms of c over prompts: multinomial, so that thousands of evaluations are one draw."""
-    return rng.multinomial(prompts, Beta(mean, dispersion).law(samples), size)
+def recorded_at(statistic, mean, dispersion, prompts=100, samples=16):
+    wanted = {"statistic": statistic, "mean": mean, "dispersion": dispersion, "prompts": prompts, "samples": samples}
+    return [row for row in RECORDED["rows"] if wanted.items() <= row.items()]
 
 
-def coverage(rng, statistic, g, mean, dispersion, *, samples=16, prompts=100, repetitions=REPETITIONS):
-    """How often the library's interval holds the truth."""
-    table = group_table(statistic, g)
-    kinds = np.stack([np.arange(samples + 1), np.full(samples + 1, samples)], 1)
-    drawn = counts(rng, mean, dispersion, samples, prompts, repetitions).astype(float)
-    values = drawn @ (Recorded(kinds[:, 0], samples).each(g) @ table) / prompts
-    trials = _trials(drawn, kinds, table)
-    low, high = bounded_interval(values, trials, (table.min(), table.max()), stdtrit(prompts - 1, 0.975))
-    truth = statistic(Beta(mean, dispersion), g)
-    return np.mean((low <= truth) & (truth <= high))
+def drawn_again(row, repetitions=4000):
+    """A recorded row, simulated with other draws."""
+    setting = row["prompts"], row["samples"], row["mean"], row["dispersion"]
+    generator = np.random.default_rng([1, *map(int, (setting[0], setting[1], 1e4 * setting[2], 1e4 * setting[3]))])
+    return SIMULATION["coverage"](generator, row["statistic"], setting, repetitions, spot_checks=5)
 
 
 class TestUnbiased:
@@ -112,68 +105,59 @@ class TestUnbiased:
 
 
 class TestCoverage:
-    @pytest.mark.parametrize("name", STATISTICS)
-    def test_within_the_region(self, name):
-        """100 prompts, 16 samples: 93 to 97 of 100 intervals hold, for every mean and dispersion in the region."""
-        rng, (statistic, g) = np.random.default_rng(0), STATISTICS[name]
-        for mean in (0.1, 0.3, 0.5, 0.7, 0.9):
-            for dispersion in (0.05, 0.1, 0.2, 0.4, 0.6):
-                assert 0.93 <= coverage(rng, statistic, g, mean, dispersion) <= 0.97, (mean, dispersion)
+    """docs/coverage.json holds 20,000 evaluations a row; a few rows are simulated anew, which takes seconds."""
 
-    @pytest.mark.parametrize(("samples", "prompts"), [(8, 100), (64, 100), (16, 1000)])
-    def test_with_other_samples_and_more_prompts(self, samples, prompts):
-        """At worst three of a hundred too many: rare dead groups make Wilson's interval a little wide."""
-        rng = np.random.default_rng(0)
-        for mean, dispersion in ((0.1, 0.6), (0.5, 0.05), (0.9, 0.2), (0.3, 0.3)):
-            for statistic, g in STATISTICS.values():
-                found = coverage(rng, statistic, g, mean, dispersion, samples=samples, prompts=prompts)
-                assert 0.93 <= found <= 0.98, (statistic.__name__, mean, dispersion)
+    def test_as_claimed_in_the_region(self):
+        """100 prompts, 16 samples: 93 to 97 of 100 intervals hold, for every statistic, mean and dispersion."""
+        rows = [row for row in RECORDED["rows"] if row["region"]]
+        assert RECORDED["provenance"]["repetitions"] >= 8000
+        assert {row["statistic"] for row in rows} == SIMULATION["STATISTICS"].keys()
+        for bounds, key in ((CHECKED_MEANS, "mean"), (CHECKED_DISPERSIONS, "dispersion")):
+            assert (min(row[key] for row in rows), max(row[key] for row in rows)) == bounds
+        assert {(row["prompts"], row["samples"]) for row in rows} == {(CHECKED_CLUSTERS, 16)}
+        assert all(0.93 <= row["library"] <= 0.97 for row in rows)
+
+    def test_outside_the_output_warns(self):
+        """Every row that covers too rarely, and all few prompts, nearly always say so."""
+        outside = [row for row in RECORDED["rows"] if not row["region"]]
+        assert all(row["warned"] >= 0.99 for row in outside if row["library"] < 0.93 or row["prompts"] < 100)
+        assert min(row["library"] for row in outside) < 0.9  # there is something to warn of
+
+    @pytest.mark.parametrize("name", SIMULATION["STATISTICS"])
+    def test_what_is_recorded_is_what_the_library_does(self, name):
+        """Corners and middle of the region, and the odd places: within 5 standard errors, all three intervals."""
+        places = [(0.1, 0.05), (0.9, 0.05), (0.1, 0.6), (0.9, 0.6), (0.5, 0.3), (0.02, 0.6), (0.5, 0.02)]
+        rows = [row for row in RECORDED["rows"] if (row["mean"], row["dispersion"]) in places and row["prompts"] <= 100]
+        for row in (row for row in rows if row["statistic"] == name):
+            found = drawn_again(row)
+            for kind in ("library", "student", "pooled"):
+                share = np.clip(row[kind], 0.002, 0.998)
+                error = np.sqrt(share * (1 - share) * (1 / 4000 + 1 / RECORDED["provenance"]["repetitions"]))
+                assert abs(found[kind] - row[kind]) < 5 * error, (kind, row)
 
     def test_of_students_interval_is_too_low_where_rare_counts_matter(self):
         """Why it is not what the library does: dead groups at mean 0.5, dispersion 0.05, hang on few prompts."""
-        rng, n, prompts = np.random.default_rng(0), 16, 100
-        worth = per_prompt_estimate(degenerate_probability, Recorded(np.arange(n + 1), n), 8)
-        drawn = counts(rng, 0.5, 0.05, n, prompts, REPETITIONS)
-        mean = drawn @ worth / prompts
-        error = np.sqrt((drawn @ worth**2 / prompts - mean**2) / (prompts - 1))
-        truth = degenerate_probability(Beta(0.5, 0.05), 8)
-        assert np.mean(np.abs(mean - truth) <= stdtrit(prompts - 1, 0.975) * error) < 0.89
+        (row,) = recorded_at("degenerate", 0.5, 0.05)
+        assert row["student"] < 0.89 < 0.93 < row["library"]
 
-    def test_of_the_pooled_binomial_interval_is_nothing(self):
-        """All rollouts in one pot: neither their number nor their mean is what dead groups depend on."""
-        rng, n, prompts, law = np.random.default_rng(0), 16, 100, Beta(0.3, 0.3)
-        drawn = counts(rng, 0.3, 0.3, n, prompts, REPETITIONS)
-        pooled = drawn @ np.arange(n + 1) / (n * prompts)
-        half = ndtri(0.975) * np.sqrt(pooled * (1 - pooled) / (n * prompts))
-        holds = np.abs(pooled - 0.3) <= half
-        assert np.mean(holds) < 0.7  # even for pass@1: rollouts of a prompt are no independent units
-        low, high = degenerate_probability(pooled + half, 8), degenerate_probability(np.maximum(pooled - half, 0), 8)
-        truth = degenerate_probability(law, 8)
-        assert np.mean((low <= truth) & (truth <= high)) == 0
+    @pytest.mark.parametrize("name", SIMULATION["STATISTICS"])
+    def test_of_the_pooled_binomial_interval_is_too_low_everywhere(self, name):
+        """All rollouts in one pot: never enough in the region, and next to nothing for dead groups of a real spread."""
+        rows = [row for row in RECORDED["rows"] if row["region"] and row["statistic"] == name]
+        assert max(row["pooled"] for row in rows) < 0.88
+        if name == "degenerate":
+            assert max(row["pooled"] for row in rows if row["dispersion"] >= 0.3) < 0.01
 
     def test_a_population_that_is_no_beta(self):
         """Half of the prompts never, half every second time: the sample variance overrules the fitted law."""
         rng, n, prompts = np.random.default_rng(0), 16, 100
         law = (Fixed(0.0).law(n) + Fixed(0.5).law(n)) / 2
-        kinds, drawn = np.stack([np.arange(n + 1), np.full(n + 1, n)], 1), rng.multinomial(prompts, law, REPETITIONS)
+        kinds, drawn = np.stack([np.arange(n + 1), np.full(n + 1, n)], 1), rng.multinomial(prompts, law, 8000)
         table = group_table(degenerate_probability, 8)
         worth = Recorded(np.arange(n + 1), n).each(8) @ table
-        trials = _trials(drawn.astype(float), kinds, table)
+        trials = trials_over_prompts(drawn.astype(float), kinds, table)
         low, high = bounded_interval(drawn @ worth / prompts, trials, (0, 1), stdtrit(prompts - 1, 0.975))
         assert 0.93 <= np.mean((low <= law @ worth) & (law @ worth <= high)) <= 0.97
-
-    def test_outside_is_as_the_page_says(self):
-        """Every row of the page's table, to 0.012: four standard errors of a coverage and its rounding."""
-        rows = re.findall(r"^\| (\d+) \| (\d+) \| ([\d.]+) \| ([\d.]+) \|(.*)\|$", PAGE.read_text(), re.MULTILINE)
-        assert len(rows) == 8
-        rng = np.random.default_rng(1)
-        for prompts, samples, mean, dispersion, cells in rows:
-            printed = [float(cell) for cell in cells.split("|")]
-            for claimed, (statistic, g) in zip(printed, list(STATISTICS.values())[:3], strict=True):
-                found = coverage(
-                    rng, statistic, g, float(mean), float(dispersion), samples=int(samples), prompts=int(prompts)
-                )
-                assert found == pytest.approx(claimed, abs=0.012), (prompts, samples, mean, dispersion)
 
 
 class TestClusters:
