@@ -99,6 +99,7 @@ from rlsignal.theory.ranking import (
     variance_explained,
 )
 from rlsignal.theory.regularisation import clipped_batches, kl_fixed_points, kl_gradient, kl_value
+from rlsignal.theory.sequential import fall_evidence
 from rlsignal.theory.signal import (
     advantage_variance,
     advantage_variance_law,
@@ -159,6 +160,7 @@ __all__ = [
     "escape_time",
     "exchangeability",
     "failure_power_law",
+    "fall_evidence",
     "forecast",
     "gradient_weight",
     "group_bounds",

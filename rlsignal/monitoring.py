@@ -9,17 +9,21 @@ from rlsignal import _validate
 from rlsignal._validate import Floats
 from rlsignal.reading import read
 from rlsignal.records import Rollouts, TrainingLog
-from rlsignal.results import Trend
-from rlsignal.theory.estimation import dispersion_for
+from rlsignal.results import Answer, Trend
+from rlsignal.theory.estimation import dispersion_for, log_estimate
 from rlsignal.theory.intervals import bounded_interval
 from rlsignal.theory.passrates import Beta
+from rlsignal.theory.sequential import fall_evidence
 from rlsignal.theory.signal import degenerate_probability
 
 DEAD = 0.9
 """A run in which more groups than this agree pays ten rollouts for the signal of one."""
 
+WRONG = 0.05
+"""The chance at most that a run of which a tenth of the groups teaches throughout is ever called dead."""
+
 CERTAIN = 4.0
-"""Standard errors by which dead groups must have risen before a trend is believed."""
+"""Standard errors by which the slope of dead groups must differ from 0 before its course is believed."""
 
 
 def track(
@@ -27,9 +31,10 @@ def track(
 ) -> Trend:
     """Dead groups over the steps of a run, what explains them, and whether to worry.
 
-    A window warns if its interval lies above 90% dead groups ("dead"), or if dead groups have risen since the first
-    window by more than 4 standard errors and as much again would take them past 90% ("dying"). The false alarms and
-    lead times of both are measured in docs/diagnosis.md.
+    A run is called dead when a tenth of its groups teaching can be ruled out, at a chance of being wrong of 5% over
+    the whole run (I10). It is called dying when a line through the last two windows rises by more than 4 standard
+    errors and, less one standard error, passes 90% dead groups within a window from now. False alarms and lead times
+    of both are measured in docs/logs.md.
 
     Parameters
     ----------
@@ -49,14 +54,14 @@ def track(
     ------
     ValueError : an unknown group size, fewer rows than one window, a dump without steps.
 
-    Source: docs/diagnosis.md.
+    Source: docs/theory.md (I10); docs/logs.md.
 
     Examples
     --------
-    >>> rows = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5 + t / 200} for t in range(60)]
+    >>> rows = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5 + t / 200} for t in range(80)]
     >>> trend = track(rows, 8, groups=64)
     >>> trend.degenerate.round(2), trend.warned_at
-    (array([0.55, 0.65, 0.75]), 59.0)
+    (array([0.55, 0.65, 0.75, 0.85]), 67.0)
     """
     source = data if isinstance(data, Rollouts | TrainingLog) else read(data, **reading)
     log = by_step(source) if isinstance(source, Rollouts) else source.latest
@@ -73,46 +78,80 @@ def track(
     if len(blocks) > 1 and len(blocks[-1]) < (window + 1) // 2:
         blocks = [*blocks[:-2], np.concatenate(blocks[-2:])]
     reward, share = (np.array([x[block].mean() for block in blocks]) for x in (log.reward, dead))
-    trials = np.array([len(block) * each for block in blocks], np.float64)
+    trials = np.array([len(block) * each for block in blocks])
     low, high = bounded_interval(share, trials, (0.0, 1.0), float(ndtri(0.975)))
-    step = np.array([log.step[block[-1]] for block in blocks])
     dispersion = np.array([_dispersion(m, d, g) for m, d in zip(reward, share, strict=True)])
-    last = Beta(reward[-1], dispersion[-1]) if np.isfinite(dispersion[-1]) else None
-    warned_at, warning = _warning(step, share, low, trials, reward)
+    at, rule = first_warning(dead[counted], each, window=window)
     return Trend(
         group_size=g,
         window=window,
         groups=each,
-        step=step,
+        step=np.array([log.step[block[-1]] for block in blocks]),
         reward=reward,
         degenerate=share,
         low=np.asarray(low),
         high=np.asarray(high),
         from_the_mean=np.asarray(degenerate_probability(reward, g)),
+        expected=_expected(reward, dispersion, g),
         dispersion=dispersion,
-        elsewhere={}
-        if last is None
-        else {str(size): float(degenerate_probability(last, size)) for size in (g // 2, 2 * g, 4 * g) if size > 1},
-        warned_at=warned_at,
-        warning=warning,
+        elsewhere=_elsewhere(reward[-1], share[-1], g, int(trials[-1])),
+        rule=rule if counted.any() else "unknown",
+        warned_at=float(log.step[counted][at]) if rule else float("nan"),
+        warning=_sentence(log.step[counted], dead[counted], log.reward[counted], each, window, at, rule),
         notes=tuple(str(note) for note in source.notes),
     )
+
+
+def first_warning(dead: Floats, groups: int, *, window: int = 20) -> tuple[int, str]:
+    """The first row that warns, and by which rule: "dead", "dying", or -1 and "" for none.
+
+    Parameters
+    ----------
+    dead : [rows], share of dead groups in each.
+    groups : in a row.
+    window : rows taken together, as in `track`.
+    """
+    found = {"dead": dead_rows(dead, groups, window), "dying": dying_rows(dead, groups, window)}
+    first = {rule: int(np.argmax(rows)) for rule, rows in found.items() if rows.any()}
+    rule = min(first, key=lambda name: first[name], default="")
+    return first.get(rule, -1), rule
+
+
+def dead_rows(dead: Floats, groups: int, window: int) -> Any:
+    """[..., rows], where a tenth of the groups teaching is ruled out (I10)."""
+    return fall_evidence(1 - dead, groups, level=1 - DEAD, spacing=window) > -np.log(WRONG)
+
+
+def dying_rows(dead: Floats, groups: int, window: int) -> Any:
+    """[..., rows], where the line through the last two windows leads past 90% within a window from now."""
+    said = np.zeros(dead.shape, bool)
+    size = 2 * window
+    if dead.shape[-1] < size:
+        return said
+    at = np.arange(size) - (size - 1) / 2
+    lines = np.lib.stride_tricks.sliding_window_view(dead, size, axis=-1)
+    mean, slope = lines.mean(-1), lines @ at / (at @ at)
+    noise = np.maximum(mean * (1 - mean), 1 / (4 * size * groups)) / groups  # of a row; never nought
+    ahead = at[-1] + window
+    error = np.sqrt(noise / size + ahead**2 * noise / (at @ at))
+    said[..., size - 1 :] = (slope > CERTAIN * np.sqrt(noise / (at @ at))) & (mean + slope * ahead - error > DEAD)
+    return said
 
 
 def by_step(rollouts: Rollouts) -> TrainingLog:
     """A dump of rollouts as a log: mean reward and dead fraction of each step, counted from its groups."""
     if rollouts.step is None:
         raise ValueError("data must have steps, got rollouts without any. Name their column with step=.")
-    steps = rollouts.steps
-    entries = [rollouts.step == step for step in steps]
+    steps, which = np.unique(rollouts.step, return_inverse=True)
     correct, samples = rollouts.correct, rollouts.samples
+    right, drawn, alike = (np.bincount(which, x) for x in (correct, samples, (correct == 0) | (correct == samples)))
     sizes = set(samples.tolist())
     nothing = np.full(len(steps), np.nan)
     return TrainingLog(
         step=steps,
-        reward=np.array([correct[x].sum() / samples[x].sum() for x in entries]),
-        samples=np.array([samples[x].sum() for x in entries]),
-        degenerate=np.array([np.mean((correct[x] == 0) | (correct[x] == samples[x])) for x in entries]),
+        reward=right / drawn,
+        samples=drawn.astype(np.int64),
+        degenerate=alike / np.bincount(which),
         reward_std=nothing,
         reward_std_of="",
         entropy=nothing,
@@ -152,23 +191,45 @@ def _dispersion(mean: float, dead: float, g: int) -> float:
     return dispersion_for(mean, float(np.clip(dead, alike, 1.0)), g)
 
 
-def _warning(step: Floats, dead: Floats, low: Any, trials: Floats, reward: Floats) -> tuple[float, str]:
-    """The first window that warns, in one sentence with its evidence."""
-    if np.isnan(dead).all():
-        return float("nan"), (
+def _expected(reward: Floats, dispersion: Floats, g: int) -> Floats:
+    """Dead groups if the mean had moved as it did and the first window's dispersion had stayed."""
+    known = dispersion[np.isfinite(dispersion)]
+    if not known.size:
+        return np.full(reward.shape, np.nan)
+    return np.array([float(degenerate_probability(Beta(m, known[0]), g)) for m in reward])
+
+
+def _elsewhere(mean: float, dead: float, g: int, groups: int) -> dict[str, Answer]:
+    """What the last window's population would give other group sizes, if it is a Beta (I6)."""
+    if not 0 < mean < 1 or not 0 < dead < 1 or groups < 2:
+        return {}
+    alike = float(degenerate_probability(mean, g))
+    fit = log_estimate(mean, max(dead, alike), g, groups)
+    found = {size: fit.predict(degenerate_probability, size) for size in (g // 2, 2 * g, 4 * g) if size > 1}
+    return {str(size): Answer(x.value, x.low, x.high, "Beta", x.warning) for size, x in found.items()}
+
+
+def _sentence(step: Floats, dead: Floats, reward: Floats, groups: int, window: int, at: int, rule: str) -> str:
+    """What warns, with its evidence."""
+    if not dead.size:
+        return (
             "This log does not tell how many groups agree: a mean reward bounds them from below only. Log "
             "frac_reward_zero_std of this reward, or dump the rollouts."
         )
-    noise = dead * (1 - dead) / trials + 1 / (4 * trials**2)  # the second term keeps a window of one kind uncertain
-    for i in range(len(dead)):
-        side = "right" if reward[i] > 0.5 else "wrong"
-        told = f"{dead[i]:.0%} of groups agree up to step {step[i]:g} (mean reward {reward[i]:.2f}, mostly all {side})"
-        if low[i] > DEAD:
-            return float(step[i]), f"The run is dead: {told}."
-        rise = dead[i] - dead[0]
-        if i and rise > CERTAIN * np.sqrt(noise[i] + noise[0]) and dead[i] + rise > DEAD:
-            return float(step[i]), (
-                f"The run is going dead: {told}, {rise:+.0%} since step {step[0]:g}; as much again leaves fewer than "
-                f"{1 - DEAD:.0%} that teach."
-            )
-    return float("nan"), ""
+    if not rule:
+        return ""
+    rows = slice(max(at + 1 - (window if rule == "dead" else 2 * window), 0), at + 1)
+    seen = len(dead[rows])
+    mean = float(reward[rows].mean())
+    side = "right" if mean > 0.5 else "wrong"
+    told = (
+        f"{dead[rows].mean():.0%} of {seen * groups} groups agree in the {seen} rows up to step {step[at]:g} "
+        f"(mean reward {mean:.2f}, mostly all {side})"
+    )
+    if rule == "dead":
+        return f"The run is dead: {told}; a run with {1 - DEAD:.0%} that teach is called so one time in 20 at most."
+    slope = np.polyfit(np.arange(seen), dead[rows], 1)[0]
+    return (
+        f"The run is going dead: {told}, rising by {slope * window:.0%} every {window} rows; on this course fewer than "
+        f"{1 - DEAD:.0%} teach within {window} more."
+    )

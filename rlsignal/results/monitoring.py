@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.results.diagnosis import plain
+from rlsignal.results.diagnosis import Answer, plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,9 +17,11 @@ class Trend:
     step : [windows], the last step of each.
     reward, degenerate, low, high : [windows], mean reward, share of groups that agree, and its 95% interval.
     from_the_mean : [windows], that share if all prompts had the mean pass rate.
+    expected : [windows], that share if only the mean had moved and the first window's dispersion had stayed.
     dispersion : [windows], of the Beta population that explains both; NaN where the mean is 0 or 1.
-    elsewhere : {g: share of dead groups} that this population of the last window would give other group sizes.
-    warned_at : the step at which the run was first seen dead or dying; NaN if never.
+    elsewhere : {g: share of dead groups} that the last window's population would give other group sizes, as Answers.
+    rule : what warned first: "dead", "dying", "" for neither; "unknown" where the log does not count dead groups.
+    warned_at : the step at which it did; NaN if never.
     warning : one sentence; empty if there is nothing to warn of.
     notes : what was met while reading.
     """
@@ -33,8 +35,10 @@ class Trend:
     low: np.ndarray
     high: np.ndarray
     from_the_mean: np.ndarray
+    expected: np.ndarray
     dispersion: np.ndarray
-    elsewhere: dict[str, float]
+    elsewhere: dict[str, Answer]
+    rule: str
     warned_at: float
     warning: str
     notes: tuple[str, ...]
@@ -42,13 +46,14 @@ class Trend:
     @property
     def summary(self) -> dict[str, Any]:
         """The figures for machines; JSON-ready."""
-        series = ("step", "reward", "degenerate", "low", "high", "from_the_mean", "dispersion")
+        series = ("step", "reward", "degenerate", "low", "high", "from_the_mean", "expected", "dispersion")
         return {
             "group_size": self.group_size,
             "window": self.window,
             "groups": self.groups,
             **{name: [plain(x) for x in getattr(self, name)] for name in series},
-            "elsewhere": self.elsewhere,
+            "elsewhere": {g: answer.summary for g, answer in self.elsewhere.items()},
+            "rule": self.rule,
             "warned_at": plain(self.warned_at),
             "warning": self.warning,
             "notes": list(self.notes),
@@ -56,18 +61,18 @@ class Trend:
 
     def __str__(self) -> str:
         lines = [self.warning or "Nothing to warn of.", ""]
-        lines.append("  to step   reward   dead groups [95%]       from the mean   dispersion")
+        lines.append("  to step   reward   dead groups [95%]       from the mean   as spread at first   dispersion")
         for i in range(len(self.step)):
             dead = f"{self.degenerate[i]:.3f} [{self.low[i]:.3f}, {self.high[i]:.3f}]"
             if np.isnan(self.degenerate[i]):
                 dead = f"at least {self.from_the_mean[i]:.3f}"
             lines.append(
                 f"{self.step[i]:9g}   {self.reward[i]:6.3f}   {dead:<23} {self.from_the_mean[i]:13.3f}   "
-                f"{self.dispersion[i]:10.2f}"
+                f"{self.expected[i]:18.3f}   {self.dispersion[i]:10.2f}"
             )
         lines.append(f"windows of {self.window} rows, groups of {self.group_size}, {self.groups} in a row.")
         if self.elsewhere:
-            told = ", ".join(f"{share:.2f} at g = {g}" for g, share in self.elsewhere.items())
-            lines.append(f"The last window's population would leave dead: {told} (a Beta law, no interval).")
+            told = ", ".join(f"{share} at g = {g}" for g, share in self.elsewhere.items())
+            lines.append(f"By a Beta law the last window's population would leave dead: {told}.")
         lines += ["", "Read with care:", *(f"  {note}" for note in self.notes)] if self.notes else []
         return "\n".join(lines)
