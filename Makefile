@@ -11,7 +11,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make lint   check format, style and types"
 	@echo "make pages  write anew the pages of docs/ that the library computes"
-	@echo "make evidence-coverage  simulate how often intervals hold the truth (into docs/coverage.json; about 4 minutes)"
+	@echo "make evidence-coverage  simulate how often intervals hold the truth (into docs/evidence/coverage.json; about 4 minutes)"
 	@echo "make bench  measure speed as ratios within one run (into benchmarks/latest.json)"
 	@echo "make soak   kill and resume a sweep 50 times (about 5 minutes)"
 	@echo "make clean  remove .venv and everything made"

@@ -1,4 +1,4 @@
-"""How often 95% intervals hold the truth, by simulation: `make evidence-coverage` writes docs/coverage.json anew.
+"""How often 95% intervals hold the truth, by simulation: `make evidence-coverage` writes docs/evidence/coverage.json.
 
 An evaluation is a histogram over prompts of how many of n samples were right, so thousands of evaluations are one
 multinomial draw. Three intervals are tried on each: the library's, Student's over prompts, and the binomial one of all
@@ -22,7 +22,7 @@ import rlsignal
 from rlsignal import Beta, Recorded, advantage_variance, degenerate_probability, informative_probability, pass_at_k
 from rlsignal.theory.intervals import bounded_interval, group_estimate, group_table, trials_over_prompts
 
-PLACE = Path(__file__).parents[1] / "docs" / "coverage.json"
+PLACE = Path(__file__).parents[1] / "docs" / "evidence" / "coverage.json"
 REPETITIONS = 20_000
 SPOT_CHECKS = 100
 STATISTICS: dict[str, Any] = {
@@ -107,6 +107,7 @@ def main() -> None:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
+    PLACE.parent.mkdir(exist_ok=True)
     lines = ",\n".join(json.dumps(row) for row in rows)
     PLACE.write_text(f'{{"provenance": {json.dumps(provenance)},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
     inside = [row["library"] for row in rows if row["region"]]

@@ -36,8 +36,8 @@ derivation.
 
 
 def coverage() -> str:
-    """docs/coverage.md: how often intervals hold the truth, as simulated into docs/coverage.json."""
-    found = json.loads((DOCS / "coverage.json").read_text(encoding="utf-8"))
+    """docs/coverage.md: how often intervals hold the truth, as simulated into docs/evidence/coverage.json."""
+    found = json.loads((DOCS / "evidence" / "coverage.json").read_text(encoding="utf-8"))
     made, rows = found["provenance"], found["rows"]
     names = list(dict.fromkeys(row["statistic"] for row in rows))
     inside, beyond = ([row for row in rows if row["region"] is where] for where in (True, False))
@@ -63,7 +63,7 @@ How often a {made["nominal"]:.0%} interval of `group_estimate` ([I3](theory.md#I
 {made["repetitions"]:,} simulated evaluations a row, which leaves a standard error of {error:.4f}.
 `{made["command"]}` simulated them in {made["seconds"]} s with seed {made["seed"]} (rlsignal {made["rlsignal"]}, numpy
 {made["numpy"]}, scipy {made["scipy"]}, Python {made["python"]}, {made["machine"]}), and keeps the rows in
-[coverage.json](coverage.json).
+[evidence/coverage.json](evidence/coverage.json).
 
 ## The region
 

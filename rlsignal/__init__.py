@@ -36,17 +36,10 @@ from rlsignal.theory.efficiency import (
     Scores,
     allocate_rollouts,
     best_group_size,
-    kept_law,
-    posterior_baseline,
     relative_efficiency,
-    rollouts_per_kept_group,
-    rollouts_to_mixed,
     signal_to_noise,
     signal_to_noise_cap,
-    unfilled_probability,
     update_variance,
-    verdict_efficiency,
-    verdict_rate,
 )
 from rlsignal.theory.entropy import Responses, binding_entropy, pass_rate_cap, reward_variance_cap, verdict_entropy
 from rlsignal.theory.estimation import dispersion_for, group_deviation, log_estimate
@@ -66,6 +59,7 @@ from rlsignal.theory.estimators import (
     batch_standardised,
     pass_at_k_gradient,
     pass_at_k_training,
+    posterior_baseline,
     standardised,
 )
 from rlsignal.theory.intervals import (
@@ -99,6 +93,7 @@ from rlsignal.theory.ranking import (
     variance_explained,
 )
 from rlsignal.theory.regularisation import clipped_batches, kl_fixed_points, kl_gradient, kl_value
+from rlsignal.theory.sampling import kept_law, rollouts_per_kept_group, rollouts_to_mixed, unfilled_probability
 from rlsignal.theory.sequential import fall_evidence
 from rlsignal.theory.signal import (
     advantage_variance,
@@ -110,6 +105,7 @@ from rlsignal.theory.signal import (
     informative_probability,
     variance_of_advantage_variance,
 )
+from rlsignal.theory.verifier import verdict_efficiency, verdict_rate
 from rlsignal.verification import verify
 
 __version__ = version("rlsignal")

@@ -1,27 +1,19 @@
 """Every claim of the theory, as a row of data: a statistic of rewards, what the library says its mean is, a mistake.
 
-No statistic uses the library's formulas or tables: a variance is the variance of the rewards, an advantage is what a
-framework computes from them. `verification` holds the rows against their witnesses.
+No statistic uses the library's formulas or tables: it is one of `measured`, in which a variance is the variance of the
+rewards and an advantage is what a framework computes from them. `verification` holds the rows against their witnesses.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
 from math import asin, exp, log, sqrt
 from typing import Any
 
 import numpy as np
 
 from rlsignal.theory.dynamics import discoverable_pass_rate
-from rlsignal.theory.efficiency import (
-    Scores,
-    posterior_baseline,
-    signal_to_noise_cap,
-    unfilled_probability,
-    update_variance,
-    verdict_rate,
-)
+from rlsignal.theory.efficiency import Scores, signal_to_noise_cap, update_variance
 from rlsignal.theory.entropy import Responses, verdict_entropy
 from rlsignal.theory.estimation import dispersion_for, group_deviation
 from rlsignal.theory.estimators import (
@@ -39,9 +31,28 @@ from rlsignal.theory.estimators import (
     batch_standardised,
     pass_at_k_gradient,
     pass_at_k_training,
+    posterior_baseline,
 )
-from rlsignal.theory.exact import Advantages, Rewards, Statistic, beta, climb, mean, push, turn, variance
+from rlsignal.theory.exact import Statistic, beta, climb, mean, push, turn, variance
 from rlsignal.theory.intervals import per_prompt_estimate
+from rlsignal.theory.measured import (
+    against,
+    against_others,
+    centred,
+    magnitude,
+    mixed,
+    others,
+    over_subsets,
+    per_success,
+    right_subsets,
+    root,
+    spread,
+    squared,
+    surprises,
+    unanimous,
+    whitened,
+    whitened_by_others,
+)
 from rlsignal.theory.mixing import band
 from rlsignal.theory.objective import (
     advantage_magnitude,
@@ -52,6 +63,7 @@ from rlsignal.theory.objective import (
 )
 from rlsignal.theory.passk import missed_mode_probability, pass_at_k, pass_at_k_weight
 from rlsignal.theory.passrates import Beta, Fixed, Recorded
+from rlsignal.theory.sampling import unfilled_probability
 from rlsignal.theory.signal import (
     advantage_variance,
     advantage_variance_law,
@@ -62,6 +74,7 @@ from rlsignal.theory.signal import (
     informative_probability,
     variance_of_advantage_variance,
 )
+from rlsignal.theory.verifier import verdict_rate
 
 
 @dataclass(frozen=True)
@@ -106,115 +119,6 @@ class Claim:
         p, dispersion = self.population
         prompts = f"Beta({p:.3g}, {dispersion:.3g})" if dispersion else f"p = {p:g}"
         return f"{prompts}, {self.g} rollouts"
-
-
-# What is measured, from the rewards alone. Only square roots are irrational; each enters as the float it rounds to,
-# which is a rational number, so what follows is exact again.
-
-
-def unanimous(rewards: Rewards) -> bool:
-    return len(set(rewards)) == 1
-
-
-def mixed(rewards: Rewards) -> bool:
-    return len(set(rewards)) == 2
-
-
-def centred(rewards: Rewards) -> list[Fraction]:
-    """Dr. GRPO: the reward minus the group's mean."""
-    centre = mean(rewards)
-    return [reward - centre for reward in rewards]
-
-
-def whitened(*, ddof: int = 0, epsilon: float = 0.0) -> Advantages:
-    """GRPO, TRL, verl, OpenRLHF: that over (the group's s.d. + epsilon); 0 for 0/0."""
-
-    def advantages_of(rewards: Rewards) -> list[Fraction]:
-        scale = _root(variance(rewards, ddof)) + Fraction(epsilon)
-        return [a / scale if scale else a for a in centred(rewards)]
-
-    return advantages_of
-
-
-def per_success(rewards: Rewards) -> list[Fraction]:
-    """MaxRL: the reward minus the group's mean, over that mean; 0 for 0/0."""
-    return [a / mean(rewards) if any(rewards) else a for a in centred(rewards)]
-
-
-def against_others(rewards: Rewards) -> list[Fraction]:
-    """RLOO: the reward minus the mean of the others."""
-    return [reward - mean(_others(rewards, i)) for i, reward in enumerate(rewards)]
-
-
-def whitened_by_others(rewards: Rewards) -> list[Fraction]:
-    """NeMo: that over (the others' s.d. + 1e-6), or as it is where the others agree."""
-    deviations = [_root(variance(_others(rewards, i), ddof=1)) for i in range(len(rewards))]
-    scales = [deviation + Fraction(1e-6) if deviation else 1 for deviation in deviations]
-    return [a / scale for a, scale in zip(against_others(rewards), scales, strict=True)]
-
-
-def over_subsets(k: int) -> Advantages:
-    """Pass@k training: subsets of k rollouts are right if one of them is, whitened, and a rollout has their mean."""
-
-    def advantages_of(rewards: Rewards) -> list[Fraction]:
-        subsets = list(combinations(range(len(rewards)), k))
-        worth = whitened()(tuple(max(rewards[i] for i in subset) for subset in subsets))
-        return [mean([a for a, s in zip(worth, subsets, strict=True) if i in s]) for i in range(len(rewards))]
-
-    return advantages_of
-
-
-def right_subsets(k: int) -> Advantages:
-    """PKPO: the share of the subsets of k rollouts that hold this one and a right one, times the group size."""
-
-    def advantages_of(rewards: Rewards) -> list[Fraction]:
-        subsets = list(combinations(range(len(rewards)), k))
-        right = [s for s in subsets if any(rewards[i] for i in s)]
-        return [Fraction(len(rewards) * sum(i in s for s in right), len(subsets)) for i in range(len(rewards))]
-
-    return advantages_of
-
-
-def against(baseline: Callable[[int, int], Fraction]) -> Advantages:
-    """The reward minus a baseline told (right, seen) of the other rollouts."""
-
-    def advantages_of(rewards: Rewards) -> list[Fraction]:
-        others = [_others(rewards, i) for i in range(len(rewards))]
-        return [reward - baseline(sum(o), len(o)) for reward, o in zip(rewards, others, strict=True)]
-
-    return advantages_of
-
-
-def spread(statistic: Statistic) -> Statistic:
-    """The variance of a statistic, from the two halves of the rollouts: it needs no known mean."""
-
-    def statistic_of(rewards: Rewards) -> Fraction:
-        half = len(rewards) // 2
-        gap = Fraction(statistic(rewards[:half])) - statistic(rewards[half:])
-        return gap * gap / 2
-
-    return statistic_of
-
-
-def squared(advantages_of: Advantages) -> Statistic:
-    return lambda rewards: mean([a**2 for a in advantages_of(rewards)])
-
-
-def magnitude(advantages_of: Advantages) -> Statistic:
-    return lambda rewards: mean([abs(a) for a in advantages_of(rewards)])
-
-
-def surprises(rewards: Rewards, p: float) -> list[Fraction]:
-    """-ln of the chance of each verdict."""
-    return [Fraction(-log(p if reward else 1 - p)) for reward in rewards]
-
-
-def _others(rewards: Rewards, i: int) -> Rewards:
-    return rewards[:i] + rewards[i + 1 :]
-
-
-def _root(square: Fraction) -> Fraction:
-    return Fraction(sqrt(square))
 
 
 DATA = Beta(0.33, 0.49)
@@ -303,7 +207,7 @@ CLAIMS = (
               mean_estimate(p, lambda c: per_prompt_estimate(_grpo_magnitude, Recorded([c], SAMPLES), g)[0]),
               _grpo_magnitude(p, g)),
           "plug-in f at c/n", lambda p, g: mean_estimate(p, lambda c: _grpo_magnitude(c / SAMPLES, g))),
-    Claim("I6", "mean s.d. inside groups", DATA, 8, lambda rewards: _root(variance(rewards, ddof=1)),
+    Claim("I6", "mean s.d. inside groups", DATA, 8, lambda rewards: root(variance(rewards, ddof=1)),
           "E sqrt(K(g-K) / (g(g-1)))", group_deviation,
           "root of the mean variance", lambda p, g: sqrt(p.reward_variance)),
     Claim("I7", "groups that die after a band filter", DATA, 8,
@@ -325,7 +229,7 @@ CLAIMS = (
               informative_probability(p, g), pass_at_k(p, g) - p.all_correct(g)),
           "pass@g", pass_at_k),
     Claim("P3", "weight of pass@k over a population", DATA, 8, lambda rewards: sum(  # rollouts that alone decide
-              not any(_others(rewards, i)) for i in range(len(rewards))),
+              not any(others(rewards, i)) for i in range(len(rewards))),
           "d pass@k / dp = k E q^(k-1)", pass_at_k_weight,
           "k q^(k-1) at the mean", lambda p, k: pass_at_k_weight(p.mean, k)),
     Claim("P6", "groups that miss a right answer", 0.4, 10,  # half of the rollouts are its coins: t = p^2
@@ -428,7 +332,7 @@ CLAIMS = (
               g * sum(((1 - p) ** (g - k) - (1 - p) ** g) / k for k in range(1, g + 1)) - pass_at_k(p, g)),
           "q/p, as if K = gp", lambda p, g: (1 - p) / p),
     Claim("E6", "second moment of batch_standardised", DATA, 8, squared(
-              lambda rewards: [(r - Fraction(0.33)) / _root(Fraction(0.33) * (1 - Fraction(0.33))) for r in rewards]),
+              lambda rewards: [(r - Fraction(0.33)) / root(Fraction(0.33) * (1 - Fraction(0.33))) for r in rewards]),
           "(r - m)/s: E A^2 = 1", lambda p, g: (advantage_second_moment(p, g, batch_standardised(0.33)), 1.0),
           "1 - rho, within prompts", lambda p, g: 1 - 0.49),
 

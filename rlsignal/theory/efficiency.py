@@ -1,4 +1,4 @@
-"""What a rollout buys: the noise of an update, the group sizes and baselines that lower it, and what waste costs.
+"""What a rollout buys: the noise of an update, and the group sizes and allocations that lower it.
 
 COUNTS OF SUCCESSES DO NOT DECIDE THE BEST GROUP SIZE. At a fixed number of rollouts, where noise dominates, RLOO's
 relative variance is g/(g-1) whatever the pass rate (exactly so where right and wrong scores spread alike), while the
@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincc
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
 from rlsignal.theory.estimators import Estimator, known
 from rlsignal.theory.objective import advantage_second_moment, gradient_weight
-from rlsignal.theory.passrates import PassRate, answer, group
-from rlsignal.theory.signal import informative_probability
+from rlsignal.theory.passrates import answer, group
 
 
 @dataclass(frozen=True, eq=False)
@@ -325,247 +323,10 @@ def relative_efficiency(p: ArrayLike, g: int, estimator: Estimator) -> float | F
     return answer(gradient_weight(p, g, estimator) ** 2 * (rloo / advantage_second_moment(p, g, estimator)))
 
 
-def posterior_baseline(mean: float, dispersion: float) -> Estimator:
-    """The reward less what the other rollouts and the data set lead one to expect of it (B2), as an Estimator.
-
-    The baseline is the posterior mean (mean (1-rho) + j rho) / (1 + (g-2) rho), j of the g-1 others being right. It
-    is RLOO at rho = 1 and a baseline fixed at `mean`, as of a large batch, at rho = 0. It optimises the pass rate
-    whatever the numbers (w = 1). If they are the data set's and the scores of all prompts scatter alike, no other
-    baseline that is a line in j leaves less noise, and of a Beta none at all that j tells.
-
-    Parameters
-    ----------
-    mean, dispersion : of the pass rates over prompts, in [0, 1].
-
-    Returns
-    -------
-    Estimator. It is not centred: unanimous groups teach too.
-
-    Raises
-    ------
-    ValueError : mean or dispersion outside [0, 1].
-
-    Source: derived in docs/theory.md (B2).
-
-    Examples
-    --------
-    >>> ours = posterior_baseline(0.3, 0.2)
-    >>> [round(advantage_second_moment(Beta(0.3, 0.2), 4, e), 4) for e in (ours, posterior_baseline(0.3, 0), RLOO)]
-    [0.192, 0.21, 0.224]
-    """
-    m = _validate.scalar("mean", _validate.probability("mean", mean))
-    rho = _validate.scalar("dispersion", _validate.probability("dispersion", dispersion))
-    return Estimator(
-        f"posterior_baseline({m:g}, {rho:g})",
-        lambda K, g: ((1 - m) * (1 - rho) + (g - K) * rho) / (1 + (g - 2) * rho),
-        lambda K, g: -(m * (1 - rho) + K * rho) / (1 + (g - 2) * rho),
-    )
-
-
-def rollouts_per_kept_group(p: ArrayLike | PassRate, g: int) -> float | Floats:
-    """Rollouts that dynamic sampling spends on each mixed group it keeps (B3): g / (1 - D).
-
-    Parameters
-    ----------
-    p : pass rate(s) or a pass-rate object.
-    g : group size, at least 2; at most n for a `Recorded`.
-
-    Returns
-    -------
-    float, or an array of p's shape; inf where no group is ever mixed.
-
-    Raises
-    ------
-    ValueError : p outside [0, 1], g not a whole number of at least 2.
-
-    Source: the method is DAPO's, arXiv 2503.14476; derived in docs/theory.md (B3).
-
-    Examples
-    --------
-    >>> round(rollouts_per_kept_group(0.02, 8), 1), round(rollouts_per_kept_group(Beta(0.33, 0.49), 8), 1)
-    (53.6, 14.5)
-    """
-    with np.errstate(divide="ignore"):
-        return answer(np.asarray(g) / informative_probability(p, g))
-
-
-def kept_law(p: ArrayLike | PassRate, g: int) -> Floats:
-    """P(K = k | the group is mixed) for k = 0..g, the law under dynamic sampling (B3): the law of K without its ends.
-
-    Parameters
-    ----------
-    p : pass rate(s) [...] or a pass-rate object.
-    g : group size in [2, 4096]; at most n for a `Recorded`.
-
-    Returns
-    -------
-    [..., g+1], with 0 at both ends.
-
-    Raises
-    ------
-    ValueError : as `rollouts_per_kept_group`; a population without mixed groups.
-
-    Source: derived in docs/theory.md (B3).
-
-    Examples
-    --------
-    >>> kept_law(0.5, 4).round(3)
-    array([0.   , 0.286, 0.429, 0.286, 0.   ])
-    """
-    what, g = group(p, g, summed=True)
-    law = what.law(g)
-    law[..., [0, -1]] = 0
-    mixed = law.sum(-1, keepdims=True)
-    if np.any(mixed == 0):
-        raise ValueError(
-            "p must leave a chance of mixed groups, got rollouts that always agree. Leave such prompts out."
-        )
-    return np.asarray(law / mixed)
-
-
-def unfilled_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled: int) -> float | Floats:
-    """Chance that `sampled` groups hold fewer than `kept` mixed ones (B4): P(Binomial(sampled, 1 - D) < kept).
-
-    How often dynamic sampling gives up, when it may generate `sampled` groups for a batch of `kept`.
-
-    Parameters
-    ----------
-    p : pass rate(s) or a pass-rate object; of a population every group is of a prompt of its own.
-    g : group size, at least 2; at most n for a `Recorded`.
-    kept : mixed groups wanted, at least 1.
-    sampled : groups that may be generated: batches allowed times prompts in each, at least 1.
-
-    Returns
-    -------
-    float, or an array of p's shape.
-
-    Raises
-    ------
-    ValueError : p, g, kept or sampled out of range.
-
-    Source: derived in docs/theory.md (B4).
-
-    Examples
-    --------
-    10 batches of 64 prompts for one batch of 64, at pass rates of 1 and 2 %:
-
-    >>> [round(unfilled_probability(p, 8, kept=64, sampled=640), 3) for p in (0.01, 0.02)]
-    [0.978, 0.0]
-    """
-    mixed = np.asarray(informative_probability(p, g))
-    kept, sampled = _validate.whole("kept", kept, 1, 10**9), _validate.whole("sampled", sampled, 1, 10**9)
-    if kept > sampled:
-        return answer(np.ones_like(mixed))
-    return answer(betaincc(kept, sampled - kept + 1, mixed))
-
-
-def rollouts_to_mixed(p: ArrayLike) -> float | Floats:
-    """Rollouts of one prompt until both a right and a wrong one have been seen (B5), on average: 1/p + 1/q - 1.
-
-    Parameters
-    ----------
-    p : pass rate(s) in (0, 1).
-
-    Returns
-    -------
-    float of at least 3, or an array of p's shape.
-
-    Raises
-    ------
-    ValueError : p outside (0, 1).
-
-    Source: derived in docs/theory.md (B5).
-
-    Examples
-    --------
-    >>> rollouts_to_mixed(0.5), round(rollouts_to_mixed(0.02), 2)
-    (3.0, 50.02)
-    """
-    p = _inside("p", p)
-    return answer(1 / p + p / (1 - p))
-
-
-def verdict_rate(p: ArrayLike, *, false_negatives: float, false_positives: float) -> float | Floats:
-    """The pass rate that a faulty verifier reports (S7): p~ = (1 - FN) p + FP (1-p).
-
-    Give it to any function of this library for what a log will show; `verdict_efficiency` says what it is worth.
-
-    Parameters
-    ----------
-    p : true pass rate(s) in [0, 1].
-    false_negatives, false_positives : chances that a right response is failed, and a wrong one passed; together at
-        most 1.
-
-    Returns
-    -------
-    float, or an array of p's shape.
-
-    Raises
-    ------
-    ValueError : out of range; rates that add up to more than 1, with which verdicts mean their opposite.
-
-    Source: derived in docs/theory.md (S7).
-
-    Examples
-    --------
-    Half of these groups turn from dead to mixed, and not because anything was learned:
-
-    >>> p = verdict_rate(0.02, false_negatives=0.1, false_positives=0.05)
-    >>> round(degenerate_probability(0.02, 8), 2), round(degenerate_probability(p, 8), 2)
-    (0.85, 0.57)
-    """
-    p = _validate.probability("p", p)
-    negatives, positives = _faults(false_negatives, false_positives)
-    return answer((1 - negatives) * p + positives * (1 - p))
-
-
-def verdict_efficiency(p: ArrayLike, *, false_negatives: float, false_positives: float) -> float | Floats:
-    """Signal-to-noise ratio, squared, that a faulty verifier leaves where noise dominates (S7): J^2 pq / (p~ q~).
-
-    J = 1 - FN - FP is what is left of grad p. The product is the squared correlation of verdict and truth: the share
-    of the rollouts that is still worth something.
-
-    Parameters
-    ----------
-    p : true pass rate(s) in (0, 1).
-    false_negatives, false_positives : as `verdict_rate`.
-
-    Returns
-    -------
-    float in [0, 1], or an array of p's shape.
-
-    Raises
-    ------
-    ValueError : p outside (0, 1), else as `verdict_rate`.
-
-    Source: derived in docs/theory.md (S7).
-
-    Examples
-    --------
-    >>> round(verdict_efficiency(0.02, false_negatives=0.1, false_positives=0.05), 2)
-    0.23
-    """
-    p = _inside("p", p)
-    negatives, positives = _faults(false_negatives, false_positives)
-    if negatives + positives == 1:  # a verdict that ignores the response
-        return answer(np.zeros_like(p))
-    passed = (1 - negatives) * p + positives * (1 - p)
-    failed = negatives * p + (1 - positives) * (1 - p)
-    return answer((1 - negatives - positives) ** 2 * (p / passed) * ((1 - p) / failed))
-
-
 def _told(scores: Any) -> Scores:
     if not isinstance(scores, Scores):
         raise ValueError(f"scores must be Scores, got {scores!r}. Where only pass rates are known: Scores(p).")
     return scores
-
-
-def _faults(false_negatives: float, false_positives: float) -> tuple[float, float]:
-    negatives = _validate.scalar("false_negatives", _validate.probability("false_negatives", false_negatives))
-    positives = _validate.scalar("false_positives", _validate.probability("false_positives", false_positives))
-    way_out = "Beyond 1 verdicts mean their opposite: swap them."
-    _validate.within("false_negatives + false_positives", negatives + positives, 0, 1, way_out=way_out)
-    return negatives, positives
 
 
 def _inside(name: str, p: ArrayLike) -> Floats:

@@ -243,6 +243,43 @@ def batch_standardised(mean: float) -> Estimator:
     return Estimator(name, lambda K, g: np.sqrt(odds), lambda K, g: -1 / np.sqrt(odds))
 
 
+def posterior_baseline(mean: float, dispersion: float) -> Estimator:
+    """The reward less what the other rollouts and the data set lead one to expect of it (B2), as an Estimator.
+
+    The baseline is the posterior mean (mean (1-rho) + j rho) / (1 + (g-2) rho), j of the g-1 others being right. It
+    is RLOO at rho = 1 and a baseline fixed at `mean`, as of a large batch, at rho = 0. It optimises the pass rate
+    whatever the numbers (w = 1). If they are the data set's and the scores of all prompts scatter alike, no other
+    baseline that is a line in j leaves less noise, and of a Beta none at all that j tells.
+
+    Parameters
+    ----------
+    mean, dispersion : of the pass rates over prompts, in [0, 1].
+
+    Returns
+    -------
+    Estimator. It is not centred: unanimous groups teach too.
+
+    Raises
+    ------
+    ValueError : mean or dispersion outside [0, 1].
+
+    Source: derived in docs/theory.md (B2).
+
+    Examples
+    --------
+    >>> ours = posterior_baseline(0.3, 0.2)
+    >>> [round(advantage_second_moment(Beta(0.3, 0.2), 4, e), 4) for e in (ours, posterior_baseline(0.3, 0), RLOO)]
+    [0.192, 0.21, 0.224]
+    """
+    m = _validate.scalar("mean", _validate.probability("mean", mean))
+    rho = _validate.scalar("dispersion", _validate.probability("dispersion", dispersion))
+    return Estimator(
+        f"posterior_baseline({m:g}, {rho:g})",
+        lambda K, g: ((1 - m) * (1 - rho) + (g - K) * rho) / (1 + (g - 2) * rho),
+        lambda K, g: -(m * (1 - rho) + K * rho) / (1 + (g - 2) * rho),
+    )
+
+
 GRPO = Estimator(  # the ideal: group s.d. with ddof 0, no epsilon
     "GRPO",
     lambda K, g: np.sqrt((g - K) / K),

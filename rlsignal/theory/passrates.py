@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
+from rlsignal.theory.laws import drawn_alike, drawn_once, hypergeometric_law, log1p, log_run_factors, polya_law
 
 LARGEST_LAW = 4096
 """The largest group whose law is summed (accuracy 1e-11); closed forms go on to a million rollouts and more."""
@@ -55,7 +56,7 @@ class Fixed:
 
     def all_wrong(self, n: int) -> Floats:
         """E[(1-p)^n], the chance that n rollouts of one prompt all fail."""
-        return np.exp(_times(n, _log1p(-self.mean)))
+        return np.exp(_times(n, log1p(-self.mean)))
 
     def all_correct(self, n: int) -> Floats:
         """E[p^n], the chance that n rollouts of one prompt all succeed."""
@@ -63,16 +64,16 @@ class Fixed:
 
     def any_correct(self, n: int) -> Floats:
         """1 - E[(1-p)^n], which is pass@n."""
-        return -np.expm1(_times(n, _log1p(-self.mean)))
+        return -np.expm1(_times(n, log1p(-self.mean)))
 
     def mixed(self, n: int) -> Floats:
         """1 - E[p^n] - E[(1-p)^n], the chance that n rollouts of one prompt disagree."""
         rarer = np.minimum(self.mean, 1 - self.mean)
-        return -np.expm1(_times(n, _log1p(-rarer))) - rarer**n
+        return -np.expm1(_times(n, log1p(-rarer))) - rarer**n
 
     def law(self, g: int) -> Floats:
         """P(K = k) for k = 0..g, shape [..., g+1]."""
-        return _polya_law(self.mean, np.zeros_like(self.mean), _law_size(g))
+        return polya_law(self.mean, np.zeros_like(self.mean), _law_size(g))
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,17 +134,17 @@ class Beta:
     def all_wrong(self, n: int) -> Floats:
         """E[(1-p)^n], the chance that n rollouts of one prompt all fail."""
         mean, rho = self._parameters
-        return np.exp(_log_run_factors(1 - mean, mean, rho, n).sum(-1))
+        return np.exp(log_run_factors(1 - mean, mean, rho, n).sum(-1))
 
     def all_correct(self, n: int) -> Floats:
         """E[p^n], the chance that n rollouts of one prompt all succeed."""
         mean, rho = self._parameters
-        return np.exp(_log_run_factors(mean, 1 - mean, rho, n).sum(-1))
+        return np.exp(log_run_factors(mean, 1 - mean, rho, n).sum(-1))
 
     def any_correct(self, n: int) -> Floats:
         """1 - E[(1-p)^n], which is pass@n."""
         mean, rho = self._parameters
-        return -np.expm1(_log_run_factors(1 - mean, mean, rho, n).sum(-1))
+        return -np.expm1(log_run_factors(1 - mean, mean, rho, n).sum(-1))
 
     def mixed(self, n: int) -> Floats:
         """1 - E[p^n] - E[(1-p)^n], the chance that n rollouts of one prompt disagree.
@@ -153,8 +154,8 @@ class Beta:
         """
         mean, rho = self._parameters
         i, apart = np.arange(1, n), 1 - rho[..., None]
-        after_wrong = np.exp(np.cumsum(_log_run_factors(1 - mean, mean, rho, n - 1)[..., 1:], -1))
-        after_correct = np.exp(np.cumsum(_log_run_factors(mean, 1 - mean, rho, n - 1)[..., 1:], -1))
+        after_wrong = np.exp(np.cumsum(log_run_factors(1 - mean, mean, rho, n - 1)[..., 1:], -1))
+        after_correct = np.exp(np.cumsum(log_run_factors(mean, 1 - mean, rho, n - 1)[..., 1:], -1))
         runs = np.ones((*mean.shape, n - 1))  # of i alike, given the first; its own chance is the pq outside
         runs[..., :1] *= 2
         runs[..., 1:] = after_wrong + after_correct
@@ -164,7 +165,7 @@ class Beta:
     def law(self, g: int) -> Floats:
         """P(K = k) for k = 0..g over prompts and rollouts together, shape [..., g+1]."""
         mean, rho = self._parameters
-        return _polya_law(mean, rho, _law_size(g))
+        return polya_law(mean, rho, _law_size(g))
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,15 +225,15 @@ class Recorded:
 
     def all_wrong(self, n: int) -> Floats:
         """Unbiased E[(1-p)^n] from draws without replacement."""
-        return self._averaged(lambda c, samples: _drawn_alike(samples - c, samples, self._at_most(n)))
+        return self._averaged(lambda c, samples: drawn_alike(samples - c, samples, self._at_most(n)))
 
     def all_correct(self, n: int) -> Floats:
         """Unbiased E[p^n] from draws without replacement."""
-        return self._averaged(lambda c, samples: _drawn_alike(c, samples, self._at_most(n)))
+        return self._averaged(lambda c, samples: drawn_alike(c, samples, self._at_most(n)))
 
     def any_correct(self, n: int) -> Floats:
         """Unbiased pass@n."""
-        return self._averaged(lambda c, samples: _drawn_once(c, samples, self._at_most(n)))
+        return self._averaged(lambda c, samples: drawn_once(c, samples, self._at_most(n)))
 
     def mixed(self, n: int) -> Floats:
         """Unbiased chance that n fresh rollouts of one prompt disagree."""
@@ -240,18 +241,18 @@ class Recorded:
 
         def each(c: NDArray[np.int64], samples: NDArray[np.int64]) -> Floats:
             rarer = np.minimum(c, samples - c)
-            return _drawn_once(rarer, samples, size) - _drawn_alike(rarer, samples, size)
+            return drawn_once(rarer, samples, size) - drawn_alike(rarer, samples, size)
 
         return self._averaged(each)
 
     def each(self, g: int) -> Floats:
         """P(K = k) for k = 0..g of each prompt by itself, shape [prompts, g+1]."""
         kinds, which, _ = self._kinds()
-        return _hypergeometric_law(kinds[:, 0], kinds[:, 1], self._at_most(_law_size(g)))[which]
+        return hypergeometric_law(kinds[:, 0], kinds[:, 1], self._at_most(_law_size(g)))[which]
 
     def law(self, g: int) -> Floats:
         """P(K = k) for k = 0..g, averaged over prompts, shape [g+1]."""
-        return self._averaged(lambda c, n: _hypergeometric_law(c, n, self._at_most(_law_size(g))))
+        return self._averaged(lambda c, n: hypergeometric_law(c, n, self._at_most(_law_size(g))))
 
     def _kinds(self) -> tuple[NDArray[np.int64], NDArray[np.intp], Floats]:
         """The distinct (c, n), which one each prompt has, and their shares: work goes by kinds, not by prompts."""
@@ -307,72 +308,5 @@ def _law_size(g: int, name: str = "g", smallest: int = 1) -> int:
     return _validate.whole(name, g, smallest, LARGEST_LAW, way_out="Sums over the law of K lose accuracy beyond.")
 
 
-def _log1p(x: Floats) -> Floats:
-    with np.errstate(divide="ignore"):
-        return np.log1p(x)
-
-
 def _times(n: int, logs: Floats) -> Floats:
     return n * logs if n else np.zeros_like(logs)  # 0 * -inf is 0 here: an empty run always happens
-
-
-def _log_run_factors(x: Floats, y: Floats, rho: Floats, n: int) -> Floats:
-    """Logs of P(next rollout alike | i alike so far) for i < n, shape [..., n]; x is the first chance, y = 1 - x.
-
-    Given both x and y so that whichever is small is exact, and each log is taken where it is accurate.
-    """
-    x, y, rho = x[..., None], y[..., None], rho[..., None]
-    i = np.arange(n)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 1 - rho + i * rho
-        lost = np.where(i == 0, y, y * (1 - rho) / scale)
-        kept = np.where(i == 0, x, (x * (1 - rho) + i * rho) / scale)
-        return np.where(lost < 0.5, np.log1p(-lost), np.log(kept))
-
-
-def _polya_law(mean: Floats, rho: Floats, g: int) -> Floats:
-    """Beta-binomial law of K, shape [..., g+1]; binomial at rho = 0, all or nothing at rho = 1."""
-    m, all_or_nothing = mean[..., None], rho[..., None] == 1
-    rho = np.where(all_or_nothing, 0, rho[..., None])  # its ends have no path of ratios between them
-    k = np.arange(g)
-    rising = (g - k) * (m * (1 - rho) + k * rho)
-    falling = (k + 1) * ((1 - m) * (1 - rho) + (g - 1 - k) * rho)
-    ends = np.zeros((*mean.shape, g + 1))
-    ends[..., :1], ends[..., -1:] = 1 - m, m
-    return np.where(all_or_nothing, ends, _law_from_ratios(rising, falling))
-
-
-def _hypergeometric_law(c: NDArray[np.int64], n: NDArray[np.int64], g: int) -> Floats:
-    """Law of K when g of n samples, c of them correct, are drawn without replacement, shape [..., g+1]."""
-    c, n = c[..., None].astype(np.float64), n[..., None].astype(np.float64)
-    k = np.arange(g)
-    return _law_from_ratios(np.maximum((c - k) * (g - k), 0), np.maximum((k + 1) * (n - c - g + k + 1), 0))
-
-
-def _law_from_ratios(rising: Floats, falling: Floats) -> Floats:
-    """Law of K from P(k+1)/P(k) = rising/falling, multiplied outward from the mode and normalised.
-
-    Outward, because products of ratios below one lose no digits; gammaln and betaln lose up to half of them.
-    """
-    with np.errstate(divide="ignore"):
-        steps = np.clip(np.log(rising) - np.log(falling), -1e9, 1e9)  # a ratio of 0 or inf bounds the support
-    heights = np.concatenate([np.zeros_like(steps[..., :1]), np.cumsum(steps, -1)], -1)
-    above = np.arange(rising.shape[-1]) >= np.argmax(heights, -1)[..., None]
-    up = np.divide(rising, falling, out=np.ones_like(rising), where=above & (falling > 0))
-    down = np.divide(falling, rising, out=np.ones_like(rising), where=~above & (rising > 0))
-    one = np.ones_like(up[..., :1])
-    law = np.concatenate([one, np.cumprod(up, -1)], -1)
-    law *= np.concatenate([np.cumprod(down[..., ::-1], -1)[..., ::-1], one], -1)
-    return law / law.sum(-1, keepdims=True)
-
-
-def _drawn_alike(kind: NDArray[np.int64], n: NDArray[np.int64], g: int) -> Floats:
-    """C(kind, g) / C(n, g): the chance that g of n samples drawn without replacement are all of one kind."""
-    i = np.arange(g)
-    return np.prod(np.maximum(kind[..., None] - i, 0) / (n[..., None] - i), -1)
-
-
-def _drawn_once(kind: NDArray[np.int64], n: NDArray[np.int64], g: int) -> Floats:
-    """1 - C(n - kind, g) / C(n, g): the chance that a kind is among g drawn samples, exact however rare it is."""
-    missed = np.minimum(kind[..., None] / (n[..., None] - np.arange(g)), 1)
-    return -np.expm1(_log1p(-missed).sum(-1))

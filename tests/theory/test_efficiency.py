@@ -1,9 +1,8 @@
-"""What a rollout buys: noise, group sizes, allocations, baselines and waste, against every group of small policies."""
+"""What a rollout buys: noise, group sizes, allocations, filters and faults, against every group of small policies."""
 
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
-from math import comb
 
 import mpmath
 import numpy as np
@@ -20,7 +19,6 @@ from rlsignal import (
     Beta,
     Estimator,
     Fixed,
-    Recorded,
     advantage_second_moment,
     advantages,
     critical_pass_rate,
@@ -34,18 +32,13 @@ from rlsignal.theory.efficiency import (
     Scores,
     allocate_rollouts,
     best_group_size,
-    kept_law,
-    posterior_baseline,
     relative_efficiency,
-    rollouts_per_kept_group,
-    rollouts_to_mixed,
     signal_to_noise,
     signal_to_noise_cap,
-    unfilled_probability,
     update_variance,
-    verdict_efficiency,
-    verdict_rate,
 )
+from rlsignal.theory.estimators import posterior_baseline
+from rlsignal.theory.verifier import verdict_efficiency, verdict_rate
 
 mp = mpmath.mp.clone()
 mp.dps = 700
@@ -403,48 +396,6 @@ class TestAllocation:
         assert gain < (low + high) ** 2 / (4 * low * high) == pytest.approx(1.32, abs=5e-3)
 
 
-class TestBaselines:
-    @pytest.mark.parametrize("g", [2, 3, 6])
-    @pytest.mark.parametrize(("mean", "rho"), [("1/3", "1/2"), ("1/10", "1/7"), ("3/4", "0"), ("1/2", "1")])
-    def test_second_moments_over_every_group(self, g, mean, rho):
-        """Posterior mean, batch mean, leave-one-out, exactly, in their own closed forms."""
-        m, rho = Fraction(mean), Fraction(rho)
-        urn = exact.beta(m, rho)
-
-        def moment(baseline):
-            def statistic(rewards):
-                others = [rewards[:i] + rewards[i + 1 :] for i in range(g)]
-                return exact.mean([(r - baseline(sum(o), g - 1)) ** 2 for r, o in zip(rewards, others, strict=True)])
-
-            return exact.expectation(statistic, urn, g)
-
-        spread, fit = m * (1 - m), posterior_baseline(float(m), float(rho))
-        posterior, batch, group = (moment(b) for b in (urn, lambda *_: m, lambda right, seen: Fraction(right, seen)))
-        assert posterior == spread * (1 - rho) * (1 + (g - 1) * rho) / (1 + (g - 2) * rho)
-        assert (batch, group) == (spread, spread * (1 - rho) * Fraction(g, g - 1))
-        assert posterior <= min(batch, group)
-        assert (group < batch) == (rho > Fraction(1, g))
-        data = Beta(float(m), float(rho))
-        assert advantage_second_moment(data, g, fit) == pytest.approx(float(posterior), rel=1e-13, abs=1e-16)
-        assert advantage_second_moment(data, g, RLOO) == pytest.approx(float(group), rel=1e-13, abs=1e-16)
-
-    def test_between_the_batch_and_the_others(self):
-        assert posterior_baseline(0.3, 1).table(5) == pytest.approx(RLOO.table(5))
-        table = posterior_baseline(0.3, 0).table(5)
-        assert table[1, 1:] == pytest.approx(np.full(5, 0.7))
-        assert table[0, :-1] == pytest.approx(np.full(5, -0.3))
-
-    @pytest.mark.parametrize("rho", [0, 1e-12, 0.3, 1])
-    def test_optimises_the_pass_rate_even_if_misinformed(self, rho):
-        for g in (2, 8, 64):
-            assert posterior_baseline(0.9, rho).gain(g) == pytest.approx(np.ones(g), rel=1e-13)
-
-    def test_unanimous_groups_teach(self):
-        table = posterior_baseline(0.3, 0.2).table(8)
-        assert table[1, 8] > 0 > table[0, 0]
-        assert RLOO.table(8)[1, 8] == 0
-
-
 class TestDynamicSampling:
     @pytest.mark.parametrize("g", [2, 3, 4])
     def test_direction_is_unchanged(self, g):
@@ -465,11 +416,6 @@ class TestDynamicSampling:
         own = [x / mixed[0] + y / mixed[1] for x, y in zip(*kept, strict=True)]
         assert own[0] * whole[1] != own[1] * whole[0]
 
-    @pytest.mark.parametrize("estimator", ESTIMATORS, **by_name)
-    def test_every_table_that_ships_is_silent_in_the_groups_that_are_dropped(self, estimator):
-        table = estimator.table(8)
-        assert (table[0, 0], table[1, 8]) == (0, 0)
-
     @every_policy
     def test_noise_against_as_many_rollouts_unfiltered(self, policy):
         """Relative to the squared mean, B kept groups have the variance of B/(1-D) unfiltered ones, less D/B."""
@@ -488,83 +434,8 @@ class TestDynamicSampling:
         dead = policy.p**3 + (1 - policy.p) ** 3
         assert max(abs(k / (1 - dead) - w) for k, w in zip(kept, whole, strict=True)) > 0.05
 
-    def test_cost(self):
-        assert rollouts_per_kept_group(0.5, 2) == 4
-        assert rollouts_per_kept_group([0.0, 0.5], 2).tolist() == [np.inf, 4]
-        assert rollouts_per_kept_group(1e-300, 8) == pytest.approx(1e300, rel=1e-12)
-        data = Recorded([0, 1, 4], 4)
-        assert rollouts_per_kept_group(data, 2) == pytest.approx(2 / informative_probability(data, 2), rel=1e-14)
-
-    @pytest.mark.parametrize("law", [Fixed(0.2), Beta(0.33, 0.49), Recorded([1, 3, 0, 6], 6)], ids=repr)
-    def test_kept_law(self, law):
-        kept, whole = kept_law(law, 5), law.law(5)
-        assert kept[[0, -1]].tolist() == [0, 0]
-        assert kept.sum() == pytest.approx(1, rel=1e-14)
-        assert kept[1:-1] == pytest.approx(whole[1:-1] / informative_probability(law, 5), rel=1e-13)
-
-    def test_kept_law_of_the_rarest_success_is_one_success(self):
-        assert kept_law(1e-300, 8) == pytest.approx(np.eye(9)[1], abs=1e-15)
-        with pytest.raises(ValueError, match="must leave a chance of mixed groups"):
-            kept_law([0.5, 1.0], 8)
-
-    @pytest.mark.parametrize(("kept", "sampled"), [(1, 1), (1, 5), (3, 5), (5, 5), (6, 5), (64, 640)])
-    def test_unfilled(self, kept, sampled):
-        for p in (0.01, 0.083, 0.5):
-            mixed = 1 - mp.mpf(p) ** 8 - (1 - mp.mpf(p)) ** 8
-            want = mp.fsum(
-                comb(sampled, k) * mixed**k * (1 - mixed) ** (sampled - k) for k in range(min(kept, sampled + 1))
-            )
-            got = unfilled_probability(p, 8, kept=kept, sampled=sampled)
-            assert abs(mp.mpf(got) - want) < 1e-12 * max(want, mp.mpf(1e-290))
-
-    def test_unfilled_edges(self):
-        assert unfilled_probability([0.0, 1.0], 8, kept=1, sampled=100).tolist() == [1, 1]
-        assert unfilled_probability(1e-300, 8, kept=1, sampled=100) == 1
-
-    @pytest.mark.parametrize("p", EXTREMES)
-    def test_rollouts_to_mixed(self, p):
-        x = mp.mpf(p)
-        assert abs(mp.mpf(rollouts_to_mixed(p)) / (1 / x + 1 / (1 - x) - 1) - 1) < 1e-12
-
-    def test_rollouts_to_mixed_by_the_degenerate_law(self):
-        """A waiting time's mean is the sum of the chances to be still waiting: 1 + sum of D_n."""
-        assert 1 + sum(degenerate_probability(0.2, n) for n in range(2, 400)) + 1 == pytest.approx(
-            rollouts_to_mixed(0.2), rel=1e-12
-        )
-
-    def test_drawn(self):
-        """Rollouts to the first mixed pair of one prompt, within five s.e.; 1/p, the first success, is rejected."""
-        p, draws, rng = 0.2, 20_000, np.random.default_rng(0)
-        first = rng.random(draws) < p
-        waits = 1 + rng.geometric(np.where(first, 1 - p, p))
-        variance = p * p / (1 - p) ** 2 + (1 - p) * (1 - p) / p**2 + p * (1 - p) * (1 / (1 - p) - 1 / p) ** 2
-        error = np.sqrt(variance / draws)
-        assert abs(waits.mean() - rollouts_to_mixed(p)) < 5 * error
-        assert abs(waits.mean() - 1 / p) > 5 * error
-
 
 class TestVerdicts:
-    @pytest.mark.parametrize("p", EXTREMES)
-    @pytest.mark.parametrize(("negatives", "positives"), [(0, 0), (0.1, 0.05), (0.5, 0), (0, 0.3), (0.9, 0.1 - 1e-9)])
-    def test_twelve_digits(self, p, negatives, positives):
-        x, n, f = mp.mpf(p), mp.mpf(negatives), mp.mpf(positives)
-        seen = (1 - n) * x + f * (1 - x)
-        faults = {"false_negatives": negatives, "false_positives": positives}
-        assert abs(mp.mpf(verdict_rate(p, **faults)) / seen - 1) < 1e-12
-        want = (1 - n - f) ** 2 * x * (1 - x) / (seen * (1 - seen))
-        tolerance = 1e-12 if n + f < 0.9 else 1e-6  # 1 - FN - FP is 1e-9, from rates of order one
-        assert abs(mp.mpf(verdict_efficiency(p, **faults)) / want - 1) < tolerance
-
-    def test_is_the_squared_correlation_of_truth_and_verdict(self):
-        p, n, f = Fraction(1, 10), Fraction(1, 5), Fraction(1, 20)
-        joint = {(1, 1): p * (1 - n), (1, 0): p * n, (0, 1): (1 - p) * f, (0, 0): (1 - p) * (1 - f)}
-        mean = lambda h: sum(c * h(*cell) for cell, c in joint.items())  # noqa: E731
-        r, v, both = mean(lambda r, v: r), mean(lambda r, v: v), mean(lambda r, v: r * v)
-        square = (both - r * v) ** 2 / (r * (1 - r) * v * (1 - v))
-        faults = {"false_negatives": float(n), "false_positives": float(f)}
-        assert verdict_efficiency(float(p), **faults) == pytest.approx(float(square), rel=1e-13)
-        assert verdict_rate(float(p), **faults) == pytest.approx(float(v), rel=1e-15)
-
     @pytest.mark.parametrize("g", [2, 3])
     def test_over_every_group_and_every_verdict(self, g):
         """Each response split in two, passed and failed; scores scatter widely, so noise dominates."""
@@ -583,16 +454,6 @@ class TestVerdicts:
         assert float(noisy.p) == pytest.approx(verdict_rate(float(honest.p), **faults), rel=1e-14)
         snr = [sum(x * x for x in policy.slope) / policy.update(g, leave_one_out)[1] for policy in (honest, noisy)]
         assert float(snr[1] / snr[0]) == pytest.approx(verdict_efficiency(float(honest.p), **faults), rel=1e-5)
-
-    def test_looks_healthier_and_is_worse(self):
-        faults = {"false_negatives": 0.1, "false_positives": 0.05}
-        dead = [degenerate_probability(p, 8) for p in (0.02, verdict_rate(0.02, **faults))]
-        assert dead == pytest.approx([0.85, 0.57], abs=5e-3)
-        assert verdict_efficiency(0.02, **faults) == pytest.approx(0.23, abs=5e-3)
-
-    def test_a_verdict_by_coin_is_worth_nothing(self):
-        assert verdict_efficiency([0.1, 0.5], false_negatives=1, false_positives=0).tolist() == [0, 0]
-        assert verdict_efficiency(0.3, false_negatives=0.5, false_positives=0.5) == 0
 
 
 class TestProofs:
@@ -633,12 +494,6 @@ class TestProofs:
         (lambda: allocate_rollouts(Scores([0.5, 0.5]), 3), "rollouts must be at least 4, got 3. Each prompt needs"),
         (lambda: relative_efficiency(0, 8, GRPO), r"p must lie in \(0, 1\), got 0"),
         (lambda: relative_efficiency(Beta(0.2, 0.1), 8, GRPO), "p must be a number or an array of numbers"),
-        (lambda: posterior_baseline(0.3, 2), r"dispersion must lie in \[0, 1\], got 2"),
-        (lambda: unfilled_probability(0.5, 8, kept=0, sampled=1), "kept must be at least 1, got 0"),
-        (
-            lambda: verdict_rate(0.5, false_negatives=0.6, false_positives=0.5),
-            "false_negatives \\+ false_positives must lie in",
-        ),
     ],
 )
 def test_bad_arguments_are_refused(call, message):

@@ -1,6 +1,7 @@
 """Idea 2: a table says what it is worth. Every shipped table against the rollouts it summarises, in plain Python."""
 
 import statistics
+from fractions import Fraction
 from itertools import combinations
 from math import sqrt
 
@@ -17,11 +18,20 @@ from rlsignal import (
     GRPO_TRL,
     GRPO_VERL,
     RLOO,
+    Beta,
     Estimator,
+    advantage_second_moment,
     advantages,
     standardised,
 )
-from rlsignal.theory.estimators import MAXRL_UNCENTRED, batch_standardised, pass_at_k_gradient, pass_at_k_training
+from rlsignal.theory import exact
+from rlsignal.theory.estimators import (
+    MAXRL_UNCENTRED,
+    batch_standardised,
+    pass_at_k_gradient,
+    pass_at_k_training,
+    posterior_baseline,
+)
 
 EPSILONS = {"GRPO_TRL": 1e-4, "GRPO_VERL": 1e-6, "GRPO_OPENRLHF": 1e-9}
 CENTRED = [estimator for estimator in ESTIMATORS if estimator is not GRPO_NEMO]
@@ -268,3 +278,69 @@ class TestUncentred:
     def test_a_batch_that_agrees_has_no_scale(self, mean):
         with pytest.raises(ValueError, match=r"mean must lie in \(0, 1\), got"):
             batch_standardised(mean)
+
+
+class TestBaselines:
+    @pytest.mark.parametrize("g", [2, 3, 6])
+    @pytest.mark.parametrize(("mean", "rho"), [("1/3", "1/2"), ("1/10", "1/7"), ("3/4", "0"), ("1/2", "1")])
+    def test_second_moments_over_every_group(self, g, mean, rho):
+        """Posterior mean, batch mean, leave-one-out, exactly, in their own closed forms."""
+        m, rho = Fraction(mean), Fraction(rho)
+        urn = exact.beta(m, rho)
+
+        def moment(baseline):
+            def statistic(rewards):
+                others = [rewards[:i] + rewards[i + 1 :] for i in range(g)]
+                return exact.mean([(r - baseline(sum(o), g - 1)) ** 2 for r, o in zip(rewards, others, strict=True)])
+
+            return exact.expectation(statistic, urn, g)
+
+        spread, fit = m * (1 - m), posterior_baseline(float(m), float(rho))
+        posterior, batch, group = (moment(b) for b in (urn, lambda *_: m, lambda right, seen: Fraction(right, seen)))
+        assert posterior == spread * (1 - rho) * (1 + (g - 1) * rho) / (1 + (g - 2) * rho)
+        assert (batch, group) == (spread, spread * (1 - rho) * Fraction(g, g - 1))
+        assert posterior <= min(batch, group)
+        assert (group < batch) == (rho > Fraction(1, g))
+        data = Beta(float(m), float(rho))
+        assert advantage_second_moment(data, g, fit) == pytest.approx(float(posterior), rel=1e-13, abs=1e-16)
+        assert advantage_second_moment(data, g, RLOO) == pytest.approx(float(group), rel=1e-13, abs=1e-16)
+
+    def test_between_the_batch_and_the_others(self):
+        assert posterior_baseline(0.3, 1).table(5) == pytest.approx(RLOO.table(5))
+        table = posterior_baseline(0.3, 0).table(5)
+        assert table[1, 1:] == pytest.approx(np.full(5, 0.7))
+        assert table[0, :-1] == pytest.approx(np.full(5, -0.3))
+
+    @pytest.mark.parametrize("rho", [0, 1e-12, 0.3, 1])
+    def test_optimises_the_pass_rate_even_if_misinformed(self, rho):
+        for g in (2, 8, 64):
+            assert posterior_baseline(0.9, rho).gain(g) == pytest.approx(np.ones(g), rel=1e-13)
+
+    def test_a_population_that_is_no_beta(self):
+        """The baseline is a line in j, so two moments decide: the formula holds, and no other line is better."""
+        rates, shares, g = [Fraction(1, 10), Fraction(9, 10)], [Fraction(3, 4), Fraction(1, 4)], 4
+        m = sum(s * p for s, p in zip(shares, rates, strict=True))
+        rho = sum(s * (p - m) ** 2 for s, p in zip(shares, rates, strict=True)) / (m * (1 - m))
+
+        def moment(intercept, slope):
+            def statistic(rewards):
+                lines = [intercept + slope * (sum(rewards) - r) for r in rewards]
+                return exact.mean([(r - line) ** 2 for r, line in zip(rewards, lines, strict=True)])
+
+            return sum(s * exact.expectation(statistic, exact.fixed(p), g) for s, p in zip(shares, rates, strict=True))
+
+        intercept, slope = (x / (1 + (g - 2) * rho) for x in (m * (1 - rho), rho))
+        best = moment(intercept, slope)
+        assert best == m * (1 - m) * (1 - rho) * (1 + (g - 1) * rho) / (1 + (g - 2) * rho)
+        step = Fraction(1, 1000)
+        others = [moment(intercept + i * step, slope + j * step) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+        assert best < min(others)
+
+    def test_unanimous_groups_teach(self):
+        table = posterior_baseline(0.3, 0.2).table(8)
+        assert table[1, 8] > 0 > table[0, 0]
+        assert RLOO.table(8)[1, 8] == 0
+
+    def test_bad_arguments_are_refused(self):
+        with pytest.raises(ValueError, match=r"dispersion must lie in \[0, 1\], got 2"):
+            posterior_baseline(0.3, 2)

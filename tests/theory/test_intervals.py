@@ -37,7 +37,7 @@ from rlsignal.theory.intervals import (
 
 ROOT = Path(__file__).parents[2]
 SIMULATION = runpy.run_path(str(ROOT / "benchmarks" / "coverage.py"))
-RECORDED = json.loads((ROOT / "docs" / "coverage.json").read_text(encoding="utf-8"))
+RECORDED = json.loads((ROOT / "docs" / "evidence" / "coverage.json").read_text(encoding="utf-8"))
 
 
 def recorded_at(statistic, mean, dispersion, prompts=100, samples=16):
@@ -105,7 +105,7 @@ class TestUnbiased:
 
 
 class TestCoverage:
-    """docs/coverage.json holds 20,000 evaluations a row; a few rows are simulated anew, which takes seconds."""
+    """The recorded rows are of 20,000 evaluations each; a few are simulated anew, which takes seconds."""
 
     def test_as_claimed_in_the_region(self):
         """100 prompts, 16 samples: 93 to 97 of 100 intervals hold, for every statistic, mean and dispersion."""

@@ -162,7 +162,7 @@ def faulty_verdicts() -> Derivation:
 
     Examples
     --------
-    >>> from rlsignal.theory.efficiency import verdict_efficiency
+    >>> from rlsignal.theory.verifier import verdict_efficiency
     >>> proof = faulty_verdicts().check()
     >>> round(proof.value(p=0.02, n=0.1, f=0.05), 6) == round(
     ...     verdict_efficiency(0.02, false_negatives=0.1, false_positives=0.05), 6)

@@ -1,0 +1,119 @@
+"""What is measured on a group, from its rewards alone: each estimator written out as a framework computes it.
+
+Nothing here knows the library's formulas or tables. Only square roots are irrational; each enters as the float that it
+rounds to, which is a rational number, so what follows is exact again.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import combinations
+from math import log, sqrt
+
+from rlsignal.theory.exact import Advantages, Rewards, Statistic, mean, variance
+
+
+def unanimous(rewards: Rewards) -> bool:
+    return len(set(rewards)) == 1
+
+
+def mixed(rewards: Rewards) -> bool:
+    return len(set(rewards)) == 2
+
+
+def centred(rewards: Rewards) -> list[Fraction]:
+    """Dr. GRPO: the reward minus the group's mean."""
+    centre = mean(rewards)
+    return [reward - centre for reward in rewards]
+
+
+def whitened(*, ddof: int = 0, epsilon: float = 0.0) -> Advantages:
+    """GRPO, TRL, verl, OpenRLHF: that over (the group's s.d. + epsilon); 0 for 0/0."""
+
+    def advantages_of(rewards: Rewards) -> list[Fraction]:
+        scale = root(variance(rewards, ddof)) + Fraction(epsilon)
+        return [a / scale if scale else a for a in centred(rewards)]
+
+    return advantages_of
+
+
+def per_success(rewards: Rewards) -> list[Fraction]:
+    """MaxRL: the reward minus the group's mean, over that mean; 0 for 0/0."""
+    return [a / mean(rewards) if any(rewards) else a for a in centred(rewards)]
+
+
+def against_others(rewards: Rewards) -> list[Fraction]:
+    """RLOO: the reward minus the mean of the others."""
+    return [reward - mean(others(rewards, i)) for i, reward in enumerate(rewards)]
+
+
+def whitened_by_others(rewards: Rewards) -> list[Fraction]:
+    """NeMo: that over (the others' s.d. + 1e-6), or as it is where the others agree."""
+    deviations = [root(variance(others(rewards, i), ddof=1)) for i in range(len(rewards))]
+    scales = [deviation + Fraction(1e-6) if deviation else 1 for deviation in deviations]
+    return [a / scale for a, scale in zip(against_others(rewards), scales, strict=True)]
+
+
+def over_subsets(k: int) -> Advantages:
+    """Pass@k training: subsets of k rollouts are right if one of them is, whitened, and a rollout has their mean."""
+
+    def advantages_of(rewards: Rewards) -> list[Fraction]:
+        subsets = list(combinations(range(len(rewards)), k))
+        worth = whitened()(tuple(max(rewards[i] for i in subset) for subset in subsets))
+        return [mean([a for a, s in zip(worth, subsets, strict=True) if i in s]) for i in range(len(rewards))]
+
+    return advantages_of
+
+
+def right_subsets(k: int) -> Advantages:
+    """PKPO: the share of the subsets of k rollouts that hold this one and a right one, times the group size."""
+
+    def advantages_of(rewards: Rewards) -> list[Fraction]:
+        subsets = list(combinations(range(len(rewards)), k))
+        right = [s for s in subsets if any(rewards[i] for i in s)]
+        return [Fraction(len(rewards) * sum(i in s for s in right), len(subsets)) for i in range(len(rewards))]
+
+    return advantages_of
+
+
+def against(baseline: Callable[[int, int], Fraction]) -> Advantages:
+    """The reward minus a baseline told (right, seen) of the other rollouts."""
+
+    def advantages_of(rewards: Rewards) -> list[Fraction]:
+        rest = [others(rewards, i) for i in range(len(rewards))]
+        return [reward - baseline(sum(o), len(o)) for reward, o in zip(rewards, rest, strict=True)]
+
+    return advantages_of
+
+
+def spread(statistic: Statistic) -> Statistic:
+    """The variance of a statistic, from the two halves of the rollouts: it needs no known mean."""
+
+    def statistic_of(rewards: Rewards) -> Fraction:
+        half = len(rewards) // 2
+        gap = Fraction(statistic(rewards[:half])) - statistic(rewards[half:])
+        return gap * gap / 2
+
+    return statistic_of
+
+
+def squared(advantages_of: Advantages) -> Statistic:
+    return lambda rewards: mean([a**2 for a in advantages_of(rewards)])
+
+
+def magnitude(advantages_of: Advantages) -> Statistic:
+    return lambda rewards: mean([abs(a) for a in advantages_of(rewards)])
+
+
+def surprises(rewards: Rewards, p: float) -> list[Fraction]:
+    """-ln of the chance of each verdict."""
+    return [Fraction(-log(p if reward else 1 - p)) for reward in rewards]
+
+
+def others(rewards: Rewards, i: int) -> Rewards:
+    """The rewards without that of rollout i."""
+    return rewards[:i] + rewards[i + 1 :]
+
+
+def root(square: Fraction) -> Fraction:
+    """The float of a square root, as the rational number that it is."""
+    return Fraction(sqrt(square))

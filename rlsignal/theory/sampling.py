@@ -1,0 +1,133 @@
+"""What waste costs: dynamic sampling, which throws unanimous groups away, and the rollouts until one disagrees."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import betaincc
+
+from rlsignal import _validate
+from rlsignal._validate import Floats
+from rlsignal.theory.passrates import PassRate, answer, group
+from rlsignal.theory.signal import informative_probability
+
+
+def rollouts_per_kept_group(p: ArrayLike | PassRate, g: int) -> float | Floats:
+    """Rollouts that dynamic sampling spends on each mixed group it keeps (B3): g / (1 - D).
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object.
+    g : group size, at least 2; at most n for a `Recorded`.
+
+    Returns
+    -------
+    float, or an array of p's shape; inf where no group is ever mixed.
+
+    Raises
+    ------
+    ValueError : p outside [0, 1], g not a whole number of at least 2.
+
+    Source: the method is DAPO's, arXiv 2503.14476; derived in docs/theory.md (B3).
+
+    Examples
+    --------
+    >>> round(rollouts_per_kept_group(0.02, 8), 1), round(rollouts_per_kept_group(Beta(0.33, 0.49), 8), 1)
+    (53.6, 14.5)
+    """
+    with np.errstate(divide="ignore"):
+        return answer(np.asarray(g) / informative_probability(p, g))
+
+
+def kept_law(p: ArrayLike | PassRate, g: int) -> Floats:
+    """P(K = k | the group is mixed) for k = 0..g, the law under dynamic sampling (B3): the law of K without its ends.
+
+    Parameters
+    ----------
+    p : pass rate(s) [...] or a pass-rate object.
+    g : group size in [2, 4096]; at most n for a `Recorded`.
+
+    Returns
+    -------
+    [..., g+1], with 0 at both ends.
+
+    Raises
+    ------
+    ValueError : as `rollouts_per_kept_group`; a population without mixed groups.
+
+    Source: derived in docs/theory.md (B3).
+
+    Examples
+    --------
+    >>> kept_law(0.5, 4).round(3)
+    array([0.   , 0.286, 0.429, 0.286, 0.   ])
+    """
+    what, g = group(p, g, summed=True)
+    law = what.law(g)
+    law[..., [0, -1]] = 0
+    mixed = law.sum(-1, keepdims=True)
+    if np.any(mixed == 0):
+        raise ValueError(
+            "p must leave a chance of mixed groups, got rollouts that always agree. Leave such prompts out."
+        )
+    return np.asarray(law / mixed)
+
+
+def unfilled_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled: int) -> float | Floats:
+    """Chance that `sampled` groups hold fewer than `kept` mixed ones (B4): P(Binomial(sampled, 1 - D) < kept).
+
+    How often dynamic sampling gives up, when it may generate `sampled` groups for a batch of `kept`.
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object; of a population every group is of a prompt of its own.
+    g : group size, at least 2; at most n for a `Recorded`.
+    kept : mixed groups wanted, at least 1.
+    sampled : groups that may be generated: batches allowed times prompts in each, at least 1.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : p, g, kept or sampled out of range.
+
+    Source: derived in docs/theory.md (B4).
+
+    Examples
+    --------
+    10 batches of 64 prompts for one batch of 64, at pass rates of 1 and 2 %:
+
+    >>> [round(unfilled_probability(p, 8, kept=64, sampled=640), 3) for p in (0.01, 0.02)]
+    [0.978, 0.0]
+    """
+    mixed = np.asarray(informative_probability(p, g))
+    kept, sampled = _validate.whole("kept", kept, 1, 10**9), _validate.whole("sampled", sampled, 1, 10**9)
+    if kept > sampled:
+        return answer(np.ones_like(mixed))
+    return answer(betaincc(kept, sampled - kept + 1, mixed))
+
+
+def rollouts_to_mixed(p: ArrayLike) -> float | Floats:
+    """Rollouts of one prompt until both a right and a wrong one have been seen (B5), on average: 1/p + 1/q - 1.
+
+    Parameters
+    ----------
+    p : pass rate(s) in (0, 1).
+
+    Returns
+    -------
+    float of at least 3, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : p outside (0, 1).
+
+    Source: derived in docs/theory.md (B5).
+
+    Examples
+    --------
+    >>> rollouts_to_mixed(0.5), round(rollouts_to_mixed(0.02), 2)
+    (3.0, 50.02)
+    """
+    p = _validate.within("p", p, 0, 1, open_ends=True)
+    return answer(1 / p + p / (1 - p))
