@@ -7,7 +7,7 @@ BIN := .venv/bin
 help:
 	@echo "make map    verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
 	@echo "make ladder fine-tune for longer and longer, run GRPO from each checkpoint (into ladder/, about a minute)"
-	@echo "make evidence  the ladder with ten seeds and three RL rates (into docs/evidence/, about five minutes)"
+	@echo "make evidence  the long runs behind docs/ (into docs/evidence/; RUN=ladder for one of them)"
 	@echo "make test   run the tests"
 	@echo "make lint   check format, style and types"
 	@echo "make pages  write anew the pages of docs/ that the library computes"
@@ -29,9 +29,7 @@ ladder: .venv/installed
 	$(BIN)/python -m rlsignal ladder --output ladder
 
 evidence: .venv/installed
-	mkdir -p docs/evidence ladder
-	$(BIN)/python -m rlsignal ladder --seeds 10 --rates 1e-4 3e-4 1e-3 --output ladder/evidence --json > ladder/evidence.json
-	mv ladder/evidence.json docs/evidence/ladder.json
+	$(BIN)/python benchmarks/evidence.py $(RUN)
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile

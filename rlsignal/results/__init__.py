@@ -13,6 +13,7 @@ from rlsignal.results.diagnosis import (
 from rlsignal.results.inversion import Control, Face, InversionMap
 from rlsignal.results.ladder import Curves, EntropySwap, Ladder, Reading
 from rlsignal.results.monitoring import Trend
+from rlsignal.results.predictors import PredictorScore, PredictorTable
 from rlsignal.results.verification import Check, Verification
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "GroupSize",
     "InversionMap",
     "Ladder",
+    "PredictorScore",
+    "PredictorTable",
     "Reading",
     "SameRewards",
     "Trend",

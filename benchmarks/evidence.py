@@ -1,0 +1,83 @@
+"""The long runs behind docs/: each writes docs/evidence/NAME.json with where it came from, and resumes when interrupted.
+
+python benchmarks/evidence.py ladder            # or swap, sequence, predictors, rescues; `make evidence` runs all
+"""
+
+import argparse
+import json
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from rlsignal import files
+from rlsignal.commands.terminal import Bar, one_device_per_core
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCKS = ROOT / "ladder" / "evidence"
+
+
+def ladder(**kept: Any) -> dict[str, Any]:
+    """Both ladders with ten seeds at three RL rates."""
+    from rlsignal import sim
+
+    found = [sim.depth_ladder(x, rates=(1e-4, 3e-4, 1e-3), seeds=10, **kept) for x in (sim.INVERTING, sim.SAFE)]
+    return {"ladders": [x.summary for x in found]}
+
+
+def predictors(**kept: Any) -> dict[str, Any]:
+    """Three hundred random ladders, ninety of them for tuning."""
+    from rlsignal.sim.predictors import score_predictors
+
+    return score_predictors(300, tuning=90, **kept).summary
+
+
+RUNS: dict[str, Callable[..., dict[str, Any]]] = {"ladder": ladder, "predictors": predictors}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*RUNS, []], help="which; default all")
+    names = parser.parse_args().names or list(RUNS)
+    one_device_per_core()
+    import jax
+
+    for name in names:
+        tick, blocks = perf_counter(), BLOCKS / name
+        with Bar(silent=not sys.stderr.isatty()) as bar:
+            found = RUNS[name](
+                store=lambda label, recipe, to=blocks: files.BlockStore(to / re.sub(r"\W+", "-", label), recipe),
+                progress=bar.update,
+            )
+        device = jax.devices()[0]
+        found["provenance"] = {
+            "command": f"python benchmarks/evidence.py {name}",
+            "seconds": round(perf_counter() - tick),
+            "device": f"{len(jax.devices())} x {device.platform} {device.device_kind}",
+            "python": platform.python_version(),
+            "versions": {x: version(x) for x in ("rlsignal", "numpy", "jax", "jaxlib", "optax")},
+        }
+        path = ROOT / "docs" / "evidence" / f"{name}.json"
+        text = json.dumps(_short(found), indent=1) + "\n"
+        files.writable_folder(path.parent)
+        files.write_atomically(path, lambda file, text=text: file.write(text.encode()))
+        shutil.rmtree(blocks, ignore_errors=True)
+        print(f"Wrote {path.relative_to(ROOT)} in {found['provenance']['seconds']} s.")
+
+
+def _short(value: Any) -> Any:
+    """Floats to six digits: more were never measured."""
+    if isinstance(value, dict):
+        return {key: _short(x) for key, x in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(x) for x in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,327 @@
+"""Which number, taken before RL, tells which rung to start from? Random ladders, split into tuning and test.
+
+A random ladder is a task, label noise, a number of different demonstrations, an SFT rate and an RL rate. Every
+predictor ranks its six rungs before RL, from exact pass rates and again from 16 samples of each prompt.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from rlsignal import _validate
+from rlsignal.results import PredictorScore, PredictorTable
+from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train
+from rlsignal.sim.inversion import Progress
+from rlsignal.sim.policies import Network, log_probabilities
+from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
+from rlsignal.sim.sweep import Store, fingerprint, sweep
+from rlsignal.sim.tasks import Teacher
+from rlsignal.theory.clock import forecast
+from rlsignal.theory.estimators import GRPO
+from rlsignal.theory.passk import pass_at_k
+from rlsignal.theory.passrates import Fixed, PassRate, Recorded
+from rlsignal.theory.ranking import paired_interval, rank_correlation
+from rlsignal.theory.signal import informative_probability
+
+SAMPLES = 16
+"""Of each prompt, where a predictor is not told its pass rates."""
+
+BUDGETS = tuple(10.0**x for x in range(6))
+"""Time scales of the forecast, of which the tuning ladders choose one."""
+
+LOW_ENTROPY, ENTROPY_LOSS = 0.18, 0.5
+"""The paper's two thresholds, from two models: nats per token before RL, and the share lost early in RL."""
+
+LOSS = 0.02
+"""A choice that ends this much below the best rung is a wrong one."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A task with the policy that learns it; what a ladder compiles for.
+
+    name : of the task.
+    task : its demonstrations are repeated to tell how many of them are different.
+    sft, grpo : the two stages.
+    """
+
+    name: str
+    task: Teacher
+    sft: SFTRecipe
+    grpo: GRPORecipe
+
+
+def _kind(name: str, choices: int, correct: int) -> Kind:
+    policy = Network(widths=(128, 128), choices=choices)
+    task = Teacher(Network(widths=(32,), choices=choices), demonstrations=1024, prompts=256, correct=correct)
+    sft = SFTRecipe(policy, depths=(0, 30, 100, 300, 1000, 3000))
+    return Kind(name, task, sft, GRPORecipe(policy, steps=600, record_every=50))
+
+
+KINDS = (
+    _kind("one answer of 256", 16, 1),
+    _kind("one answer of 64", 8, 1),
+    _kind("four answers of 256", 16, 4),
+)
+"""What random ladders are drawn from, in turn."""
+
+
+class Setting(NamedTuple):
+    """A random ladder of its kind."""
+
+    noise: Array  # chance that a demonstrated token is wrong
+    different: Array  # demonstrations, the others being repetitions of them
+    sft: SFTSetting
+    grpo: GRPOSetting
+
+
+class Climbed(NamedTuple):
+    """One ladder: what each rung shows before RL, and what RL makes of it."""
+
+    pass_rates: Array  # [rungs, prompts], of the prompts that RL trains on, before it
+    token_entropy: Array  # [rungs, records], nats per token on them, during RL
+    trained: Array  # [rungs, records], pass@1 on them
+    fresh: Array  # [rungs, records], pass@k on prompts that neither stage saw
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One random ladder; hashable by value."""
+
+    kind: Kind
+
+    def __call__(self, key: Array, setting: Setting) -> Climbed:
+        kind, policy = self.kind, self.kind.sft.policy
+        task_key, start_key, sft_key, rl_key = (jax.random.fold_in(key, i) for i in range(4))
+        task = kind.task(task_key, setting.noise)
+        shown = jnp.arange(kind.task.demonstrations) % setting.different
+        demonstrations = jax.tree.map(lambda x: x[shown], task.demonstrations)
+        rungs = finetune(sft_key, policy.init(start_key), demonstrations, kind.sft, setting.sft)
+
+        def climb(parameters: Any) -> Climbed:
+            log_pi = log_probabilities(policy, parameters, task.train.features)
+            right = jnp.exp(jnp.take_along_axis(log_pi, task.train.answers, -1)).sum(-1)
+            trained, fresh = train(rl_key, parameters, task, kind.grpo, setting.grpo)[1]
+            return Climbed(right, trained.token_entropy, trained.metrics.pass_at_1, fresh.metrics.pass_at_k[..., 0])
+
+        return lax.map(climb, rungs)  # one after the other: a network's products fill a core
+
+
+def score_predictors(
+    ladders: int = 300,
+    *,
+    tuning: int = 90,
+    kinds: tuple[Kind, ...] = KINDS,
+    seed: int = 0,
+    store: Callable[[str, dict[str, str]], Store] | None = None,
+    share: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+) -> PredictorTable:
+    """Score what could be known before RL by how it ranks the rungs of random ladders.
+
+    Parameters
+    ----------
+    ladders, tuning : how many in all, and how many of them only set the forecast's time scale.
+    kinds : of task, in turn.
+    seed : of everything.
+    store, share, progress : see `inversion_map`.
+
+    Returns
+    -------
+    PredictorTable, over the test ladders.
+
+    Raises
+    ------
+    ValueError : fewer than two tuning or test ladders, no kinds.
+
+    Source: docs/predictors.md.
+
+    Examples
+    --------
+    >>> small = Network(widths=(16,), choices=4)
+    >>> task = Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32)
+    >>> kind = Kind("small", task, SFTRecipe(small, depths=(0, 10, 40)), GRPORecipe(small, batch=16, steps=20, \
+record_every=10))
+    >>> score_predictors(6, tuning=2, kinds=(kind,)).ladders
+    4
+    """
+    tuning = _validate.whole("tuning", tuning, 2)
+    count = _validate.whole("ladders", ladders, tuning + 2, way_out="Two are needed to test on.")
+    rng = np.random.default_rng(_validate.whole("seed", seed, 0))
+    if not kinds:
+        raise ValueError("kinds must be at least one Kind, got none.")
+    drawn, found = _drawn(rng, count, kinds), []
+    for i, kind in enumerate(kinds):
+        which = np.arange(i, count, len(kinds))
+        cells = (
+            jnp.stack([jax.random.key(seed * 1_000_003 + int(ladder)) for ladder in which]),
+            jax.tree.map(lambda x, which=which: x[which], _settings(drawn, kind)),
+        )
+        label = f"random ladders: {kind.name}"
+        experiment = Experiment(kind)
+        kept = None if store is None else store(label, fingerprint(experiment, cells, 1))
+        told = None if progress is None else partial(progress, label)
+        climbed = sweep(experiment, cells, width=1, store=kept, share=share, progress=told)
+        found += [(int(ladder), kind, jax.tree.map(lambda x, j=j: x[j], climbed)) for j, ladder in enumerate(which)]
+    found.sort(key=lambda item: item[0])
+    return _table([(kind, climbed) for _, kind, climbed in found], tuning, rng, drawn["rl_rate"])
+
+
+def _drawn(rng: np.random.Generator, count: int, kinds: tuple[Kind, ...]) -> dict[str, np.ndarray]:
+    most = min(kind.task.demonstrations for kind in kinds)
+    return {
+        "noise": rng.uniform(0, 0.5, count).astype(np.float32),
+        "different": np.round(2 ** rng.uniform(np.log2(most) - 5, np.log2(most), count)).astype(np.int32),
+        "sft_rate": (10 ** rng.uniform(-3.5, -2.5, count)).astype(np.float32),
+        "rl_rate": (10 ** rng.uniform(-4, -3, count)).astype(np.float32),
+    }
+
+
+def _settings(drawn: dict[str, np.ndarray], kind: Kind) -> Setting:
+    """Every ladder as one of this kind."""
+    count = len(drawn["noise"])
+
+    def alike(setting: Any) -> Any:
+        return jax.tree.map(lambda x: np.broadcast_to(x, (count, *np.shape(x))), setting)
+
+    return Setting(
+        drawn["noise"],
+        drawn["different"],
+        alike(kind.sft.setting())._replace(learning_rate=drawn["sft_rate"]),
+        alike(kind.grpo.setting())._replace(learning_rate=drawn["rl_rate"]),
+    )
+
+
+def _known_before(p: PassRate, g: int, k: int, budgets: tuple[float, ...]) -> dict[str, float]:
+    """Predictors of one rung, from its pass rates or its samples; the forecast at every time scale."""
+    forecasts = {f"forecast {budget:g}": forecast(p, g, GRPO, budget=budget) for budget in budgets}
+    named = {"pass@1": pass_at_k(p, 1), f"pass@{k}": pass_at_k(p, k), "informative": informative_probability(p, g)}
+    return {name: float(np.mean(np.asarray(x))) for name, x in {**named, **forecasts}.items()}
+
+
+def _table(
+    found: list[tuple[Kind, Climbed]], tuning: int, rng: np.random.Generator, rl_rates: np.ndarray
+) -> PredictorTable:
+    """Scores over the test ladders. Everything that could be tuned has been, on the others."""
+    exact, sampled, outcomes, entropies, early = [], [], [], [], []
+    for kind, climbed in found:
+        p = np.clip(climbed.pass_rates.astype(np.float64), 1e-30, 1 - 1e-7)
+        g, k = kind.grpo.group_size, kind.grpo.attempts[0]
+        counts = rng.binomial(SAMPLES, p)
+        exact.append([_known_before(Fixed(x), g, k, BUDGETS) for x in p])
+        sampled.append([_known_before(Recorded(c, SAMPLES), g, k, BUDGETS) for c in counts])
+        outcomes.append({"trained": climbed.trained[:, -1], "fresh": climbed.fresh.max(-1)})
+        entropies.append(climbed.token_entropy)
+        early.append(climbed.trained[:, 2])
+    names = list(exact[0][0])
+    budget = max(
+        (name for name in names if name.startswith("forecast")),
+        key=lambda name: np.mean(
+            [
+                _spearman([x[name] for x in rungs], out["trained"])
+                for rungs, out in zip(exact[:tuning], outcomes, strict=False)
+            ]
+        ),
+    )
+    scores: dict[str, list[Any]] = {}
+    for i in range(tuning, len(found)):
+        told = entropies[i]
+        rungs = np.arange(len(told))
+        by: dict[str, Any] = {
+            "SFT depth": rungs,
+            "entropy per token": told[:, 0],
+            "the paper's rule": _paper_rule(told),
+        }
+        for name in names:
+            if name.startswith("forecast") and name != budget:
+                continue
+            shown = "forecast" if name == budget else name
+            by[shown] = [x[name] for x in exact[i]]
+            by[f"{shown}, {SAMPLES} samples"] = [x[name] for x in sampled[i]]
+        steps = found[i][0].grpo.interval * 2
+        by[f"pass@1 after {steps} RL steps"] = early[i]
+        for name, values in by.items():
+            scores.setdefault(name, []).append((np.asarray(values, np.float64), outcomes[i]))
+    test = outcomes[tuning:]
+    return PredictorTable(
+        ladders=len(test),
+        tuning=tuning,
+        failed=sum(not np.isfinite(list(out.values())).all() for out in outcomes),
+        samples=SAMPLES,
+        time_scale=float(budget.split()[1]),
+        inverted={name: _share_inverted(scores["pass@1"], name) for name in ("trained", "fresh")},
+        scores=tuple(_score(name, rows) for name, rows in scores.items()),
+        entropy_given_informative={
+            name: _partial(scores["entropy per token"], scores["informative"], name) for name in ("trained", "fresh")
+        },
+        informative_given_entropy={
+            name: _partial(scores["informative"], scores["entropy per token"], name) for name in ("trained", "fresh")
+        },
+        by_rate=_by_rate(scores["informative"], rl_rates[tuning:]),
+    )
+
+
+def _paper_rule(token_entropy: np.ndarray) -> np.ndarray:
+    """After the paper's two stages, as a ranking: rungs that neither stage flags come first, deeper ones ahead.
+
+    Stage 1 flags entropies per token below 0.18 nats before RL, stage 2 a loss of more than half by step 150, here from
+    step 0 and of the mean over tokens: which tokens the paper's "worst" are is not known.
+    """
+    before, later = token_entropy[:, 0], token_entropy[:, min(3, token_entropy.shape[1] - 1)]
+    flagged = (before < LOW_ENTROPY) | (before - later > ENTROPY_LOSS * before)
+    depth = np.arange(len(before))
+    return np.where(flagged, depth - len(depth), depth)
+
+
+def _score(name: str, rows: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> PredictorScore:
+    """Rank correlation within each ladder, loss of the rung it would choose; means over ladders, 95% intervals."""
+    correlation: dict[str, tuple[float, ...]] = {}
+    loss: dict[str, tuple[float, ...]] = {}
+    wrong: dict[str, float] = {}
+    for outcome in ("trained", "fresh"):
+        ranks = np.array([_spearman(values, out[outcome]) for values, out in rows])
+        losses = np.array([out[outcome].max() - out[outcome][int(np.argmax(values))] for values, out in rows])
+        correlation[outcome] = (float(np.nanmean(ranks)), *paired_interval(ranks[np.isfinite(ranks)]))
+        loss[outcome] = (float(losses.mean()), *paired_interval(losses))
+        wrong[outcome] = float(np.mean(losses > LOSS))
+    return PredictorScore(name, correlation, loss, wrong)
+
+
+def _share_inverted(rows: list[tuple[np.ndarray, dict[str, np.ndarray]]], outcome: str) -> float:
+    """Ladders whose rung of best pass@1 ends more than LOSS below another."""
+    return float(np.mean([out[outcome].max() - out[outcome][int(np.argmax(x))] > LOSS for x, out in rows]))
+
+
+def _partial(
+    rows: list[tuple[np.ndarray, dict[str, np.ndarray]]],
+    given: list[tuple[np.ndarray, dict[str, np.ndarray]]],
+    outcome: str,
+) -> tuple[float, float, float]:
+    """Mean over ladders of the partial rank correlation with the outcome, at the same rank of the other; 95%."""
+    found = []
+    for (x, out), (z, _) in zip(rows, given, strict=True):
+        xy, xz, zy = _spearman(x, out[outcome]), _spearman(x, z), _spearman(z, out[outcome])
+        room = (1 - xz**2) * (1 - zy**2)
+        if np.isfinite(room) and room > 1e-12:
+            found.append((xy - xz * zy) / room**0.5)
+    return (float(np.mean(found)), *paired_interval(found)) if len(found) > 1 else (np.nan, np.nan, np.nan)
+
+
+def _by_rate(rows: list[tuple[np.ndarray, dict[str, np.ndarray]]], rates: np.ndarray) -> tuple[float, float]:
+    """Mean rank correlation of the informative fraction in the slower and the faster half of RL rates."""
+    ranks, middle = np.array([_spearman(x, out["trained"]) for x, out in rows]), np.median(rates)
+    return float(np.nanmean(ranks[rates <= middle])), float(np.nanmean(ranks[rates > middle]))
+
+
+def _spearman(x: Any, y: Any) -> float:
+    """NaN where either is constant or failed."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if not np.isfinite([x, y]).all():
+        return float("nan")
+    return rank_correlation(x, y).spearman
