@@ -1,4 +1,4 @@
-"""The long runs behind docs/: each writes docs/evidence/NAME.json with where it came from, and resumes when interrupted.
+"""The long runs behind docs/: each writes docs/evidence/NAME.json with where it came from; interrupted, it resumes.
 
 python benchmarks/evidence.py ladder            # or swap, sequence, predictors, rescues; `make evidence` runs all
 """
@@ -37,7 +37,14 @@ def predictors(**kept: Any) -> dict[str, Any]:
     return score_predictors(300, tuning=90, **kept).summary
 
 
-RUNS: dict[str, Callable[..., dict[str, Any]]] = {"ladder": ladder, "predictors": predictors}
+def rescues(**kept: Any) -> dict[str, Any]:
+    """Fourteen rescues of the deepest rung of the inverting ladder, eight seeds each."""
+    from rlsignal.sim.rescues import rescue
+
+    return rescue(**kept).summary
+
+
+RUNS: dict[str, Callable[..., dict[str, Any]]] = {"ladder": ladder, "predictors": predictors, "rescues": rescues}
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from rlsignal.results.inversion import Control, Face, InversionMap
 from rlsignal.results.ladder import Curves, EntropySwap, Ladder, Reading
 from rlsignal.results.monitoring import Trend
 from rlsignal.results.predictors import PredictorScore, PredictorTable
+from rlsignal.results.rescues import Rescued, RescueTable
 from rlsignal.results.verification import Check, Verification
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "PredictorScore",
     "PredictorTable",
     "Reading",
+    "RescueTable",
+    "Rescued",
     "SameRewards",
     "Trend",
     "Verification",

@@ -142,13 +142,13 @@ def depth_ladder(
     speeds = _validate.within("rates", rates, 1e-30, 1e30)
     if speeds.ndim != 1 or not len(speeds):
         raise ValueError(f"rates must be one or more learning rates, got {rates}.")
-    plan = _plan(course, sft, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress)
-    trained, fresh = plan.climbed("RL", plan.prepared(), speeds)
+    this = plan(course, sft, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress)
+    trained, fresh = this.climbed("RL", this.prepared(), speeds)
     return Ladder(
         name=course.name,
         depths=sft.depths,
         rates=tuple(float(x) for x in speeds),
-        seeds=len(plan.keys),
+        seeds=len(this.keys),
         seed=seed,
         group_size=grpo.group_size,
         k=grpo.attempts[0],
@@ -203,11 +203,11 @@ def entropy_swap(
     sft = sft or SFTRecipe(Network(), depths=(100, 5000))
     grpo = grpo or GRPORecipe(sft.policy, record_every=50)
     speed = np.array([_validate.scalar("rate", _validate.within("rate", rate, 1e-30, 1e30))])
-    plan = _plan(course, sft, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress)
-    prepared = plan.prepared()
+    this = plan(course, sft, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress)
+    prepared = this.prepared()
     pair = jax.tree.map(lambda x: x[:, -2:], prepared.checkpoints)
-    starts = plan.run("swap", Swap(sft.policy), (pair, prepared.task.train.features))
-    trained, fresh = plan.climbed("RL from swapped starts", Rungs(prepared.task, starts), speed)
+    starts = this.run("swap", Swap(sft.policy), (pair, prepared.task.train.features))
+    trained, fresh = this.climbed("RL from swapped starts", Rungs(prepared.task, starts), speed)
     return EntropySwap(
         name=course.name,
         depths=sft.depths[-2:],
@@ -216,11 +216,11 @@ def entropy_swap(
         entropy=trained.entropy[:, :, 0, 0],
         dispersion=trained.dispersion[:, :, 0, 0],
         informative=trained.informative[:, :, 0, 0],
-        after=np.stack(_outcomes(trained, fresh))[..., 0],
+        after=np.stack(outcomes(trained, fresh))[..., 0],
     )
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """What all parts of one ladder share."""
 
     course: Course
@@ -262,7 +262,7 @@ class _Plan(NamedTuple):
         return sweep(experiment, cells, width=1, store=kept, share=self.share, progress=told)
 
 
-def _plan(
+def plan(
     course: Course,
     sft: SFTRecipe,
     grpo: GRPORecipe,
@@ -273,7 +273,7 @@ def _plan(
     store: Callable[[str, dict[str, str]], Store] | None,
     share: tuple[int, int] | None,
     progress: Progress | None,
-) -> _Plan:
+) -> Plan:
     """The checked plan."""
     if sft.policy != grpo.policy:
         raise ValueError(f"sft and grpo must train the same policy, got {sft.policy} and {grpo.policy}.")
@@ -281,14 +281,14 @@ def _plan(
     first = _validate.whole("seed", seed, 0)
     keys = jnp.stack([jax.random.key(first + i) for i in range(count)])
     settings = sft_setting or sft.setting(), grpo_setting or grpo.setting()
-    return _Plan(course, sft, grpo, keys, *settings, store, share, progress)
+    return Plan(course, sft, grpo, keys, *settings, store, share, progress)
 
 
 def readings(trained: Curves, fresh: Curves, rates: np.ndarray) -> tuple[Reading, ...]:
     """One Reading for each outcome at each rate, then at the best rate of each rung, chosen by the mean over seeds."""
     before = fresh.pass_at_1[:, :, 0, 0]
     found = []
-    for outcome, after in zip(Ladder.outcomes, _outcomes(trained, fresh), strict=True):
+    for outcome, after in zip(Ladder.outcomes, outcomes(trained, fresh), strict=True):
         rungs = np.arange(after.shape[1])
         found += [
             _reading(outcome, rate, rates[[i] * len(rungs)], before, after[..., i]) for i, rate in enumerate(rates)
@@ -298,7 +298,7 @@ def readings(trained: Curves, fresh: Curves, rates: np.ndarray) -> tuple[Reading
     return tuple(found)
 
 
-def _outcomes(trained: Curves, fresh: Curves) -> tuple[np.ndarray, ...]:
+def outcomes(trained: Curves, fresh: Curves) -> tuple[np.ndarray, ...]:
     """`Ladder.outcomes`, each [seeds, rungs, rates]; a NaN stays one."""
     return fresh.pass_at_k.max(-1), fresh.pass_at_1[..., -1], trained.pass_at_1[..., -1]
 

@@ -75,8 +75,8 @@ KINDS = (
 class Setting(NamedTuple):
     """A random ladder of its kind."""
 
-    noise: Array  # chance that a demonstrated token is wrong
-    different: Array  # demonstrations, the others being repetitions of them
+    noise: Any  # chance that a demonstrated token is wrong
+    different: Any  # demonstrations, the others being repetitions of them
     sft: SFTSetting
     grpo: GRPOSetting
 
@@ -84,10 +84,10 @@ class Setting(NamedTuple):
 class Climbed(NamedTuple):
     """One ladder: what each rung shows before RL, and what RL makes of it."""
 
-    pass_rates: Array  # [rungs, prompts], of the prompts that RL trains on, before it
-    token_entropy: Array  # [rungs, records], nats per token on them, during RL
-    trained: Array  # [rungs, records], pass@1 on them
-    fresh: Array  # [rungs, records], pass@k on prompts that neither stage saw
+    pass_rates: Any  # [rungs, prompts], of the prompts that RL trains on, before it
+    token_entropy: Any  # [rungs, records], nats per token on them, during RL
+    trained: Any  # [rungs, records], pass@1 on them
+    fresh: Any  # [rungs, records], pass@k on prompts that neither stage saw
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,176 @@
+"""What brings a fine-tuned-for-too-long checkpoint back? Each rescue against the same seeds without it.
+
+The bar is the ladder's best rung, which costs nothing: it was there before. A rescue is judged by the share of the way
+back to it, and by what it costs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+
+from rlsignal.results import Rescued, RescueTable
+from rlsignal.sim.grpo import GRPORecipe
+from rlsignal.sim.inversion import Progress
+from rlsignal.sim.ladder import INVERTING, Course, Rungs, outcomes, plan
+from rlsignal.sim.policies import Network, Parameters, Policy, entropy, log_probabilities, tempered
+from rlsignal.sim.sft import SFTRecipe
+from rlsignal.sim.sweep import Store
+from rlsignal.theory.ranking import paired_interval
+
+Mend = Callable[[Policy, Parameters, Parameters, Array], Parameters]
+"""(policy, shallow checkpoint, deep checkpoint, features) -> where RL starts."""
+
+
+def averaged(policy: Policy, shallow: Parameters, deep: Parameters, features: Array) -> Parameters:
+    """The mean of both checkpoints' weights."""
+    return jax.tree.map(lambda a, b: (a + b) / 2, shallow, deep)
+
+
+def flattened(policy: Policy, shallow: Parameters, deep: Parameters, features: Array) -> Parameters:
+    """The deep checkpoint with its logits scaled to the shallow one's entropy."""
+    return tempered(policy, deep, features, entropy(log_probabilities(policy, shallow, features)))
+
+
+@dataclass(frozen=True, eq=False)
+class Rescue:
+    """One change to the run from the deep checkpoint.
+
+    name : of the change.
+    recipe, setting : what differs in RL, by field of `GRPORecipe` and keyword of its `setting`.
+    smoothing : of the labels in SFT.
+    mend : what is done to the checkpoint.
+    """
+
+    name: str
+    recipe: dict[str, Any] = field(default_factory=dict)
+    setting: dict[str, Any] = field(default_factory=dict)
+    smoothing: float = 0.0
+    mend: Mend | None = None
+
+
+RESCUES = (
+    Rescue("KL to the start, 0.01", {"reference": True}, {"kl": 0.01}),
+    Rescue("KL to the start, 0.1", {"reference": True}, {"kl": 0.1}),
+    Rescue("entropy bonus, 0.01", {}, {"entropy": 0.01}),
+    Rescue("entropy bonus, 0.1", {}, {"entropy": 0.1}),
+    Rescue("temperature 1.5", {}, {"temperature": 1.5}),
+    Rescue("groups of 32", {"group_size": 32}),
+    Rescue("groups of 32, a quarter of the prompts", {"group_size": 32, "batch": 16}),
+    Rescue("dynamic sampling, 4 candidates", {"candidates": 4}),
+    Rescue("two epochs", {"epochs": 2}),
+    Rescue("two epochs, clip-high 0.28", {"epochs": 2}, {"clip": (0.2, 0.28)}),
+    Rescue("32 demonstrations mixed in, 0.1", {"demonstrations": 32}, {"imitation": 0.1}),
+    Rescue("label smoothing 0.2 in SFT", smoothing=0.2),
+    Rescue("weights averaged with the best rung", mend=averaged),
+    Rescue("logits flattened to the best rung's entropy", mend=flattened),
+)
+"""What is tried; one strength or two each, fixed beforehand and not tuned."""
+
+
+@dataclass(frozen=True)
+class _Mended:
+    """The experiment that makes a start of two checkpoints; hashable by value."""
+
+    policy: Policy
+    mend: Mend
+
+    def __call__(self, pair: Parameters, features: Array) -> Parameters:
+        shallow, deep = (jax.tree.map(lambda x, i=i: x[i], pair) for i in range(2))
+        return jax.tree.map(lambda x: x[None], self.mend(self.policy, shallow, deep, features))
+
+
+def rescue(
+    rescues: Sequence[Rescue] = RESCUES,
+    course: Course = INVERTING,
+    sft: SFTRecipe | None = None,
+    grpo: GRPORecipe | None = None,
+    *,
+    rate: float = 3e-4,
+    seeds: int = 8,
+    seed: int = 0,
+    store: Callable[[str, dict[str, str]], Store] | None = None,
+    share: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+) -> RescueTable:
+    """GRPO from the last rung with each rescue, between the bare run and the run from the rung before it.
+
+    Parameters
+    ----------
+    rescues : what is tried.
+    course, grpo, rate, seeds, seed, store, share, progress : as for `depth_ladder`.
+    sft : its last two depths are the good rung and the collapsed one. Default 100 and 5000.
+
+    Returns
+    -------
+    RescueTable, paired by seed.
+
+    Raises
+    ------
+    ValueError : as for `depth_ladder`.
+
+    Source: docs/rescues.md.
+
+    Examples
+    --------
+    >>> from rlsignal.sim.tasks import Teacher
+    >>> policy = Network(widths=(16,), choices=4)
+    >>> course = Course("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
+    >>> sft, grpo = SFTRecipe(policy, depths=(5, 100)), GRPORecipe(policy, batch=16, steps=20)
+    >>> rescue(RESCUES[:1], course, sft, grpo, seeds=2).rescued[0].name
+    'KL to the start, 0.01'
+    """
+    sft = sft or SFTRecipe(Network(), depths=(100, 5000))
+    grpo = grpo or GRPORecipe(sft.policy, record_every=50)
+    speed = np.array([rate])
+
+    def run(what: Rescue | None) -> tuple[np.ndarray, np.ndarray, float]:
+        """Outcomes [3, seeds, starts], fresh pass@1 before [seeds, starts], rollouts a step."""
+        changed = replace(grpo, **what.recipe) if what else grpo
+        setting = changed.setting(learning_rate=rate, **(what.setting if what else {}))
+        smoothing = sft.setting(smoothing=what.smoothing) if what else None
+        this = plan(course, sft, changed, seeds, seed, smoothing, setting, store, share, progress)
+        prepared = this.prepared()
+        pair = jax.tree.map(lambda x: x[:, -2:], prepared.checkpoints)
+        name = what.name if what else "bare"
+        if what is None:
+            starts = pair
+        elif what.mend is None:
+            starts = jax.tree.map(lambda x: x[:, 1:], pair)
+        else:
+            mended = _Mended(sft.policy, what.mend)
+            starts = this.run(f"{name}, start", mended, (pair, prepared.task.train.features))
+        trained, fresh = this.climbed(name, Rungs(prepared.task, starts), speed)
+        rollouts = changed.batch * changed.group_size * changed.candidates
+        return np.stack(outcomes(trained, fresh))[..., 0], fresh.pass_at_1[:, :, 0, 0], rollouts
+
+    bare, before, rollouts = run(None)
+    good, deep = bare[:, :, 0], bare[:, :, 1]
+    rescued = []
+    for what in rescues:
+        after, start, cost = run(what)
+        gain = after[:, :, 0] - deep
+        rescued.append(
+            Rescued(
+                name=what.name,
+                before=float(start[:, 0].mean()),
+                rollouts=cost / rollouts,
+                after=tuple(float(x) for x in after[:, :, 0].mean(-1)),
+                gain=tuple((float(x.mean()), *paired_interval(x)) for x in gain),
+                share=tuple(float(x.mean() / gap.mean()) for x, gap in zip(gain, good - deep, strict=True)),
+                failed=int(np.isnan(after).any((0, 2)).sum()),
+            )
+        )
+    return RescueTable(
+        course=course.name,
+        depths=sft.depths[-2:],
+        seeds=len(before),
+        k=grpo.attempts[0],
+        before=(float(before[:, 0].mean()), float(before[:, 1].mean())),
+        good=tuple(float(x) for x in good.mean(-1)),
+        deep=tuple(float(x) for x in deep.mean(-1)),
+        rescued=tuple(rescued),
+    )
