@@ -44,7 +44,19 @@ def rescues(**kept: Any) -> dict[str, Any]:
     return rescue(**kept).summary
 
 
-RUNS: dict[str, Callable[..., dict[str, Any]]] = {"ladder": ladder, "predictors": predictors, "rescues": rescues}
+def twins(**kept: Any) -> dict[str, Any]:
+    """Networks alike in all but entropy, or all but dispersion."""
+    from rlsignal.sim.twins import twins as both
+
+    return both(**kept).summary
+
+
+RUNS: dict[str, Callable[..., dict[str, Any]]] = {
+    "ladder": ladder,
+    "predictors": predictors,
+    "rescues": rescues,
+    "twins": twins,
+}
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from rlsignal.results.ladder import Curves, EntropySwap, Ladder, Reading
 from rlsignal.results.monitoring import Trend
 from rlsignal.results.predictors import PredictorScore, PredictorTable
 from rlsignal.results.rescues import Rescued, RescueTable
+from rlsignal.results.twins import Twin, TwinTable
 from rlsignal.results.verification import Check, Verification
 
 __all__ = [
@@ -39,5 +40,7 @@ __all__ = [
     "Rescued",
     "SameRewards",
     "Trend",
+    "Twin",
+    "TwinTable",
     "Verification",
 ]
