@@ -1,6 +1,6 @@
 """The long runs behind docs/: each writes docs/evidence/NAME.json with where it came from; interrupted, it resumes.
 
-python benchmarks/evidence.py ladder            # or swap, sequence, predictors, rescues; `make evidence` runs all
+python benchmarks/evidence.py ladder            # or predictors, rescues, twins, swap, others; `make evidence` runs all
 """
 
 import argparse
@@ -17,6 +17,7 @@ from typing import Any
 
 from rlsignal import files
 from rlsignal.commands.terminal import Bar, one_device_per_core
+from rlsignal.results import Ladder
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = ROOT / "ladder" / "evidence"
@@ -46,16 +47,48 @@ def rescues(**kept: Any) -> dict[str, Any]:
 
 def twins(**kept: Any) -> dict[str, Any]:
     """Networks alike in all but entropy, or all but dispersion."""
-    from rlsignal.sim.twins import twins as both
+    from rlsignal.sim.twins import train_twins
 
-    return both(**kept).summary
+    return train_twins(**kept).summary
+
+
+def swap(**kept: Any) -> dict[str, Any]:
+    """The best rung and the deepest of the inverting ladder, and each with the other's entropy."""
+    from rlsignal import sim
+
+    found = sim.entropy_swap(seeds=8, **kept)
+    return {
+        "starts": ["shallow", "shallow sharpened", "deep", "deep flattened"],
+        "entropy": found.entropy.mean(0).tolist(),
+        "dispersion": found.dispersion.mean(0).tolist(),
+        "informative": found.informative.mean(0).tolist(),
+        "after": {name: row.mean(0).tolist() for name, row in zip(Ladder.outcomes, found.after, strict=True)},
+        "shares": {name: found.shares(name) for name in Ladder.outcomes},
+    }
+
+
+def others(**kept: Any) -> dict[str, Any]:
+    """Ladders of other tasks: token sequences, several right answers, and modular addition, the trap."""
+    from rlsignal import sim
+
+    teacher, policy = sim.Sequence(width=32), sim.Sequence(width=64)
+    sequences = sim.Course("token sequences", sim.Teacher(teacher, demonstrations=256, prompts=256), 0.3)
+    many = sim.Course("four right answers", sim.Teacher(demonstrations=256, correct=4), 0.3)
+    modular = sim.Course("modular addition", sim.ModularAddition())
+    plans = (
+        (sequences, policy, (1e-3,)),
+        (many, sim.Network(), (3e-4,)),
+        (modular, sim.Network(features=46, tokens=1, choices=23), (1e-4, 3e-4, 1e-3)),
+    )
+    found = [
+        sim.depth_ladder(course, sim.SFTRecipe(x), sim.GRPORecipe(x, record_every=50), rates=rates, **kept)
+        for course, x, rates in plans
+    ]
+    return {"ladders": [{**x.summary, "text": str(x)} for x in found]}
 
 
 RUNS: dict[str, Callable[..., dict[str, Any]]] = {
-    "ladder": ladder,
-    "predictors": predictors,
-    "rescues": rescues,
-    "twins": twins,
+    run.__name__: run for run in (ladder, predictors, rescues, twins, swap, others)
 }
 
 

@@ -123,7 +123,8 @@ def train_twins(
     >>> policy = Network(widths=(16,), tokens=1, choices=8)
     >>> task = Teacher(Network(widths=(8,), tokens=1, choices=8), demonstrations=1, prompts=32)
     >>> grpo = GRPORecipe(policy, batch=16, steps=10)
-    >>> found = train_twins(entropies=(0.8, 1.2), dispersions=(0.1, 0.5), task=task, grpo=grpo, distillation=20, seeds=2)
+    >>> sizes = {"task": task, "grpo": grpo, "distillation": 20, "seeds": 2}
+    >>> found = train_twins(entropies=(0.8, 1.2), dispersions=(0.1, 0.5), **sizes)
     >>> [twin.varied for twin in found.twins]
     ['entropy', 'entropy', 'dispersion', 'dispersion']
     """
