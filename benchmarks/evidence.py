@@ -94,7 +94,7 @@ RUNS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*RUNS, []], help="which; default all")
+    parser.add_argument("names", nargs="*", choices=[*RUNS, []], metavar="NAME", help=", ".join(RUNS) + "; default all")
     names = parser.parse_args().names or list(RUNS)
     one_device_per_core()
     import jax
