@@ -65,13 +65,21 @@ def tau_bench():
     return Recorded([sum(x) for x in trials.values()], [len(x) for x in trials.values()])
 
 
-def training_log():
-    """One prompt and one group of 8 a step; an aborted start precedes the run, which counts its steps from 1 again."""
-    with found("rasbt_7_3_plus_tracking.csv").open(newline="") as file:
+def training_log(name="rasbt_7_3_plus_tracking.csv"):
+    """One prompt and one group of 8 a step; an aborted start precedes a run, which counts its steps from 1 again."""
+    with found(name).open(newline="") as file:
         rows = list(csv.DictReader(file))
     restart = max(i for i, row in enumerate(rows) if int(row["step"]) == 1)
     correct = [round(8 * float(row["reward_avg"])) for row in rows]
     return Recorded(correct, 8), Recorded(correct[restart:], 8)
+
+
+def tracked_run():
+    return training_log()[1]
+
+
+def clipped_run():
+    return training_log("rasbt_7_4_plus_clip_ratio.csv")[1]
 
 
 every_evaluation = pytest.mark.parametrize(
@@ -210,30 +218,59 @@ class TestLargerGroupsFromFewerSamples:
 
     @pytest.mark.parametrize(
         "load",
-        [one_shot, amc23, cruxeval, tau_bench, lambda: training_log()[1]],
-        ids=["one_shot", "amc23", "cruxeval", "tau_bench", "training_log"],
+        [one_shot, amc23, cruxeval, tau_bench, tracked_run, clipped_run],
+        ids=lambda load: load.__name__,
     )
     def test_one_half_foretells_the_other_and_the_whole(self, load):
-        """A Beta fitted to half of the samples, against the other half's dead groups, and against groups of n."""
+        """A Beta fitted to half of the samples, against the other half's dead groups, and against groups of n.
+
+        Eight ways to halve every file. The half's mean alone foretells less than half of the whole's, beyond errors.
+        """
         data = load()
-        first, second = split(data, np.random.default_rng(0))
-        assert exchangeability(first, second).p_value > 1e-3
-        fit, half = beta_estimate(first), int(np.min(second.samples))
-        for held, g in ((second, half), (data, int(np.min(data.samples)))):
-            foretold, shown = (fit.predict(degenerate_probability, g), group_estimate(degenerate_probability, held, g))
-            error = np.hypot(foretold.standard_error, shown.standard_error)
-            assert abs(foretold.value - shown.value) < 3 * error
+        off = {"half": [], "whole": []}
+        for seed in range(8):
+            first, second = split(data, np.random.default_rng(seed))
+            assert exchangeability(first, second).p_value > 1e-3
+            fit = beta_estimate(first)
+            for name, held in (("half", second), ("whole", data)):
+                g = int(np.min(held.samples))
+                foretold, shown = (
+                    fit.predict(degenerate_probability, g),
+                    group_estimate(degenerate_probability, held, g),
+                )
+                error = np.hypot(foretold.standard_error, shown.standard_error)
+                off[name].append((foretold.value - shown.value) / error)
+            assert shown.low > 2 * degenerate_probability(float(first.mean), g)
+        for misses in off.values():
+            assert abs(np.mean(misses)) < 1
+            assert np.max(np.abs(misses)) < 3.5
 
     @pytest.mark.parametrize(
         ("load", "fits"),
-        [(one_shot, True), (amc23, True), (tau_bench, True), (cruxeval, False)],
-        ids=["one_shot", "amc23", "tau_bench", "cruxeval"],
+        [
+            (one_shot, True),
+            (amc23, True),
+            (tau_bench, True),
+            (tracked_run, True),
+            (cruxeval, False),
+            (clipped_run, False),
+        ],
+        ids=lambda value: getattr(value, "__name__", ""),
     )
     def test_where_a_beta_is_no_good(self, load, fits):
-        """CRUXEval's counts reject it: too many problems are nearly, but not quite, always or never solved."""
+        """Counts of CRUXEval and of one training log reject it, though it foretold their dead groups above."""
         fit = beta_estimate(load())
         assert (fit.misfit_p > 0.05) is fits
         assert ("not those of a Beta" in fit.warning) is not fits
+
+    def test_what_a_beta_gets_wrong_on_cruxeval(self):
+        """Problems solved once or nine times of ten: 63 foretold, 43 there. So it is out on groups with one success."""
+        data = cruxeval()
+        fit, seen = beta_estimate(data), np.bincount(data.correct, minlength=11)
+        expected = len(data.correct) * fit.law.law(10)
+        assert (seen[1] + seen[9], round(expected[1] + expected[9])) == (43, 63)
+        lone = fit.predict(lambda p, g: p.law(g)[..., 1], 10)
+        assert np.mean(np.asarray(data.correct) == 1) < lone.low
 
     def test_stored_order_is_not_always_random(self):
         """CRUXEval's ten samples of a problem lie in an order in which neighbours agree: no half is like the other."""

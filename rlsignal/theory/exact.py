@@ -108,10 +108,11 @@ def chance(rewards: Rewards, urn: Urn) -> Fraction:
     >>> chance((1, 0), fixed(Fraction(1, 3)))
     Fraction(2, 9)
     """
-    total = Fraction(1)
+    total, right = Fraction(1), 0
     for seen, reward in enumerate(rewards):
-        right = urn(sum(rewards[:seen]), seen)
-        total *= right if reward else 1 - right
+        next_right = urn(right, seen)
+        total *= next_right if reward else 1 - next_right
+        right += reward
     return total
 
 
@@ -133,7 +134,18 @@ def expectation(statistic: Statistic, urn: Urn, g: int) -> Fraction:
     >>> expectation(variance, fixed(Fraction(1, 5)), 8)  # V1: (1/5) (4/5) (7/8)
     Fraction(7, 50)
     """
-    return sum((chance(rewards, urn) * statistic(rewards) for rewards in every_group(g)), Fraction(0))
+    return sum((share * value for share, value in cases(statistic, urn, g)), Fraction(0))
+
+
+def cases(statistic: Statistic, urn: Urn, g: int) -> Iterator[tuple[Fraction, Fraction | int]]:
+    """The chance of every group and what the statistic says of it, in the order of `every_group`.
+
+    Examples
+    --------
+    >>> [(str(share), value) for share, value in cases(sum, fixed(Fraction(1, 3)), 2)]
+    [('4/9', 0), ('2/9', 1), ('2/9', 1), ('1/9', 2)]
+    """
+    return ((chance(rewards, urn), statistic(rewards)) for rewards in every_group(g))
 
 
 def law(urn: Urn, g: int) -> list[Fraction]:
