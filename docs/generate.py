@@ -91,6 +91,128 @@ look as if from inside, and the other way round. More prompts and other numbers 
 """
 
 
+def predictors() -> str:
+    """docs/predictors.md: what could be known before RL, scored by how it ranks checkpoints."""
+    found = _evidence("predictors")
+    made = found["provenance"]
+
+    def cells(score: dict[str, Any], outcome: str) -> list[str]:
+        mean, low, high = score["correlation"][outcome]
+        return [
+            f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]",
+            f"{score['loss'][outcome][0]:.3f}",
+            f"{score['wrong'][outcome]:.0%}",
+        ]
+
+    rows = [[score["name"], *cells(score, "trained"), *cells(score, "fresh")] for score in found["scores"]]
+    head = ["known", "trained: rank correlation", "loss", "wrong", "fresh: rank correlation", "loss", "wrong"]
+    partial = {
+        name: ", ".join(
+            f"{x:+.2f} [{low:+.2f}, {high:+.2f}] ({outcome})" for outcome, (x, low, high) in found[name].items()
+        )
+        for name in ("entropy_given_informative", "informative_given_entropy")
+    }
+    return f"""# What tells which checkpoint to start from?
+
+{found["ladders"]} random ladders, of six SFT depths each: an untrained policy, and fine-tuning for up to 3000 steps. Tasks
+(one right answer of 256, one of 64, four of 256), label noise (0 to 50%), the number of different demonstrations (32 to
+1024), and the learning rates of both stages are drawn at random. GRPO runs from every rung. A predictor ranks the rungs
+before that, by exact pass rates on the prompts that RL trains on, or by {found["samples"]} samples of each.
+
+`{made["command"]}` made this in {made["seconds"]} s ({made["device"]}, jax {made["versions"]["jax"]}); its figures are in
+[evidence/predictors.json](evidence/predictors.json). Another {found["tuning"]} ladders set the time scale of the forecast
+({found["time_scale"]:g}, learning rate times steps) and nothing else. {found["failed"]} ladders had a run that diverged.
+
+{_table(head, rows)}
+
+*Trained*: pass@1 after RL on the prompts it trained on. *Fresh*: the peak of pass@10 on prompts that neither stage saw.
+*Rank correlation*: Spearman's rho within a ladder, mean over ladders with its 95% interval. *Loss*: how far below the best
+rung the one ends that the predictor would choose. *Wrong*: ladders in which that is more than 0.02. "The paper's rule" is
+modelled on the two stages of arXiv 2606.18487, whose thresholds (0.18 nats per token, half of the entropy lost early)
+come from two models and are not validated by it: unflagged rungs first, deeper ones ahead; the entropy that its second
+stage looks at is the mean over tokens here, and that stage needs 150 steps of RL.
+
+## What it says
+
+- **Order turns often.** The rung with the best pass@1 before RL ends more than 0.02 below another in
+  {found["inverted"]["trained"]:.0%} (trained) and {found["inverted"]["fresh"]:.0%} (fresh) of the ladders. That share
+  belongs to these ladders, which reach far into over-training, and to no others.
+- **The best before RL is {found["best"]}**, with the informative fraction and the forecast close behind. All three ask
+  how many prompts are within reach, and 16 samples of each prompt serve nearly as well as the exact pass rates.
+- **Depth, pass@1 and the paper's rule are alike**: they find that some fine-tuning is better than none, and little else.
+- **Entropy adds nothing to the informative fraction that would favour more of it.** Ranking by entropy starts from the
+  rung that learned least. Once the informative fraction is known, the partial rank correlation of entropy with the outcome
+  is {partial["entropy_given_informative"]}: nothing on fresh prompts, and *less* entropy is better on trained ones. The
+  other way round it is {partial["informative_given_entropy"]}.
+- **A short run of RL is no oracle.** Pass@1 after 100 of 600 steps, which costs a sixth of the runs that it would save,
+  ranks no better than what the same prompts' samples say before.
+- **Where they fail.** All are better about fresh pass@k than about what RL makes of its own prompts, where the speed of
+  learning counts too: with RL rates below the median the informative fraction's correlation is
+  {found["by_rate"][0]:+.2f}, above it {found["by_rate"][1]:+.2f}.
+
+## What it does not say
+
+Small networks, binary rewards, at most 256 responses, one seed for each ladder. Real ladders differ in all of these; what
+carries over, if anything, is the question to ask: how many prompts does this checkpoint solve at least now and then?
+"""
+
+
+def rescues() -> str:
+    """docs/rescues.md: what brings a collapsed checkpoint back."""
+    found = _evidence("rescues")
+    made, names = found["provenance"], [name.replace("@k", f"@{found['k']}") for name in found["outcomes"]]
+    head = ["", "pass@1 before", "rollouts a step", *(x for name in names for x in (name, "way back"))]
+    rows = [
+        [f"depth {depth}, bare", f"{before:.3f}", "1.0", *(x for value in after for x in (f"{value:.3f}", share))]
+        for depth, before, after, share in zip(
+            found["depths"], found["before"], (found["good"], found["deep"]), ("100%", "0%"), strict=True
+        )
+    ]
+    for one in found["rescued"]:
+        cells = [
+            x
+            for after, (_, low, high), share in zip(one["after"], one["gain"], one["share"], strict=True)
+            for x in (f"{after:.3f}", f"{share:.0%}{'' if low > 0 or high < 0 else ' (n.s.)'}")
+        ]
+        rows.append([one["name"], f"{one['before']:.3f}", f"{one['rollouts']:.1f}", *cells])
+    return f"""# Rescues
+
+The inverting ladder's deepest rung ({found["depths"][1]} SFT steps) has more pass@1 than the best one
+({found["depths"][0]} steps) and ends lower. What brings it back? Each row changes one thing in the run from the deep rung;
+strengths were fixed beforehand. {found["seeds"]} seeds, paired; *way back* is the share of the gap to the good rung that is
+closed, *n.s.* where the 95% interval of the gain holds 0. `{made["command"]}` made this in {made["seconds"]} s
+([evidence/rescues.json](evidence/rescues.json)).
+
+{_table(head, rows)}
+
+{_rescue_reading(found)}
+
+One task, one policy, one strength or two of each: a row that fails here may work elsewhere at another strength, and what
+works here was not tuned. The rung that was there before costs nothing.
+"""
+
+
+def _rescue_reading(found: dict[str, Any]) -> str:
+    """What clearly helps and clearly hurts, on the first outcome, by its intervals."""
+    at = found["outcomes"][0].replace("@k", f"@{found['k']}")
+    helps = [x for x in found["rescued"] if x["gain"][0][1] > 0]
+    hurts = [x for x in found["rescued"] if x["gain"][0][2] < 0]
+    rest = [x for x in found["rescued"] if x not in helps and x not in hurts]
+
+    def listed(rows: list[dict[str, Any]]) -> str:
+        return "; ".join(f"{x['name']} ({x['gain'][0][0]:+.3f})" for x in rows) or "none"
+
+    return (
+        f"By {at}, better than the bare run: {listed(sorted(helps, key=lambda x: -x['gain'][0][0]))}. Not told apart "
+        f"from it: {listed(rest)}. Worse: {listed(hurts)}."
+    )
+
+
+def _evidence(name: str) -> dict[str, Any]:
+    """docs/evidence/NAME.json, written by benchmarks/evidence.py."""
+    return json.loads((DOCS / "evidence" / f"{name}.json").read_text(encoding="utf-8"))
+
+
 def _span(rows: list[dict[str, Any]], kind: str, **where: object) -> str:
     """Lowest and highest share of the rows that agree with `where`."""
     shares = [row[kind] for row in rows if all(row[key] == value for key, value in where.items())]
@@ -107,7 +229,12 @@ def _cell(formula: str) -> str:
     return f"`{formula}`".replace("|", "\\|")
 
 
-PAGES: dict[str, Callable[[], str]] = {"claims.md": claims, "coverage.md": coverage}
+PAGES: dict[str, Callable[[], str]] = {
+    "claims.md": claims,
+    "coverage.md": coverage,
+    "predictors.md": predictors,
+    "rescues.md": rescues,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -132,7 +132,8 @@ def rescue(
         changed = replace(grpo, **what.recipe) if what else grpo
         setting = changed.setting(learning_rate=rate, **(what.setting if what else {}))
         smoothing = sft.setting(smoothing=what.smoothing) if what else None
-        this = plan(course, sft, changed, seeds, seed, smoothing, setting, store, share, progress)
+        of = replace(course, name=f"{course.name}, {what.name}") if what and what.smoothing else course
+        this = plan(of, sft, changed, seeds, seed, smoothing, setting, store, share, progress)
         prepared = this.prepared()
         pair = jax.tree.map(lambda x: x[:, -2:], prepared.checkpoints)
         name = what.name if what else "bare"
