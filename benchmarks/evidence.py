@@ -28,7 +28,25 @@ def ladder(**kept: Any) -> dict[str, Any]:
     from rlsignal import sim
 
     found = [sim.depth_ladder(x, rates=(1e-4, 3e-4, 1e-3), seeds=10, **kept) for x in (sim.INVERTING, sim.SAFE)]
-    return {"ladders": [x.summary for x in found]}
+    return {"ladders": [{**x.summary, **_during(x, rate=1)} for x in found]}
+
+
+def _during(found: Any, rate: int) -> dict[str, Any]:
+    """What a rung goes through at one rate: means over seeds, before and after, and the step of the peak."""
+    trained, fresh = found.train, found.fresh
+
+    def ends(curve: Any) -> dict[str, list[float]]:
+        return {"before": curve[:, :, rate, 0].mean(0).tolist(), "after": curve[:, :, rate, -1].mean(0).tolist()}
+
+    return {
+        "rate_shown": found.rates[rate],
+        "token_entropy": ends(trained.token_entropy),
+        "informative": ends(trained.informative),
+        "dispersion": ends(trained.dispersion),
+        "fresh_pass_at_1": ends(fresh.pass_at_1),
+        "fresh_pass_at_k": ends(fresh.pass_at_k),
+        "peak_step": found.steps[fresh.pass_at_k[:, :, rate].argmax(-1)].mean(0).tolist(),
+    }
 
 
 def predictors(**kept: Any) -> dict[str, Any]:
@@ -84,7 +102,7 @@ def others(**kept: Any) -> dict[str, Any]:
         sim.depth_ladder(course, sim.SFTRecipe(x), sim.GRPORecipe(x, record_every=50), rates=rates, **kept)
         for course, x, rates in plans
     ]
-    return {"ladders": [{**x.summary, "text": str(x)} for x in found]}
+    return {"ladders": [{**x.summary, **_during(x, rate=0)} for x in found]}
 
 
 RUNS: dict[str, Callable[..., dict[str, Any]]] = {

@@ -1,0 +1,110 @@
+"""Random ladders and what could be known before RL: each predictor is what it says, and the scores are by hand."""
+
+import numpy as np
+import pytest
+
+from rlsignal import GRPO, Fixed, Recorded, forecast, informative_probability, pass_at_k
+from rlsignal.sim import GRPORecipe, Network, SFTRecipe, Teacher
+from rlsignal.sim.predictors import (
+    Kind,
+    _drawn,
+    _known_before,
+    _paper_rule,
+    _partial,
+    _score,
+    _settings,
+    score_predictors,
+)
+
+POLICY = Network(features=4, widths=(12,), tokens=1, choices=6)
+KIND = Kind(
+    "small",
+    Teacher(Network(features=4, widths=(6,), tokens=1, choices=6), features=4, demonstrations=64, prompts=16),
+    SFTRecipe(POLICY, depths=(0, 10, 40), batch=16),
+    GRPORecipe(POLICY, batch=8, group_size=4, steps=20, record_every=10, attempts=(3,)),
+)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return score_predictors(8, tuning=3, kinds=(KIND,))
+
+
+def test_predictors_are_the_theory_s():
+    p = np.array([0.1, 0.6])
+    for law in (Fixed(p), Recorded([2, 10], 16)):
+        known = _known_before(law, 8, 10, (30.0,))
+        assert known["pass@1"] == pytest.approx(np.mean(pass_at_k(law, 1)))
+        assert known["pass@10"] == pytest.approx(np.mean(pass_at_k(law, 10)))
+        assert known["informative"] == pytest.approx(np.mean(informative_probability(law, 8)))
+        assert known["forecast 30"] == pytest.approx(np.mean(forecast(law, 8, GRPO, budget=30.0)))
+
+
+def test_the_paper_s_rule_prefers_depth_among_what_neither_stage_flags():
+    """Rung 1 keeps its entropy, rung 2 loses more than half of it, rung 3 starts below 0.18 nats."""
+    entropies = np.array([[2.0, 1.9, 1.9, 1.8], [1.0, 0.9, 0.8, 0.7], [0.5, 0.4, 0.3, 0.2], [0.1, 0.1, 0.1, 0.1]])
+    assert np.argsort(_paper_rule(entropies)).tolist() == [2, 3, 0, 1]
+
+
+def test_scores_by_hand():
+    rows = [
+        (np.array([1.0, 2.0, 3.0]), {"trained": np.array([0.1, 0.2, 0.3]), "fresh": np.array([0.3, 0.2, 0.1])}),
+        (np.array([3.0, 1.0, 2.0]), {"trained": np.array([0.3, 0.1, 0.25]), "fresh": np.array([0.29, 0.3, 0.1])}),
+    ]
+    score = _score("x", rows)
+    assert score.correlation["trained"][0] == pytest.approx(1.0)
+    assert score.correlation["fresh"][0] == pytest.approx((-1 - 0.5) / 2)  # ranks 3 1 2 against 2 3 1
+    assert score.loss["trained"][0] == 0
+    assert score.loss["fresh"][0] == pytest.approx((0.2 + 0.01) / 2)
+    assert score.wrong == {"trained": 0.0, "fresh": 0.5}  # 0.01 is within what counts as equal
+
+
+def test_a_predictor_adds_nothing_to_itself_and_something_to_noise():
+    rng = np.random.default_rng(0)
+    outcome = [rng.permutation(5) / 5 for _ in range(200)]
+    good = [(y + rng.normal(0, 0.1, 5), {"trained": y}) for y in outcome]
+    noise = [(rng.normal(size=5), {"trained": y}) for y in outcome]
+    assert _partial(good, noise, "trained")[1] > 0.5
+    _, low, high = _partial(noise, good, "trained")
+    assert low < 0 < high
+    assert np.isnan(_partial(good, good, "trained")[0])
+
+
+def test_ladders_are_as_different_as_they_were_drawn():
+    drawn = _drawn(np.random.default_rng(0), 400, (KIND,))
+    assert 0 <= drawn["noise"].min() < 0.05 < 0.45 < drawn["noise"].max() <= 0.5
+    assert 2 <= drawn["different"].min() < 5 < 50 < drawn["different"].max() <= 64
+    setting = _settings(drawn, KIND)
+    np.testing.assert_array_equal(setting.sft.learning_rate, drawn["sft_rate"])
+    np.testing.assert_array_equal(setting.grpo.learning_rate, drawn["rl_rate"])
+    assert setting.grpo.table.shape == (400, 2, 5)
+
+
+def test_the_table_scores_the_test_ladders_alone(table):
+    assert (table.ladders, table.tuning, table.failed) == (5, 3, 0)
+    names = [score.name for score in table.scores]
+    assert {"SFT depth", "entropy per token", "the paper's rule", "pass@1", "pass@3", "informative", "forecast"} <= set(
+        names
+    )
+    assert f"informative, {table.samples} samples" in names
+    for score in table.scores:
+        assert all(-1 <= x[0] <= 1 for x in score.correlation.values())
+        assert all(x[0] >= 0 for x in score.loss.values())
+    assert "Entropy, once the informative fraction is known" in str(table)
+
+
+def test_the_same_seed_gives_the_same_table(table):
+    assert score_predictors(8, tuning=3, kinds=(KIND,)).summary == table.summary
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ladders": 4, "tuning": 3}, r"^ladders must be at least 5, got 4\. Two are needed to test on\.$"),
+        ({"tuning": 1}, r"^tuning must be at least 2, got 1\.$"),
+        ({"kinds": ()}, r"^kinds must be at least one Kind, got none\.$"),
+    ],
+)
+def test_bad_input_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        score_predictors(**arguments)

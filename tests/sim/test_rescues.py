@@ -1,0 +1,66 @@
+"""Rescues: what is changed and nothing else, paired with the bare run."""
+
+import jax
+import numpy as np
+import pytest
+
+from rlsignal.sim import Course, GRPORecipe, Network, SFTRecipe, Teacher
+from rlsignal.sim.policies import entropy, log_probabilities
+from rlsignal.sim.rescues import RESCUES, Rescue, averaged, flattened, rescue
+
+POLICY = Network(features=4, widths=(12,), tokens=2, choices=3)
+TEACHER = Network(features=4, widths=(6,), tokens=2, choices=3)
+COURSE = Course("small", Teacher(TEACHER, features=4, demonstrations=24, prompts=16), 0.2)
+SFT = SFTRecipe(POLICY, depths=(5, 200), batch=12)
+RL = GRPORecipe(POLICY, batch=8, group_size=4, steps=20, record_every=10, attempts=(3,))
+
+
+@pytest.fixture(scope="module")
+def table():
+    nothing = Rescue("nothing")
+    return rescue((nothing, Rescue("more", {"group_size": 8}), RESCUES[-1]), COURSE, SFT, RL, rate=0.01, seeds=2)
+
+
+def test_a_rescue_that_changes_nothing_is_the_bare_run(table):
+    nothing = table.rescued[0]
+    assert nothing.after == pytest.approx(table.deep, abs=1e-6)
+    assert np.abs(nothing.gain).max() < 1e-6
+    assert nothing.before == pytest.approx(table.before[1], abs=1e-6)
+    assert nothing.rollouts == 1
+
+
+def test_cost_is_in_rollouts(table):
+    assert table.rescued[1].rollouts == 2
+
+
+def test_share_is_of_the_way_to_the_good_rung(table):
+    for one in table.rescued:
+        for gain, share, good, deep in zip(one.gain, one.share, table.good, table.deep, strict=True):
+            assert share == pytest.approx(gain[0] / (good - deep), rel=1e-6)
+
+
+def test_prints_and_speaks_to_machines(table):
+    assert "depth 200 with rescues" in str(table)
+    assert table.summary["rescued"][1]["name"] == "more"
+
+
+def test_every_rescue_is_a_recipe_that_stands():
+    """Each of the shipped ones makes a valid recipe and setting."""
+    from dataclasses import replace
+
+    for one in RESCUES:
+        replace(RL, **one.recipe).setting(**one.setting)
+    assert len({one.name for one in RESCUES}) == len(RESCUES)
+
+
+def test_mends():
+    keys = jax.random.split(jax.random.key(0), 2)
+    shallow, deep = (POLICY.init(key) for key in keys)
+    deep = POLICY.scaled(deep, 60.0)
+    features = jax.random.normal(jax.random.key(1), (16, 4))
+    mean = averaged(POLICY, shallow, deep, features)
+    np.testing.assert_allclose(mean[0]["weight"], (shallow[0]["weight"] + deep[0]["weight"]) / 2, rtol=1e-6)
+    flat = flattened(POLICY, shallow, deep, features)
+    wanted, got = (entropy(log_probabilities(POLICY, x, features)) for x in (shallow, flat))
+    assert float(got) == pytest.approx(float(wanted), abs=1e-3)
+    np.testing.assert_array_equal(flat[0]["weight"], deep[0]["weight"])
