@@ -233,7 +233,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "claims.md": claims,
     "coverage.md": coverage,
     "predictors.md": predictors,
-    "rescues.md": rescues,
 }
 
 if __name__ == "__main__":
