@@ -30,11 +30,11 @@ PUNISHING = Estimator("punishing", lambda K, g: -1.0, lambda K, g: 1.0)
 
 
 def ascend(logits, right, g, estimator, time, steps=300):
-    """A softmax [responses] under dl/dt = w_g(p) grad p, by Runge and Kutta's fourth-order steps: good to 1e-7 here."""
+    """Softmaxes [..., responses] under dl/dt = w_g(p) grad p, by fourth-order steps: good to 1e-7 here."""
 
     def velocity(x):
-        policy = softmax(x)
-        p = policy @ right
+        policy = softmax(x, -1)
+        p = (policy @ right)[..., None]
         return gradient_weight(p, g, estimator) * policy * (right - p)
 
     h = time / steps
@@ -43,7 +43,7 @@ def ascend(logits, right, g, estimator, time, steps=300):
         two = velocity(logits + h / 2 * one)
         three = velocity(logits + h / 2 * two)
         logits = logits + h / 6 * (one + 2 * two + 2 * three + velocity(logits + h * three))
-    return softmax(logits) @ right
+    return softmax(logits, -1) @ right
 
 
 class TestEscape:
@@ -119,10 +119,9 @@ class TestEscape:
 class TestForecast:
     @every_estimator
     def test_two_responses_by_hand(self, estimator):
-        for p in (0.02, 0.3, 0.9):
-            logits = np.array([logit(p), 0.0])
-            want = ascend(logits, np.array([1, 0]), 8, estimator, 10)
-            assert forecast(p, 8, estimator, budget=10, collision=2) == pytest.approx(want, abs=1e-6)
+        p = np.array([0.02, 0.3, 0.9])
+        want = ascend(np.stack([logit(p), np.zeros(3)], 1), np.array([1, 0]), 8, estimator, 10)
+        assert forecast(p, 8, estimator, budget=10, collision=2) == pytest.approx(want, abs=1e-6)
 
     def test_against_the_mean_field_of_the_simulator(self):
         """Two responses, small steps: Euler's error is of order step^2 times the steps, here under 1e-4."""

@@ -1,0 +1,140 @@
+"""How many digits: the public functions at random and extreme inputs, against 700 digits fed the same floats exactly.
+
+Closed forms to 1e-12 for p in [1e-300, 1 - 1e-16] and groups up to a million, sums over a law to 1e-11 up to 4096, both
+wherever the true value is at least 1e-300.
+"""
+
+import mpmath
+import numpy as np
+import pytest
+
+from rlsignal import (
+    GRPO,
+    MAXRL,
+    RLOO,
+    Beta,
+    advantage_second_moment,
+    advantage_variance,
+    degenerate_probability,
+    effective_objective,
+    gradient_weight,
+    informative_probability,
+    mixed_group_bias,
+    pass_at_k,
+    pass_at_k_weight,
+    posterior_baseline,
+    rollouts_per_kept_group,
+    rollouts_to_mixed,
+    rollouts_to_success,
+    signal_to_noise_cap,
+    variance_of_advantage_variance,
+    verdict_rate,
+)
+
+mp = mpmath.mp.clone()
+mp.dps = 700
+TINY = mp.mpf("1e-300")
+DRAWS = 300
+
+
+def pass_rates(generator, size):
+    """Rare, nearly certain, and in between; with the extremes themselves."""
+    kinds = generator.integers(0, 3, size)
+    rare, common = 10 ** -generator.uniform(0, 300, size), 1 - 10 ** -generator.uniform(0.3, 16, size)
+    p = np.select([kinds == 0, kinds == 1], [rare, common], generator.uniform(0, 1, size))
+    p[:4] = 1e-300, 1 - 1e-16, 0.5, 1e-16
+    return np.clip(p, 1e-300, 1 - 1e-16)
+
+
+def sizes(generator, largest, size):
+    g = np.exp(generator.uniform(np.log(2), np.log(largest), size)).astype(int)
+    g[:4] = largest, largest, 2, 3
+    return g
+
+
+def one_prompt(p, g):
+    """What the closed forms should say, by name."""
+    q, degenerate = 1 - p, p**g + (1 - p) ** g
+    return {
+        advantage_variance: p * q * (g - 1) / g,
+        variance_of_advantage_variance: (g - 1) * p * q * ((g - 1) * (1 - 2 * p) ** 2 + 2 * p * q) / mp.mpf(g) ** 3,
+        degenerate_probability: degenerate,
+        informative_probability: 1 - degenerate,
+        pass_at_k: 1 - q**g,
+        pass_at_k_weight: g * q ** (g - 1),
+        mixed_group_bias: (p * q**g - q * p**g) / (1 - degenerate),
+        rollouts_per_kept_group: g / (1 - degenerate),
+        signal_to_noise_cap: g / (1 / (p * q) - 4 + mp.mpf(2) / (g - 1)),
+    }
+
+
+def held(got, want, tolerance, *where):
+    if abs(want) >= TINY:
+        assert abs(mp.mpf(float(got)) / want - 1) < tolerance, where
+
+
+def test_closed_forms_of_one_prompt():
+    generator = np.random.default_rng(0)
+    for p, g in zip(pass_rates(generator, DRAWS), sizes(generator, 10**6, DRAWS), strict=True):
+        for function, want in one_prompt(mp.mpf(float(p)), int(g)).items():
+            held(function(p, int(g)), want, 1e-12, function.__name__, p, g)
+
+
+def test_closed_forms_without_a_group():
+    generator = np.random.default_rng(1)
+    for p in pass_rates(generator, DRAWS):
+        x = mp.mpf(float(p))
+        held(rollouts_to_mixed(p), 1 / x + 1 / (1 - x) - 1, 1e-12, p)
+        held(rollouts_to_success(p), mp.log(1 - mp.mpf(0.95)) / mp.log(1 - x), 1e-12, p)
+        misses, alarms = generator.uniform(0, 0.5, 2)
+        want = (1 - mp.mpf(misses)) * x + mp.mpf(alarms) * (1 - x)
+        held(verdict_rate(p, false_negatives=misses, false_positives=alarms), want, 1e-12, p, misses, alarms)
+
+
+def test_closed_forms_of_a_population():
+    generator = np.random.default_rng(2)
+    dispersions = np.where(generator.random(60) < 0.5, 10 ** -generator.uniform(0, 12, 60), generator.uniform(0, 1, 60))
+    for mean, rho, g in zip(pass_rates(generator, 60), dispersions, sizes(generator, 1000, 60), strict=True):
+        m, r, law = mp.mpf(float(mean)), mp.mpf(float(rho)), Beta(mean, rho)
+
+        def run(chance, n, r=r):
+            return mp.fprod((chance * (1 - r) + i * r) / (1 - r + i * r) for i in range(n)) if n else mp.mpf(1)
+
+        right, wrong, g = run(m, int(g)), run(1 - m, int(g)), int(g)
+        answers = {
+            advantage_variance: m * (1 - m) * (1 - r) * (g - 1) / g,
+            degenerate_probability: right + wrong,
+            informative_probability: 1 - right - wrong,
+            pass_at_k: 1 - wrong,
+            pass_at_k_weight: g * run(1 - m, g - 1),
+        }
+        for function, want in answers.items():
+            held(function(law, g), want, 1e-12, function.__name__, mean, rho, g)
+
+
+def test_sums_over_a_law():
+    """Where a sum has a closed form, that is what it is held against."""
+    generator = np.random.default_rng(3)
+    for p, g in zip(pass_rates(generator, 80), sizes(generator, 4096, 80), strict=True):
+        x, g = mp.mpf(float(p)), int(g)
+        q, mean, rho = 1 - x, *generator.uniform(0.01, 0.99, 2)
+        m, r = mp.mpf(mean), mp.mpf(rho)
+        answers = [
+            (gradient_weight(p, g, RLOO), mp.mpf(1)),
+            (gradient_weight(p, g, MAXRL), (1 - q ** (g - 1)) / x),
+            (effective_objective(p, g, RLOO), x),
+            (advantage_second_moment(p, g, GRPO), 1 - x**g - q**g),
+            (advantage_second_moment(p, g, RLOO), x * q * g / (g - 1)),
+            (
+                advantage_second_moment(Beta(mean, rho), g, posterior_baseline(mean, rho)),
+                m * (1 - m) * (1 - r) * (1 + (g - 1) * r) / (1 + (g - 2) * r),
+            ),
+        ]
+        for at, (got, want) in enumerate(answers):
+            held(got, want, 1e-11, at, p, g, mean, rho)
+
+
+@pytest.mark.parametrize("slip", [1e-11, -1e-11])
+def test_a_lost_digit_would_be_seen(slip):
+    with pytest.raises(AssertionError):
+        held(advantage_variance(0.3, 8) * (1 + slip), mp.mpf(0.3) * (1 - mp.mpf(0.3)) * 7 / 8, 1e-12)
