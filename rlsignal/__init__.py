@@ -65,7 +65,6 @@ from rlsignal.theory.estimators import (
 from rlsignal.theory.intervals import (
     Estimate,
     dispersion_estimate,
-    exchangeability,
     group_estimate,
     per_prompt_estimate,
 )
@@ -106,6 +105,7 @@ from rlsignal.theory.signal import (
     variance_of_advantage_variance,
 )
 from rlsignal.theory.verifier import verdict_efficiency, verdict_rate
+from rlsignal.theory.visits import exchangeability
 from rlsignal.verification import verify
 
 __version__ = version("rlsignal")

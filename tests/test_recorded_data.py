@@ -26,8 +26,9 @@ from rlsignal import (
 )
 from rlsignal.theory.bounds import group_bounds
 from rlsignal.theory.estimation import log_estimate
-from rlsignal.theory.intervals import exchangeability, group_estimate
+from rlsignal.theory.intervals import group_estimate
 from rlsignal.theory.mixing import band, beta_estimate
+from rlsignal.theory.visits import exchangeability
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
