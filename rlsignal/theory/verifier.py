@@ -31,7 +31,7 @@ def verdict_rate(p: ArrayLike, *, false_negatives: float, false_positives: float
 
     Examples
     --------
-    Half of these groups turn from dead to mixed, and not because anything was learned:
+    A third of the dead groups turn mixed, and not because anything was learned:
 
     >>> p = verdict_rate(0.02, false_negatives=0.1, false_positives=0.05)
     >>> round(degenerate_probability(0.02, 8), 2), round(degenerate_probability(p, 8), 2)
