@@ -2,13 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help map ladder evidence evidence-coverage test lint pages bench soak clean
+.PHONY: help map ladder evidence evidence-coverage test evidence-warnings test-trl lint pages bench soak clean
 
 help:
 	@echo "make map    verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
 	@echo "make ladder fine-tune for longer and longer, run GRPO from each checkpoint (into ladder/, about a minute)"
 	@echo "make evidence  the long runs behind docs/ (into docs/evidence/; RUN=ladder for one of them)"
 	@echo "make test   run the tests"
+	@echo "make evidence-warnings  simulate false alarms and lead times of warnings (into docs/evidence/warnings.json; a minute)"
+	@echo "make test-trl  run the tests beside TRL's trainer, in .venv-trl (about 4 minutes with the installation)"
 	@echo "make lint   check format, style and types"
 	@echo "make pages  write anew the pages of docs/ that the library computes"
 	@echo "make evidence-coverage  simulate how often intervals hold the truth (into docs/evidence/coverage.json; about 4 minutes)"
@@ -34,6 +36,18 @@ evidence: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+evidence-warnings: .venv/installed
+	$(BIN)/python benchmarks/early_warning.py
+	$(BIN)/python docs/generate.py
+
+.venv-trl/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-trl
+	.venv-trl/bin/python -m pip install --quiet --editable '.[trl,parquet]' torch==2.13.0 'pytest>=8.2'
+	touch $@
+
+test-trl: .venv-trl/installed
+	.venv-trl/bin/python -m pytest tests/integrations
+
 lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -53,5 +67,5 @@ soak: .venv/installed
 	$(BIN)/python benchmarks/soak.py 50
 
 clean:
-	rm -rf .venv map ladder benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv .venv-trl map ladder benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

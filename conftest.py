@@ -1,6 +1,7 @@
 """What every test and docstring example may use: the public names, and one small inversion map."""
 
 import contextlib
+import importlib.util
 import io
 import json
 from pathlib import Path
@@ -14,6 +15,9 @@ from rlsignal.__main__ import main
 from rlsignal.results import InversionMap, Ladder
 
 matplotlib.use("Agg")
+
+if importlib.util.find_spec("transformers") is None:  # `make test-trl` has an environment with it
+    collect_ignore = ["rlsignal/integrations/trl.py"]
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,7 @@ FLOORS = {  # the longest prefix decides
             "rlsignal._validate",
         )
     ),
+    "rlsignal.integrations": Floor(("rlsignal.monitoring", "rlsignal.results", "transformers")),
     "rlsignal.advice": Floor(("numpy", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")),
     "rlsignal.report": Floor(
         ("numpy", "matplotlib", "rlsignal.plots", "rlsignal.results", "rlsignal._validate"),

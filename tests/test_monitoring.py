@@ -1,6 +1,7 @@
 """Training logs over time: dead groups against what the mean says, and warnings that mean something."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,3 +145,15 @@ class TestSaying:
     def test_what_cannot_be_tracked_is_refused(self, data, arguments, message):
         with pytest.raises(ValueError, match=message):
             track(data, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "dead"), [("rasbt_7_3_plus_tracking.csv", 0.538), ("rasbt_7_4_plus_clip_ratio.csv", 0.656)]
+)
+def test_recorded_runs_that_stay_alive_are_not_warned_of(name, dead):
+    path = Path(__file__).parents[2] / "shared" / "data" / name
+    if not path.is_file():
+        pytest.skip(f"recorded data not at hand: {name}")
+    trend = track(path, 8)
+    assert (trend.groups, trend.rule, len(trend.step)) == (1, "", 25)
+    assert trend.degenerate.mean() == pytest.approx(dead, abs=5e-4)

@@ -1,0 +1,1 @@
+"""Beside other people's trainers. Nothing here is loaded by `import rlsignal`."""

@@ -1,0 +1,137 @@
+"""Inside the real trainer: a tiny random model, a tokenizer made here, a reward of 0 and 1."""
+
+import json
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from rlsignal import GRPO_TRL, advantages, diagnose, read, track
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # theirs
+    torch = pytest.importorskip("torch", reason="torch is missing: make test-trl installs it")
+    pytest.importorskip("trl", reason="trl is missing: make test-trl installs it")
+    from datasets import Dataset
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from trl import GRPOConfig, GRPOTrainer
+
+from rlsignal.integrations.trl import SignalCallback
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
+STEPS, WINDOW, GROUP = 40, 10, 8
+
+
+def right(completions, **others):
+    return [float("w3" in text.split()) for text in completions]
+
+
+def trainer(folder, callbacks, steps=STEPS, **settings):
+    words = ["<pad>", "<eos>", "<unk>", *(f"w{i}" for i in range(24))]
+    made = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = LlamaConfig(vocab_size=len(words), pad_token_id=0, eos_token_id=1, bos_token_id=1, **sizes)
+    given = {"learning_rate": 1e-2, "logging_steps": 1, "log_completions": True, "num_completions_to_print": 0}
+    arguments = GRPOConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=4 * GROUP,
+        num_generations=GROUP,
+        max_completion_length=6,
+        max_steps=steps,
+        save_strategy="no",
+        report_to=[],
+        use_cpu=True,
+        bf16=False,
+        disable_tqdm=True,
+        **{**given, **settings},
+    )
+    prompts = Dataset.from_dict({"prompt": [f"w{i} w{j}" for i in range(6) for j in range(6)]})
+    return GRPOTrainer(
+        LlamaForCausalLM(config), right, arguments, prompts, processing_class=tokenizer, callbacks=callbacks
+    )
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A run that learns its one trick and then has nothing left to learn from."""
+    folder, said = tmp_path_factory.mktemp("run"), []
+    callback = SignalCallback(window=WINDOW, say=said.append)
+    run = trainer(folder, [callback])
+    run.train()
+    run.state.save_to_json(str(folder / "trainer_state.json"))
+    return SimpleNamespace(folder=folder, callback=callback, said=said, run=run)
+
+
+def test_it_warns_once_with_evidence(ran):
+    assert ran.said == [ran.callback.warning]
+    assert ran.callback.trend.rule == "dying"
+    assert ran.said[0].startswith("The run is going dead: ")
+    assert f" of {8 * WINDOW} groups agree in the {2 * WINDOW} rows up to step " in ran.said[0]
+    assert ran.callback.trend.degenerate[-1] > 0.9
+
+
+def test_it_says_what_the_dumped_completions_say(ran):
+    dump = read(ran.folder / "completions")
+    assert dump.correct.size == 4 * STEPS
+    seen, told = ran.callback.trend, track(dump, window=WINDOW)
+    assert (seen.group_size, seen.groups, seen.rule, seen.warned_at) == (GROUP, 4, told.rule, told.warned_at)
+    for name in ("step", "reward", "degenerate", "low", "high", "dispersion", "from_the_mean"):
+        np.testing.assert_allclose(getattr(seen, name), getattr(told, name), rtol=1e-6, err_msg=name)
+    whole = diagnose(dump, GROUP)
+    sizes = [4 * len(x) for x in np.split(np.arange(STEPS), STEPS // WINDOW)]
+    assert whole.chosen.degenerate.value == pytest.approx(np.average(seen.degenerate, weights=sizes))
+
+
+def test_it_says_what_the_saved_state_says(ran):
+    told = track(ran.folder / "trainer_state.json", GROUP, window=WINDOW, groups=4)
+    assert told.warning == ran.callback.warning
+    np.testing.assert_array_equal(told.degenerate, ran.callback.trend.degenerate)
+
+
+def test_the_trainer_computed_the_advantages_that_the_table_holds(ran):
+    from pyarrow import parquet
+
+    kinds = set()
+    for file in sorted((ran.folder / "completions").glob("*.parquet")):
+        rows = parquet.read_table(file).to_pydict()
+        rewards = np.reshape(rows["right"], (-1, GROUP))
+        theirs = np.reshape(rows["advantage"], (-1, GROUP))
+        np.testing.assert_allclose(theirs, advantages(rewards, GRPO_TRL), rtol=2e-6, atol=2e-7)
+        kinds |= set(rewards.sum(1).tolist())
+    assert len(kinds) >= 7  # of the nine groups there are
+
+
+def test_it_changes_nothing(ran, tmp_path):
+    alone = trainer(tmp_path, None)
+    alone.train()
+    for mine, theirs in zip(alone.model.parameters(), ran.run.model.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"scale_rewards": "batch"}, {"multi_objective_aggregation": "normalize_then_sum"}]
+)
+def test_a_column_that_counts_no_groups_is_refused_and_the_run_goes_on(tmp_path, settings):
+    said = []
+    callback = SignalCallback(window=2, say=said.append)
+    run = trainer(tmp_path, [callback], steps=4, **settings)
+    run.train()
+    assert run.state.global_step == 4
+    assert callback.trend is None
+    assert len(said) == 1
+    assert "speaks of the batch, not of groups" in said[0]
+
+
+def test_a_reward_that_is_not_binary_stops_the_watch_and_not_the_run(tmp_path):
+    said = []
+    run = trainer(tmp_path, [SignalCallback(window=2, say=said.append)], steps=4)
+    run.reward_funcs = [lambda completions, **others: [3.0] * len(completions)]
+    run.train()
+    assert run.state.global_step == 4
+    assert said[0].startswith("The log cannot be watched: reward must be in [0, 1], got 3 in ")
+    assert json.dumps(said)
