@@ -199,14 +199,14 @@ def _expected(reward: Floats, dispersion: Floats, g: int) -> Floats:
     return np.array([float(degenerate_probability(Beta(m, known[0]), g)) for m in reward])
 
 
-def _elsewhere(mean: float, dead: float, g: int, groups: int) -> dict[str, Answer]:
+def _elsewhere(mean: float, dead: float, g: int, groups: int) -> tuple[tuple[int, Answer], ...]:
     """What the last window's population would give other group sizes, if it is a Beta (I6)."""
     if not 0 < mean < 1 or not 0 < dead < 1 or groups < 2:
-        return {}
+        return ()
     alike = float(degenerate_probability(mean, g))
     fit = log_estimate(mean, max(dead, alike), g, groups)
     found = {size: fit.predict(degenerate_probability, size) for size in (g // 2, 2 * g, 4 * g) if size > 1}
-    return {str(size): Answer(x.value, x.low, x.high, "Beta", x.warning) for size, x in found.items()}
+    return tuple((size, Answer(x.value, x.low, x.high, "Beta", x.warning)) for size, x in found.items())
 
 
 def _sentence(step: Floats, dead: Floats, reward: Floats, groups: int, window: int, at: int, rule: str) -> str:

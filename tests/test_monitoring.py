@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlsignal import Beta, degenerate_probability, dispersion_for, read, track
+from rlsignal import Beta, degenerate_probability, dispersion_for, load, read, save, track
 from rlsignal.monitoring import DEAD, by_step, dead_rows, dying_rows
 
 
@@ -33,10 +33,10 @@ class TestWindows:
         trend = track(log(np.full(20, 0.54), 0.28), 8)
         assert trend.dispersion[0] == pytest.approx(dispersion_for(0.28, 0.54, 8))
         law = Beta(0.28, trend.dispersion[0])
-        assert {g: answer.value for g, answer in trend.elsewhere.items()} == {
-            str(g): pytest.approx(degenerate_probability(law, g)) for g in (4, 16, 32)
+        assert {g: answer.value for g, answer in trend.elsewhere} == {
+            g: pytest.approx(degenerate_probability(law, g)) for g in (4, 16, 32)
         }
-        assert all(answer.low < answer.value < answer.high for answer in trend.elsewhere.values())
+        assert all(answer.low < answer.value < answer.high for _, answer in trend.elsewhere)
 
     def test_what_the_mean_explains_is_told_from_what_spread_explains(self):
         """The mean falls and the dispersion stays: nothing unexpected. The dispersion rises alone: it is."""
@@ -129,6 +129,13 @@ class TestWarnings:
 
 
 class TestSaying:
+    def test_is_kept_and_loaded(self, tmp_path):
+        trend = track(log(np.linspace(0.5, 0.7, 60)), 8, groups=64)
+        save(trend, tmp_path / "trend.npz")
+        again = load(tmp_path / "trend.npz")
+        assert again.elsewhere == trend.elsewhere
+        assert str(again) == str(trend)
+
     def test_prints_and_speaks_to_machines(self):
         trend = track(log(np.full(40, 0.97), 0.0), 8, groups=64)
         assert "dead groups [95%]" in str(trend)

@@ -19,7 +19,7 @@ class Trend:
     from_the_mean : [windows], that share if all prompts had the mean pass rate.
     expected : [windows], that share if only the mean had moved and the first window's dispersion had stayed.
     dispersion : [windows], of the Beta population that explains both; NaN where the mean is 0 or 1.
-    elsewhere : {g: share of dead groups} that the last window's population would give other group sizes, as Answers.
+    elsewhere : (g, share of dead groups) that the last window's population would give other group sizes.
     rule : what warned first: "dead", "dying", "" for neither; "unknown" where the log does not count dead groups.
     warned_at : the step at which it did; NaN if never.
     warning : one sentence; empty if there is nothing to warn of.
@@ -37,7 +37,7 @@ class Trend:
     from_the_mean: np.ndarray
     expected: np.ndarray
     dispersion: np.ndarray
-    elsewhere: dict[str, Answer]
+    elsewhere: tuple[tuple[int, Answer], ...]
     rule: str
     warned_at: float
     warning: str
@@ -52,7 +52,7 @@ class Trend:
             "window": self.window,
             "groups": self.groups,
             **{name: [plain(x) for x in getattr(self, name)] for name in series},
-            "elsewhere": {g: answer.summary for g, answer in self.elsewhere.items()},
+            "elsewhere": {str(g): answer.summary for g, answer in self.elsewhere},
             "rule": self.rule,
             "warned_at": plain(self.warned_at),
             "warning": self.warning,
@@ -72,7 +72,7 @@ class Trend:
             )
         lines.append(f"windows of {self.window} rows, groups of {self.group_size}, {self.groups} in a row.")
         if self.elsewhere:
-            told = ", ".join(f"{share} at g = {g}" for g, share in self.elsewhere.items())
+            told = ", ".join(f"{share} at g = {g}" for g, share in self.elsewhere)
             lines.append(f"By a Beta law the last window's population would leave dead: {told}.")
         lines += ["", "Read with care:", *(f"  {note}" for note in self.notes)] if self.notes else []
         return "\n".join(lines)
