@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help map ladder evidence evidence-coverage test evidence-warnings test-trl lint pages bench soak clean
+.PHONY: help map ladder evidence evidence-coverage test evidence-warnings test-trl lint pages bench bench-reading soak clean
 
 help:
 	@echo "make map    verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
@@ -15,7 +15,8 @@ help:
 	@echo "make pages  write anew the pages of docs/ that the library computes"
 	@echo "make evidence-coverage  simulate how often intervals hold the truth (into docs/evidence/coverage.json; about 4 minutes)"
 	@echo "make bench  measure speed as ratios within one run (into benchmarks/latest.json)"
-	@echo "make soak   kill and resume a sweep 50 times (about 5 minutes)"
+	@echo "make bench-reading  read and diagnose a 1 GB dump of rollouts (about a minute)"
+	@echo "make soak   kill and resume a sweep 50 times, read 20,000 damaged files (about 7 minutes)"
 	@echo "make clean  remove .venv and everything made"
 
 .venv/installed: pyproject.toml
@@ -63,8 +64,12 @@ evidence-coverage: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py
 
+bench-reading: .venv/installed
+	$(BIN)/python benchmarks/reading.py
+
 soak: .venv/installed
 	$(BIN)/python benchmarks/soak.py 50
+	$(BIN)/python benchmarks/mutate.py 20000
 
 clean:
 	rm -rf .venv .venv-trl map ladder benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache

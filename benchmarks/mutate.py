@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import random
+import signal
 import sys
 import tempfile
 import warnings
@@ -81,6 +82,7 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 def survive(count: int, seed: int = 0) -> Counter[str]:
     """Read `count` damaged files. Returns how many were read and how many refused; an error tells what went wrong."""
     chance, seen = random.Random(seed), Counter[str]()
+    signal.signal(signal.SIGALRM, _hangs)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("error")
         for i in range(count):
@@ -88,6 +90,7 @@ def survive(count: int, seed: int = 0) -> Counter[str]:
             content = damaged(content, chance)
             path = Path(folder, name)
             path.write_bytes(content)
+            signal.alarm(20)
             try:
                 result = read(path)
             except ValueError as error:
@@ -95,14 +98,20 @@ def survive(count: int, seed: int = 0) -> Counter[str]:
                 clear = type(error) is ValueError and said.endswith((".", "=")) and len(said) < 1200
                 if not clear:
                     raise AssertionError(f"mutation {i} of {name}: unclear {type(error).__name__}: {said}") from error
+                signal.alarm(0)
                 seen["refused"] += 1
                 continue
             except Exception as error:
                 raise AssertionError(f"mutation {i} of {name}: {type(error).__name__}: {error}\n{content!r}") from error
+            signal.alarm(0)
             seen["read"] += 1
             wrong = _wrong(name, content, result)
             assert not wrong, f"mutation {i} of {name}: {wrong}\n{content!r}"
     return seen
+
+
+def _hangs(signum: int, frame: Any) -> None:
+    raise TimeoutError("reading takes over 20 s")
 
 
 def _wrong(name: str, content: bytes, result: Rollouts | TrainingLog) -> str:
