@@ -326,6 +326,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "coverage.md": coverage,
     "predictors.md": predictors,
     "logs.md": logs,
+    "rescues.md": rescues,
 }
 
 if __name__ == "__main__":

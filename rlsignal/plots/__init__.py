@@ -7,15 +7,31 @@ is shown, nothing is simulated here.
 from rlsignal.plots.diagnosis import plot_comparison, plot_degenerate
 from rlsignal.plots.inversion import plot_controls, plot_map, plot_sharpening, plot_spread
 from rlsignal.plots.ladder import plot_ladder, plot_ladders, plot_signal
+from rlsignal.plots.theory import (
+    plot_curves,
+    plot_dead_groups,
+    plot_entropy_cap,
+    plot_objectives,
+    plot_population,
+    plot_variance,
+    plot_weights,
+)
 
 __all__ = [
     "plot_comparison",
     "plot_controls",
+    "plot_curves",
+    "plot_dead_groups",
     "plot_degenerate",
+    "plot_entropy_cap",
     "plot_ladder",
     "plot_ladders",
     "plot_map",
+    "plot_objectives",
+    "plot_population",
     "plot_sharpening",
     "plot_signal",
     "plot_spread",
+    "plot_variance",
+    "plot_weights",
 ]

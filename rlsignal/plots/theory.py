@@ -1,0 +1,232 @@
+"""Pictures of the theory: signal, dead groups, weights, objectives, entropy."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from rlsignal.theory.entropy import pass_rate_cap
+from rlsignal.theory.estimators import GRPO, MAXRL, RLOO, Estimator
+from rlsignal.theory.objective import effective_objective, gradient_weight
+from rlsignal.theory.passrates import Beta, Fixed, PassRate
+from rlsignal.theory.signal import advantage_variance, degenerate_probability
+
+_LOOKS = (("#00204d", "-"), ("#b07d00", "--"), ("#777777", ":"), ("#8c2d04", "-."), ("#31688e", (0, (6, 1))))
+_P = np.linspace(0, 1, 201)
+
+
+def plot_variance(group_sizes: Sequence[int] = (2, 8, 64), *, ax: Axes | None = None) -> Axes:
+    """Expected variance of the rewards inside a group over the pass rate, one line for each group size.
+
+    Parameters
+    ----------
+    group_sizes : at most five.
+    ax : axes to draw on; default a new figure's.
+
+    Returns
+    -------
+    Axes.
+
+    Examples
+    --------
+    >>> plot_variance((2, 8)).get_xlabel()
+    'pass rate p'
+    """
+    ax = _axes(ax)
+    for g, (colour, style) in zip(group_sizes, cycle(_LOOKS), strict=False):
+        ax.plot(_P, np.asarray(advantage_variance(_P, g)), linestyle=style, color=colour, label=f"g = {g}")
+    ax.set_xlabel("pass rate p")
+    ax.set_ylabel("E[variance inside a group]")
+    return _finished(ax)
+
+
+def plot_dead_groups(
+    populations: Mapping[str, PassRate | float],
+    group_sizes: Sequence[int] = (2, 4, 8, 16, 32, 64),
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Share of groups without a signal over the group size, one line for each population.
+
+    Parameters
+    ----------
+    populations : name -> a pass rate or pass-rate object; at most five.
+    group_sizes : where to look.
+    ax : axes to draw on; default a new figure's.
+
+    Returns
+    -------
+    Axes.
+
+    Examples
+    --------
+    >>> plot_dead_groups({"one prompt": 0.3, "a data set": Beta(0.3, 0.5)}).get_ylabel()
+    'share of dead groups'
+    """
+    ax = _axes(ax)
+    for (name, law), (colour, style) in zip(populations.items(), cycle(_LOOKS), strict=False):
+        what: Any = law if isinstance(law, PassRate) else Fixed(law)
+        dead = [float(np.mean(np.asarray(degenerate_probability(what, g)))) for g in group_sizes]
+        ax.plot(group_sizes, dead, marker="o", linestyle=style, color=colour, label=name)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(group_sizes, [str(g) for g in group_sizes])
+    ax.minorticks_off()
+    ax.set_ylim(0, 1.02)
+    ax.set_xlabel("group size (rollouts)")
+    ax.set_ylabel("share of dead groups")
+    return _finished(ax)
+
+
+def plot_weights(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXRL), *, ax: Axes | None = None) -> Axes:
+    """Weight that an estimator gives a prompt over its pass rate: the update is w_g(p) grad p.
+
+    Parameters
+    ----------
+    g : group size.
+    estimators : at most five.
+    ax : axes to draw on; default a new figure's.
+
+    Returns
+    -------
+    Axes.
+
+    Examples
+    --------
+    >>> plot_weights(8, (GRPO, DR_GRPO)).get_ylabel()
+    'weight of grad p'
+    """
+    ax = _axes(ax)
+    for estimator, (colour, style) in zip(estimators, cycle(_LOOKS), strict=False):
+        weight = np.asarray(gradient_weight(_P, g, estimator))
+        ax.plot(_P, weight, linestyle=style, color=colour, label=estimator.name)
+    ax.set_ylim(0)
+    ax.set_xlabel("pass rate p")
+    ax.set_ylabel("weight of grad p")
+    ax.set_title(f"g = {g}", fontsize=11)
+    return _finished(ax)
+
+
+def plot_objectives(
+    g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXRL), *, ax: Axes | None = None
+) -> Axes:
+    """Effective objective h_g(p) of each estimator, as a share of its value at p = 1: what it really climbs.
+
+    Parameters, returns: as `plot_weights`.
+
+    Examples
+    --------
+    >>> plot_objectives(8).get_ylabel()
+    'h(p) / h(1)'
+    """
+    ax = _axes(ax)
+    for estimator, (colour, style) in zip(estimators, cycle(_LOOKS), strict=False):
+        height = np.asarray(effective_objective(_P, g, estimator))
+        ax.plot(_P, height / height[-1], linestyle=style, color=colour, label=estimator.name)
+    ax.set_xlabel("pass rate p")
+    ax.set_ylabel("h(p) / h(1)")
+    ax.set_title(f"g = {g}", fontsize=11)
+    return _finished(ax)
+
+
+def plot_population(*populations: Beta, samples: int = 100, ax: Axes | None = None) -> Axes:
+    """How prompts differ: the share of them with at most so many right samples.
+
+    Parameters
+    ----------
+    populations : Beta laws of one mean and dispersion each; at most five.
+    samples : of each prompt.
+    ax : axes to draw on; default a new figure's.
+
+    Returns
+    -------
+    Axes.
+
+    Examples
+    --------
+    >>> plot_population(Beta(0.3, 0.1), Beta(0.3, 0.7)).get_ylabel()
+    'share of prompts'
+    """
+    ax = _axes(ax)
+    right = np.arange(samples + 1)
+    for law, (colour, style) in zip(populations, cycle(_LOOKS), strict=False):
+        label = f"mean {float(np.asarray(law.mean)):g}, dispersion {float(np.asarray(law.dispersion)):g}"
+        ax.step(right, np.cumsum(law.law(samples)), where="post", linestyle=style, color=colour, label=label)
+    ax.set_ylim(0, 1.02)
+    ax.set_xlabel(f"at most so many of {samples} samples right")
+    ax.set_ylabel("share of prompts")
+    return _finished(ax)
+
+
+def plot_entropy_cap(*, ax: Axes | None = None) -> Axes:
+    """What response entropy allows: the pass rates that are possible at each entropy lie outside of the shaded band.
+
+    Parameters
+    ----------
+    ax : axes to draw on; default a new figure's.
+
+    Returns
+    -------
+    Axes.
+
+    Examples
+    --------
+    >>> plot_entropy_cap().get_xlabel()
+    'response entropy (nats)'
+    """
+    ax = _axes(ax)
+    entropy = np.linspace(0, 1.0, 201)
+    low = np.array([float(np.asarray(pass_rate_cap(min(h, np.log(2))))) for h in entropy])
+    ax.fill_between(entropy, low, 1 - low, color="#00204d", alpha=0.25, label="impossible")
+    ax.axvline(np.log(2), color="#b07d00", linestyle="--", label="ln 2: from here on anything is possible")
+    ax.set_ylim(0, 1)
+    ax.set_xlabel("response entropy (nats)")
+    ax.set_ylabel("pass rate p")
+    return _finished(ax)
+
+
+def plot_curves(
+    steps: Sequence[float], curves: Mapping[str, Any], *, ylabel: str = "pass@1", ax: Axes | None = None
+) -> Axes:
+    """Training curves: values [records] are a line, [records, runs] a mean with a band of two standard errors.
+
+    Parameters
+    ----------
+    steps : [records].
+    curves : name -> values; at most five.
+    ylabel : what the values are.
+    ax : axes to draw on; default a new figure's.
+
+    Returns
+    -------
+    Axes.
+
+    Examples
+    --------
+    >>> plot_curves([0, 10, 20], {"flow": [0.1, 0.2, 0.3]}).get_xlabel()
+    'step'
+    """
+    ax = _axes(ax)
+    for (name, values), (colour, style) in zip(curves.items(), cycle(_LOOKS), strict=False):
+        y = np.asarray(values, np.float64)
+        if y.ndim == 2:
+            error = 2 * y.std(-1, ddof=1) / np.sqrt(y.shape[-1])
+            y = y.mean(-1)
+            ax.fill_between(steps, y - error, y + error, color=colour, alpha=0.2, linewidth=0)
+        ax.plot(steps, y, linestyle=style, color=colour, label=name)
+    ax.set_ylim(0, 1.02)
+    ax.set_xlabel("step")
+    ax.set_ylabel(ylabel)
+    return _finished(ax)
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return ax if ax is not None else plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
+
+
+def _finished(ax: Axes) -> Axes:
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=9, frameon=False)
+    return ax
