@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help map ladder evidence evidence-coverage test evidence-warnings test-trl lint pages bench bench-reading soak clean
+.PHONY: help map ladder notebooks test test-trl lint pages evidence evidence-coverage evidence-warnings bench soak clean
 
 help:
 	@echo "make map    verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
@@ -11,6 +11,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make evidence-warnings  simulate false alarms and lead times of warnings (into docs/evidence/warnings.json; a minute)"
 	@echo "make test-trl  run the tests beside TRL's trainer, in .venv-trl (about 4 minutes with the installation)"
+	@echo "make notebooks  run the eight lessons (about three minutes)"
 	@echo "make lint   check format, style and types"
 	@echo "make pages  write anew the pages of docs/ that the library computes"
 	@echo "make evidence-coverage  simulate how often intervals hold the truth (into docs/evidence/coverage.json; about 4 minutes)"
@@ -48,6 +49,13 @@ evidence-warnings: .venv/installed
 
 test-trl: .venv-trl/installed
 	.venv-trl/bin/python -m pytest tests/integrations
+
+.venv/notebooks: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[test,notebooks]'
+	touch $@
+
+notebooks: .venv/notebooks
+	$(BIN)/python notebooks/build.py
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

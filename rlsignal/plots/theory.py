@@ -77,7 +77,7 @@ def plot_dead_groups(
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("group size (rollouts)")
     ax.set_ylabel("share of dead groups")
-    return _finished(ax)
+    return _finished(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def plot_weights(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXRL), *, ax: Axes | None = None) -> Axes:
@@ -184,7 +184,7 @@ def plot_entropy_cap(*, ax: Axes | None = None) -> Axes:
     ax.set_ylim(0, 1)
     ax.set_xlabel("response entropy (nats)")
     ax.set_ylabel("pass rate p")
-    return _finished(ax)
+    return _finished(ax, loc="lower right")
 
 
 def plot_curves(
@@ -226,7 +226,7 @@ def _axes(ax: Axes | None) -> Axes:
     return ax if ax is not None else plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
 
 
-def _finished(ax: Axes) -> Axes:
+def _finished(ax: Axes, **legend: Any) -> Axes:
     ax.grid(alpha=0.3)
-    ax.legend(fontsize=9, frameon=False)
+    ax.legend(fontsize=9, frameon=False, **legend)
     return ax

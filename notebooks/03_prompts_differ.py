@@ -1,0 +1,107 @@
+# %% [markdown]
+# # 3. Prompts differ: why the mean misleads
+#
+# **Question.** A log says: mean reward 0.28, group size 8, and 54% of the groups have no spread. By lesson 2 it should be
+# 7%. Is the log wrong?
+#
+# You need lesson 2. About 20 minutes.
+
+# %%
+import numpy as np
+
+import rlsignal as rl
+from rlsignal import plots
+
+round(rl.degenerate_probability(0.28, 8), 3)
+
+# %% [markdown]
+# ## Two prompts
+#
+# **Predict.** One prompt has p = 0.01, another p = 0.55: their mean is 0.28 too. What is the mean share of dead groups?
+
+# %%
+np.mean(rl.degenerate_probability(np.array([0.01, 0.55]), 8)).round(3)
+
+# %% [markdown]
+# Nearly half. D is convex in p, so the mean over prompts is never below D at the mean. A threshold such as p\*(8) = 0.083
+# is about *one* prompt; a data set can have a mean far above it and mostly dead groups.
+#
+# ## Dispersion
+#
+# One number says how much prompts differ: the *dispersion* Var(p) / (m(1-m)), from 0 (all alike) to 1 (each always or
+# never solved). A Beta law has a mean and a dispersion:
+
+# %%
+plots.plot_population(rl.Beta(0.28, 0.05), rl.Beta(0.28, 0.3), rl.Beta(0.28, 0.54), rl.Beta(0.28, 0.9))
+# %%
+populations = {f"dispersion {rho}": rl.Beta(0.28, rho) for rho in (0.0, 0.1, 0.3, 0.54, 0.9)}
+plots.plot_dead_groups(populations)
+# %% [markdown]
+# At dispersion 0.54 the curve passes through the log's number, and it falls slowly: by a power of g, not geometrically.
+# Raising g is a weak lever on prompts that are nearly never or nearly always solved.
+#
+# ## From a log's two numbers to every other group size
+
+# %%
+rho = rl.dispersion_for(mean=0.28, degenerate=0.54, g=8)
+law = rl.Beta(0.28, rho)
+print(f"dispersion {rho:.2f}; dead at g = 32: {rl.degenerate_probability(law, 32):.2f}")
+
+# %% [markdown]
+# How sure is that? A log averages so many groups:
+
+# %%
+run = rl.log_estimate(0.28, 0.54, 8, groups=512)
+print(run)
+print("dead at g = 32:", run.predict(rl.degenerate_probability, 32))
+
+# %% [markdown]
+# ## From an evaluation
+#
+# With n samples of each prompt nothing needs to be fitted: every group size up to n can be counted without bias. Let us
+# make one, and forget what made it:
+
+# %%
+rng = np.random.default_rng(1)
+size = (1 - 0.4) / 0.4
+correct = rng.binomial(16, rng.beta(0.3 * size, 0.7 * size, 400))
+evaluation = rl.Recorded(correct, 16)
+for g in (4, 8, 16):
+    told = rl.group_estimate(rl.degenerate_probability, evaluation, g)
+    print(
+        f"g = {g:2d}: {told.value:.3f} [{told.low:.3f}, {told.high:.3f}], truth {rl.degenerate_probability(rl.Beta(0.3, 0.4), g):.3f}"
+    )
+
+# %% [markdown]
+# The tempting way, plugging c/n into the formula of lesson 2, is biased: a prompt with 0 of 16 is not one with p = 0.
+
+# %%
+plugged = np.mean(rl.degenerate_probability(correct / 16, 8))
+print(f"plugged in {plugged:.3f}, unbiased {rl.degenerate_probability(evaluation, 8):.3f}")
+
+# %% [markdown]
+# Beyond n there are two ways: a fitted Beta law (a guess about the shape), and bounds that assume no shape.
+
+# %%
+fit = rl.beta_estimate(evaluation)
+for g in (32, 64, 256):
+    low, high = rl.group_bounds(rl.degenerate_probability, evaluation, g)
+    print(f"g = {g:3d}: Beta {fit.predict(rl.degenerate_probability, g).value:.3f}, any law [{low:.3f}, {high:.3f}]")
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. At g = 8, above which dispersion does *no* mean keep half of the groups alive?
+# 2. E[p(1-p)] over prompts is pass@2 - pass@1. Check it on the evaluation.
+# 3. Somebody reports a binomial interval over all 6400 rollouts. Why is it too narrow?
+
+# %% tags=["solution"]
+# 1.
+print(round(rl.critical_dispersion(8), 3))
+assert np.isnan(rl.critical_pass_rate(8, dispersion=0.6))
+# 2.
+assert np.isclose(rl.pass_at_k(evaluation, 2) - rl.pass_at_k(evaluation, 1), evaluation.reward_variance)
+# 3. Rollouts of one prompt are not independent: 16 of them are worth 1 + 15 rho times fewer. Prompts are the units.
+pooled = np.sqrt(0.3 * 0.7 / 6400)
+honest = rl.group_estimate(rl.pass_at_k, evaluation, 1).standard_error
+assert 2 * pooled < honest

@@ -1,0 +1,101 @@
+# %% [markdown]
+# # 5. What entropy can and cannot tell
+#
+# **Question.** Over-trained checkpoints have little entropy and learn badly under RL. Is it the missing entropy that hurts
+# them?
+#
+# You need lessons 3 and 4. About 25 minutes.
+
+# %%
+import jax
+import numpy as np
+
+import rlsignal as rl
+from rlsignal import plots, sim
+
+# %% [markdown]
+# ## What it forbids
+#
+# Whether an answer is right is a function of the answer, so the verdict cannot have more entropy than the response:
+# h(p) <= H. A prompt whose *whole responses* have little entropy is nearly always or nearly never solved.
+
+# %%
+plots.plot_entropy_cap()
+# %% [markdown]
+# **Predict.** A code model has 0.12 nats per token, and answers have 200 tokens. Does the cap bind?
+#
+# The response has some 24 nats, and from ln 2 = 0.69 on everything is possible. The bound binds below
+
+# %%
+f"{np.log(2) / 200:.4f} nats per token at 200 tokens"
+
+# %% [markdown]
+# So entropy per token of 0.1 or 0.4 forbids nothing. At best it is a *proxy*.
+#
+# ## What it is made of
+#
+# H = E[h(p)] + E[p H_C + (1-p) H_I]: is it right or wrong, and which one of the right (C) or wrong (I) answers is it? Only
+# the first part is about signal. Now the experiment that a ladder of checkpoints cannot make: move one part and hold
+# everything else.
+#
+# ## Twins: same pass rates, different entropy
+
+# %%
+recipe = sim.Recipe(prompts=256, responses=32, correct=2, steps=300, record_every=30)
+law, key = rl.Beta(0.3, 0.7), jax.random.key(0)
+steps = np.arange(recipe.records) * recipe.interval
+
+
+def after(logits):
+    """pass@1 over training by the mean field, and the start's entropy and dispersion."""
+    metrics = sim.flow(logits, recipe, recipe.setting())[1]
+    return np.asarray(metrics.pass_at_1), float(metrics.entropy[0]), float(metrics.dispersion[0])
+
+
+curves = {}
+for inside in (0.1, 1.0, 2.3):
+    curve, entropy, dispersion = after(sim.from_pass_rates(key, recipe, law, within_entropy=inside))
+    curves[f"{entropy:.2f} nats, dispersion {dispersion:.2f}"] = curve
+plots.plot_curves(steps, curves)
+# %% [markdown]
+# Two nats more, and it learns a little *slower*: each of many answers is reinforced apart.
+#
+# ## Twins: same entropy, different dispersion
+#
+# **Predict.** Same pass@1, same entropy, but prompts that differ more or less. Which curve ends highest?
+
+# %%
+curves = {}
+for rho in (0.0, 0.4, 0.7, 0.9):
+    population = rl.Beta(0.3, rho)
+    start = sim.from_pass_rates(key, recipe, population, within_entropy=1.0)
+    start = sim.temper(start, recipe, entropy=1.3)
+    curve, entropy, dispersion = after(start)
+    curves[f"dispersion {dispersion:.2f}, {entropy:.2f} nats"] = curve
+plots.plot_curves(steps, curves)
+# %% [markdown]
+# That is where the outcome is decided: prompts that are nearly never solved stay as they are. What counts is how many
+# prompts start within reach of the budget; entropy falls along with that number when a model is fine-tuned for longer, and
+# that is why it *looks* like the cause. Remember the pair as **cause and shadow**.
+#
+# The same holds for networks that share parameters between prompts (`docs/ladder.md` has the twins with numbers).
+#
+# ## Exercises
+#
+# 1. Show that the verdict's entropy never exceeds the response's, for a start of your choice.
+# 2. At which pass rate does a budget (learning rate 1, 300 steps, GRPO, g = 8) stop reaching? Compare it with the share of
+#    prompts above it and with where the curve of dispersion 0.7 ends.
+
+# %% tags=["solution"]
+# 1.
+start = sim.from_pass_rates(key, recipe, law, within_entropy=0.5)
+metrics = sim.measure(start, recipe)
+assert float(metrics.undecidedness) <= float(metrics.entropy)
+# 2. The law of lesson 6: p_c = 1 / (w(0) (kappa_C + kappa_I) rate steps).
+start = sim.from_pass_rates(key, recipe, rl.Beta(0.3, 0.7), within_entropy=1.0)
+collision = np.asarray(sum((jax.nn.softmax(x) ** 2).sum(-1) for x in (start[:, :2], start[:, 2:])))
+p = np.asarray(jax.nn.softmax(start)[:, :2].sum(-1))
+critical = rl.reachable_pass_rate(8, rl.GRPO, budget=300.0, collision=collision)
+reached, ended = float((p > critical).mean()), after(start)[0][-1]
+print(f"above p_c: {reached:.3f}, pass@1 after: {ended:.3f}")
+assert abs(reached - ended) < 0.05

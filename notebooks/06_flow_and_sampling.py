@@ -1,0 +1,100 @@
+# %% [markdown]
+# # 6. A policy learns: flow against sampling
+#
+# **Question.** Can we tell what GRPO will do without running it?
+#
+# You need lesson 4. About 20 minutes.
+
+# %%
+import jax
+import numpy as np
+
+import rlsignal as rl
+from rlsignal import plots, sim
+
+# %% [markdown]
+# ## The flow
+#
+# Replace every sampled gradient by its mean, w(p) grad p. For a softmax over the responses of one prompt the pass rate
+# then moves as
+#
+# $$\dot p = w_g(p)\,(p(1-p))^2\,(\kappa_C + \kappa_I),$$
+#
+# where kappa is the chance that two answers of a class are the same. It never falls, and it is slow at both ends: by p²
+# where success is rare. Rare prompts wait; then they take off.
+#
+# **Predict.** From p = 0.01 to 1/2 at g = 8: which is fastest, RLOO, GRPO or MaxRL? By how much?
+
+# %%
+for estimator in (rl.RLOO, rl.GRPO, rl.MAXRL):
+    times = [round(rl.escape_time(p, 8, estimator), 1) for p in (0.1, 0.01, 0.001)]
+    print(f"{estimator.name:6} from p = 0.1, 0.01, 0.001: {times}")
+
+# %% [markdown]
+# The factor between GRPO and RLOO is at most sqrt(g-1) = 2.6. With unlimited groups it would grow without end.
+#
+# ## Sampled runs on top
+
+# %%
+recipe = sim.Recipe(prompts=128, responses=16, correct=2, group_size=8, steps=200, record_every=10)
+start = sim.from_pass_rates(jax.random.key(1), recipe, rl.Beta(0.2, 0.5), within_entropy=0.8)
+steps = np.arange(recipe.records) * recipe.interval
+flow = sim.flow(start, recipe, recipe.setting())[1].pass_at_1
+runs = jax.vmap(lambda key: sim.train(key, start, recipe, recipe.setting())[1].pass_at_1)(
+    jax.random.split(jax.random.key(2), 16)
+)
+plots.plot_curves(steps, {"flow": flow, "sampled, 16 runs": np.asarray(runs).T})
+# %%
+print(f"largest distance of flow and mean of the runs: {np.abs(np.asarray(flow) - np.asarray(runs).mean(0)).max():.3f}")
+
+# %% [markdown]
+# They agree under plain ascent. Under Adam they do not, and the library refuses to try: Adam takes steps of the same
+# length whether a gradient is signal or noise.
+
+# %%
+import optax
+
+try:
+    sim.flow(start, sim.Recipe(prompts=128, responses=16, optimizer=optax.adam), recipe.setting())
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# ## Who takes off in time
+#
+# A rare success grows as p² · w(0) kappa, so within a budget T = rate x steps a prompt takes off if it starts above
+# p_c = 1 / (w(0) kappa T). Everything above ends near 1, everything below stays: the outcome is the *share of prompts
+# above p_c*.
+
+# %%
+collision = np.asarray(sum((jax.nn.softmax(x) ** 2).sum(-1) for x in (start[:, :2], start[:, 2:])))
+p = np.asarray(jax.nn.softmax(start)[:, :2].sum(-1))
+for budget in (50, 100, 200):
+    critical = rl.reachable_pass_rate(8, rl.GRPO, budget=float(budget), collision=collision)
+    print(f"{budget:3d} steps: share above p_c {np.mean(p > critical):.3f}, flow {float(flow[budget // 10]):.3f}")
+
+# %% [markdown]
+# ## A forecast from counts
+#
+# No policy, no simulation: pass rates of prompts alone.
+
+# %%
+[round(rl.forecast(rl.Beta(0.2, rho), 8, rl.GRPO, budget=200.0), 3) for rho in (0.0, 0.3, 0.5, 0.8)]
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. In a tabular policy the exact gradient cannot lower any prompt's p. Check it on the flow.
+# 2. How many rollouts until the first success with 95% probability, at p = 0.001?
+# 3. Which estimator's forecast is least hurt by dispersion?
+
+# %% tags=["solution"]
+# 1.
+final = sim.flow(start, recipe, recipe.setting())[0]
+assert np.all(np.asarray(jax.nn.softmax(final)[:, :2].sum(-1)) >= p - 1e-6)
+# 2.
+print(round(rl.rollouts_to_success(0.001)))
+# 3.
+for estimator in (rl.RLOO, rl.GRPO, rl.MAXRL):
+    alike, apart = (rl.forecast(rl.Beta(0.2, rho), 8, estimator, budget=200.0) for rho in (0.1, 0.7))
+    print(f"{estimator.name:6} {alike:.3f} -> {apart:.3f}")

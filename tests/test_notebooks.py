@@ -1,0 +1,56 @@
+"""Each lesson is a source and what became of it when it ran; the two stay a pair, and the lessons keep their form."""
+
+import json
+import re
+from pathlib import Path
+
+import jupytext
+import pytest
+
+LESSONS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.py"))
+
+every_lesson = pytest.mark.parametrize("source", LESSONS, ids=lambda path: path.stem)
+
+
+def executed(source):
+    return json.loads(source.with_suffix(".ipynb").read_text(encoding="utf-8"))
+
+
+def test_there_are_eight_in_order():
+    assert [path.stem[:3] for path in LESSONS] == [f"{i:02d}_" for i in range(1, 9)]
+
+
+@every_lesson
+def test_the_executed_notebook_is_of_this_source(source):
+    wanted = [(cell.cell_type, cell.source) for cell in jupytext.read(source).cells]
+    found = [(cell["cell_type"], "".join(cell["source"])) for cell in executed(source)["cells"]]
+    assert found == wanted, "run: make notebooks"
+
+
+@every_lesson
+def test_every_cell_ran_in_order_and_none_failed(source):
+    cells = [cell for cell in executed(source)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    kinds = {output["output_type"] for cell in cells for output in cell["outputs"]}
+    assert "error" not in kinds
+    assert any("image/png" in output.get("data", {}) for cell in cells for output in cell["outputs"])
+
+
+@every_lesson
+def test_a_lesson_asks_predicts_and_ends_with_solutions(source):
+    notebook = jupytext.read(source)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert "**Question.**" in text
+    assert "**Predict.**" in text
+    assert "## Exercises" in text
+    assert notebook.cells[-1].metadata["tags"] == ["solution"]
+    assert "assert " in notebook.cells[-1].source or "print(" in notebook.cells[-1].source
+
+
+@every_lesson
+def test_nothing_of_the_machine_is_kept(source):
+    notebook = executed(source)
+    assert set(notebook["metadata"]) <= {"kernelspec", "language_info"}
+    text = source.with_suffix(".ipynb").read_text(encoding="utf-8")
+    assert not re.search(r"/(home|root|work|tmp|usr)/", text)
+    assert len(text) < 600_000
