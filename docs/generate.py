@@ -157,6 +157,148 @@ carries over, if anything, is the question to ask: how many prompts does this ch
 """
 
 
+def ladder() -> str:
+    """docs/ladder.md: over-training in networks, its cause, and the paper's findings answered for the toy."""
+    found, other, swapped, twinned = (_evidence(name) for name in ("ladder", "others", "swap", "twins"))
+    rescued = {row["name"]: row for row in _evidence("rescues")["rescued"]}
+    inverting, safe = found["ladders"]
+    sequences, many, modular = other["ladders"]
+    at = inverting["depths"].index(inverting["optimum"])
+
+    def readings(of: dict[str, Any]) -> list[list[Any]]:
+        rows = []
+        for x in (x for x in of["readings"] if x["outcome"] == "fresh peak pass@k"):
+            strong = sum(rho is not None and rho <= -0.8 for rho in x["spearman"])
+            rate = "best of each rung" if x["rate"] is None else f"{x['rate']:g}"
+            drop = f"{x['drop']:.3f} ({x['drop_error']:.3f})"
+            rows.append([rate, *(f"{y:.3f}" for y in x["after"]), x["optimum"], drop, f"{strong} of {of['seeds']}"])
+        return rows
+
+    def ends(of: dict[str, Any], name: str, when: str) -> list[str]:
+        return [f"{x:.3f}" for x in of[name][when]]
+
+    def course(of: dict[str, Any]) -> str:
+        rows = [
+            ["before: fresh pass@1", *ends(of, "fresh_pass_at_1", "before")],
+            [f"before: fresh pass@{of['k']}", *ends(of, "fresh_pass_at_k", "before")],
+            ["before: nats per token", *ends(of, "token_entropy", "before")],
+            ["before: dispersion", *ends(of, "dispersion", "before")],
+            ["before: groups that teach", *ends(of, "informative", "before")],
+            [f"after: fresh peak pass@{of['k']}", *(f"{x:.3f}" for x in of["after"])],
+            ["after: fresh pass@1", *ends(of, "fresh_pass_at_1", "after")],
+            ["step of the peak", *(f"{x:.0f}" for x in of["peak_step"])],
+        ]
+        return _table(["SFT depth", *map(str, of["depths"])], rows)
+
+    def drop(of: dict[str, Any]) -> str:
+        x = next(x for x in of["readings"] if x["outcome"] == "fresh peak pass@k" and x["rate"] is None)
+        return f"{x['drop']:.3f} (s.e. {x['drop_error']:.3f}) from depth {x['optimum']} to {of['depths'][-1]}"
+
+    def spread(of: dict[str, Any], when: str) -> float:
+        values = of["fresh_pass_at_1"][when][at:]
+        return max(values) - min(values)
+
+    def ratio(when: str) -> float:
+        return inverting["token_entropy"][when][at] / inverting["token_entropy"][when][-1]
+
+    recovered, reproduced = (swapped["shares"]["fresh peak pass@k"][x] for x in ("recovered", "reproduced"))
+    entropies, dispersions = (
+        [x for x in twinned["twins"] if x["varied"] == name] for name in ("entropy", "dispersion")
+    )
+    smoothing, kl = rescued["label smoothing 0.2 in SFT"], rescued["KL to the start, 0.01"]
+    head = ["RL rate", *map(str, inverting["depths"]), "best rung", "drop to the deepest (s.e.)", "rho <= -0.8"]
+    return f"""# Over-training in networks
+
+The map's policies are tables. Here a network is fine-tuned for longer and longer on demonstrations, and GRPO runs from
+every checkpoint, on prompts that SFT did not see. `rlsignal ladder` makes a ladder of this kind in a minute; the figures
+below are from `make evidence` ({found["provenance"]["device"]}, jax {found["provenance"]["versions"]["jax"]}; JSON in
+[evidence/](evidence/)).
+
+**The task**: x in R^16; an answer of two tokens, 16 choices each, given by a random teacher network. **The policy**: two
+layers of 256. **SFT**: 256 demonstrations, 30% of their tokens wrong. **RL**: AdamW, g = 8, 64 prompts a step, 1000 steps,
+on 512 other prompts; 512 more that neither stage saw are *fresh*.
+
+## The ladder inverts
+
+{course(inverting)}
+
+Means over {inverting["seeds"]} seeds, at RL rate {inverting["rate_shown"]:g} where "after" is not of the best rate. Right of
+the best rung pass@1 before RL rises with depth and peak pass@10 after it falls, at every RL rate:
+
+{_table(head, readings(inverting))}
+
+The last column counts seeds whose rank correlation of pass@1 before with the outcome, from the best rung on, is at most
+-0.8. Pass@1 after RL tells the same with smaller differences.
+
+**The safe control**, 4096 demonstrations without noise:
+
+{course(safe)}
+
+Its pass@1 does *not* invert: the deepest rung ends highest. Its pass@10 does, and already before RL: here GRPO never
+raises pass@10 on fresh prompts above where it started (the step of the peak is 0), so the two must be shown side by side.
+
+**Other tasks**, best rates: a gated recurrent unit that writes sequences of up to 4 tokens (exact metrics over all of them;
+entropy per token as the paper measures it) loses {drop(sequences)}; four right answers of different rarity lose
+{drop(many)}.
+
+**The trap**: modular addition. SFT transfers nothing to pairs that it has not seen, so pass@1 before RL *falls* with depth,
+the untrained network is the best start or nearly so, and what GRPO learns does not transfer either. It looks like a
+dramatic ladder and says nothing about over-training; depth 0 and fresh prompts give it away.
+
+{course(modular)}
+
+## Cause and shadow
+
+**The swap.** Scale the deep checkpoint's logits to the shallow one's entropy: {recovered[0]:.0%} (s.e. {recovered[1]:.0%})
+of the gap in peak pass@10 comes back. Sharpen the shallow one to the deep one's entropy: {reproduced[0]:.0%} (s.e.
+{reproduced[1]:.0%}) of the gap appears. But scaling logits moves dispersion as well, from
+{swapped["dispersion"][2]:.2f} to {swapped["dispersion"][3]:.2f}, and the share of groups that teach from
+{swapped["informative"][2]:.2f} to {swapped["informative"][3]:.2f}. So the swap cannot tell which of them did it.
+
+**Twins** can. Networks are distilled from policies of chosen pass rates and chosen entropy, alike in all else, and GRPO runs
+from each ({twinned["seeds"]} seeds, {twinned["steps"]} steps):
+
+{_table(["varied", "nats", "dispersion", "pass@1 before", "pass@1 after (s.e.)", "fresh peak pass@10"], [[x["varied"], f"{x['entropy']:.2f}", f"{x['dispersion']:.2f}", f"{x['pass_at_1']:.3f}", f"{x['after']:.3f} ({x['error']:.3f})", f"{x['fresh_peak']:.3f}"] for x in (*entropies, *dispersions)])}
+
+{entropies[-1]["entropy"] - entropies[0]["entropy"]:.1f} nats more at the same pass rates: {_signed(twinned["effects"]["entropy"])},
+a little *lower* on the trained prompts. Dispersion from {dispersions[0]["dispersion"]:.2f} to
+{dispersions[-1]["dispersion"]:.2f} at the same pass@1 and entropy: {_signed(twinned["effects"]["dispersion"])}. The last
+column is no control: fresh prompts were not imitated, and their pass rates are what the network makes of them.
+
+## The paper's five findings, for this toy
+
+| arXiv 2606.18487 reports | here | figures |
+|---|---|---|
+| inversion on the ladder | **reproduced** | peak pass@10 falls by {drop(inverting)} while pass@1 before rises from {inverting["before"][at]:.3f} to {inverting["before"][-1]:.3f} |
+| compression where every rung is far above the threshold | **reproduced** | safe control, depth {inverting["depths"][at]} on: pass@1 of the rungs spreads over {spread(safe, "before"):.3f} before RL and {spread(safe, "after"):.3f} after |
+| GRPO amplifies the entropy gap | **reversed** | nats per token of depth {inverting["depths"][at]} over depth {inverting["depths"][-1]}: {ratio("before"):.1f} before RL, {ratio("after"):.1f} after; all rungs end low |
+| the peak comes earlier from deeper checkpoints | **reversed** | step of the peak: {inverting["peak_step"][at]:.0f} at depth {inverting["depths"][at]}, {inverting["peak_step"][-1]:.0f} at {inverting["depths"][-1]} |
+| KL and label smoothing do not rescue | **half** | KL of 0.01 does not ({_signed(kl["gain"][0])}); label smoothing of 0.2 in SFT does ({_signed(smoothing["gain"][0])}, {smoothing["share"][0]:.0%} of the gap) |
+
+## Which claim fails when
+
+| claim | holds | fails |
+|---|---|---|
+| more pass@1 before RL means more after | left of the best rung; for pass@1 in the safe control | right of it, with noisy or few demonstrations |
+| less entropy means worse RL | right of the best rung, where entropy is the shadow of dispersion | left of it: the untrained network has the most entropy and learns least; between twins of equal pass rates |
+| a mean pass rate above p* is safe | for prompts that are alike | whenever prompts differ ([D4](theory.md#D4)) |
+| the informative fraction tells the best rung | nearly, for pass@k on fresh prompts ([predictors](predictors.md)) | less well for the trained prompts, where speed counts too |
+| tempering shows that entropy is the cause | never by itself | it moves dispersion along |
+| pass@1 and pass@k tell one story | in the inverting ladder | in the safe control they disagree |
+
+## What this does not show
+
+Toy policies with at most 1296 responses, binary rewards, one architecture each, sampling at temperature 1. No claim about any
+language model is made: what carries over is a hypothesis, that checkpoints are worse starts when fewer of their prompts are
+within reach, and a cheap test of it: pass@k at large k, or the informative fraction, before RL.
+"""
+
+
+def _signed(effect: list[float]) -> str:
+    mean, low, high = effect
+    return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
 def rescues() -> str:
     """docs/rescues.md: what brings a collapsed checkpoint back."""
     found = _evidence("rescues")
@@ -324,6 +466,7 @@ def _cell(formula: str) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "claims.md": claims,
     "coverage.md": coverage,
+    "ladder.md": ladder,
     "predictors.md": predictors,
     "logs.md": logs,
     "rescues.md": rescues,
