@@ -5,20 +5,19 @@ BIN := .venv/bin
 .PHONY: help map ladder notebooks test test-trl lint pages evidence evidence-coverage evidence-warnings bench soak clean
 
 help:
-	@echo "make map    verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
-	@echo "make ladder fine-tune for longer and longer, run GRPO from each checkpoint (into ladder/, about a minute)"
-	@echo "make evidence  the long runs behind docs/ (into docs/evidence/; RUN=ladder for one of them)"
-	@echo "make test   run the tests"
-	@echo "make evidence-warnings  simulate false alarms and lead times of warnings (into docs/evidence/warnings.json; a minute)"
-	@echo "make test-trl  run the tests beside TRL's trainer, in .venv-trl (about 4 minutes with the installation)"
-	@echo "make notebooks  run the eight lessons (about three minutes)"
-	@echo "make lint   check format, style and types"
-	@echo "make pages  write anew the pages of docs/ that the library computes"
-	@echo "make evidence-coverage  simulate how often intervals hold the truth (into docs/evidence/coverage.json; about 4 minutes)"
-	@echo "make bench  measure speed as ratios within one run (into benchmarks/latest.json)"
-	@echo "make bench-reading  read and diagnose a 1 GB dump of rollouts (about a minute)"
-	@echo "make soak   kill and resume a sweep 50 times, read 20,000 damaged files (about 7 minutes)"
-	@echo "make clean  remove .venv and everything made"
+	@echo "make map        verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
+	@echo "make ladder     fine-tune for longer and longer, run GRPO from each checkpoint (into ladder/, a minute)"
+	@echo "make notebooks  run the eight lessons (two minutes)"
+	@echo "make test       run the tests (five minutes)"
+	@echo "make test-trl   run the tests beside TRL's trainer, in .venv-trl (four minutes with the installation)"
+	@echo "make lint       check format, style and types"
+	@echo "make pages      write anew the pages of docs/ that the library computes"
+	@echo "make evidence   the long runs behind docs/ (into docs/evidence/, a quarter of an hour; RUN=ladder for one)"
+	@echo "make evidence-coverage  how often intervals hold the truth (three minutes)"
+	@echo "make evidence-warnings  false alarms and lead times of warnings (a minute)"
+	@echo "make bench      measure speed as ratios within one run (into benchmarks/latest.json)"
+	@echo "make soak       kill and resume a sweep 50 times (five minutes)"
+	@echo "make clean      remove the environments and everything made"
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
