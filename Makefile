@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help map ladder notebooks test test-trl lint pages evidence evidence-coverage evidence-warnings bench soak clean
+.PHONY: help map ladder notebooks test test-trl lint pages evidence evidence-coverage evidence-warnings bench bench-reading soak clean
 
 help:
 	@echo "make map        verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
@@ -16,7 +16,8 @@ help:
 	@echo "make evidence-coverage  how often intervals hold the truth (three minutes)"
 	@echo "make evidence-warnings  false alarms and lead times of warnings (a minute)"
 	@echo "make bench      measure speed as ratios within one run (into benchmarks/latest.json)"
-	@echo "make soak       kill and resume a sweep 50 times (five minutes)"
+	@echo "make bench-reading  read and diagnose a 1 GB dump of rollouts (a minute)"
+	@echo "make soak       kill and resume a sweep 50 times, read 20,000 damaged files (seven minutes)"
 	@echo "make clean      remove the environments and everything made"
 
 .venv/installed: pyproject.toml
