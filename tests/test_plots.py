@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import rlsignal
-from rlsignal import plots
+from rlsignal import plots, track
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +119,14 @@ class TestDiagnosis:
         ax = plots.plot_comparison(rlsignal.compare({"$\\frac{": one, "b": one | {"c": [0, 4, 8] * 3}}))
         ax.figure.canvas.draw()
         assert [text.get_text() for text in ax.texts] == ["$\\frac{", "b"]
+
+
+def test_a_trend_shows_what_was_tracked():
+    rows = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5 + t / 200} for t in range(80)]
+    trend = track(rows, 8, groups=64)
+    ax = plots.plot_trend(trend)
+    logged, expected, mean, warned = ax.get_lines()
+    np.testing.assert_array_equal(logged.get_ydata(), trend.degenerate)
+    np.testing.assert_array_equal(expected.get_ydata(), trend.expected)
+    np.testing.assert_array_equal(mean.get_ydata(), trend.from_the_mean)
+    assert warned.get_xdata()[0] == trend.warned_at
