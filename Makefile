@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help map ladder notebooks test test-trl lint pages evidence evidence-coverage evidence-warnings bench bench-reading soak clean
+.PHONY: help map ladder notebooks docs test test-trl lint pages evidence evidence-coverage evidence-warnings bench bench-reading soak clean
 
 help:
 	@echo "make map        verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
 	@echo "make ladder     fine-tune for longer and longer, run GRPO from each checkpoint (into ladder/, a minute)"
 	@echo "make notebooks  run the eight lessons (two minutes)"
+	@echo "make docs       build the site (into docs/_build/)"
 	@echo "make test       run the tests (five minutes)"
 	@echo "make test-trl   run the tests beside TRL's trainer, in .venv-trl (four minutes with the installation)"
 	@echo "make lint       check format, style and types"
@@ -56,6 +57,14 @@ test-trl: .venv-trl/installed
 
 notebooks: .venv/notebooks
 	$(BIN)/python notebooks/build.py
+
+.venv/docs: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[test,docs]'
+	touch $@
+
+docs: .venv/docs
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	@echo "Open docs/_build/html/index.html."
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

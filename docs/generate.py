@@ -212,7 +212,7 @@ def ladder() -> str:
 The map's policies are tables. Here a network is fine-tuned for longer and longer on demonstrations, and GRPO runs from
 every checkpoint, on prompts that SFT did not see. `rlsignal ladder` makes a ladder of this kind in a minute; the figures
 below are from `make evidence` ({found["provenance"]["device"]}, jax {found["provenance"]["versions"]["jax"]}; JSON in
-[evidence/](evidence/)).
+`docs/evidence/`).
 
 **The task**: x in R^16; an answer of two tokens, 16 choices each, given by a random teacher network. **The policy**: two
 layers of 256. **SFT**: 256 demonstrations, 30% of their tokens wrong. **RL**: AdamW, g = 8, 64 prompts a step, 1000 steps,

@@ -1,11 +1,14 @@
 """The command line, `rlsignal COMMAND`: one module of `rlsignal.commands` each, all with --json for machines."""
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Sequence
 
 import rlsignal
 from rlsignal.commands import diagnose, group_size, inversion_map, ladder, verify
+from rlsignal.commands.data import COLUMNS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -13,8 +16,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         return chosen.run(chosen)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, OSError, ModuleNotFoundError) as error:
-        print(f"rlsignal {chosen.command}: {error}", file=sys.stderr)
+        print(f"rlsignal {chosen.command}: {_as_options(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         resume = (
@@ -22,6 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         print(f"rlsignal {chosen.command}: interrupted.{resume}", file=sys.stderr)
         return 130
+
+
+def _as_options(message: str) -> str:
+    """The reader's errors name arguments of Python, reward='accuracy'; here they are options, --reward accuracy."""
+    names = "|".join((*COLUMNS, "threshold"))
+    message = re.sub(rf"\b({names})='([^']*)'", r"--\1 '\2'", message)
+    message = re.sub(rf"\b({names})=(?=[\s,.;)])", r"--\1", message)
+    return re.sub(r"\bgroup_size=(?=[\s,.;)])", "--rollouts-per-group", message)
 
 
 def _parser() -> argparse.ArgumentParser:

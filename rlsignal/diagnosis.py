@@ -92,7 +92,8 @@ rollouts; see `rlsignal group-size` for what other sizes would change.
     counts, labels, left_out = _counted(rollouts, fewest)
     if left_out:
         notes.append(f"{left_out} prompts with fewer than {fewest} samples are left out.")
-    return _diagnosis(counts, labels, g, batch, str(name), tuple(notes))
+    kind = "training log" if isinstance(source, TrainingLog) else "evaluation" if labels is None else "training dump"
+    return _diagnosis(counts, labels, g, batch, kind, str(name), tuple(notes))
 
 
 def compare(
@@ -222,7 +223,7 @@ def _counted(rollouts: Rollouts, fewest: int) -> tuple[Recorded, np.ndarray | No
 
 
 def _diagnosis(
-    data: Recorded, labels: np.ndarray | None, g: int, batch: int, checkpoint: str, notes: tuple[str, ...]
+    data: Recorded, labels: np.ndarray | None, g: int, batch: int, kind: str, checkpoint: str, notes: tuple[str, ...]
 ) -> Diagnosis:
     correct, samples = np.asarray(data.correct), np.asarray(data.samples)
     n, prompts = int(samples.min()), len(correct) if labels is None else int(labels.max()) + 1
@@ -232,7 +233,7 @@ def _diagnosis(
     signal = answered(advantage_variance, 2)
     sizes = tuple(_at_size(data, answered, size, batch) for size in sorted({*GROUP_SIZES, g}))
     diagnosis = Diagnosis(
-        source="training dump" if labels is not None else "evaluation",
+        source=kind,
         checkpoint=checkpoint,
         prompts=prompts,
         samples=n,

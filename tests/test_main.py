@@ -243,3 +243,32 @@ class TestLadder:
         text = _meaning(small_ladder, small_ladder)
         assert "docs/inversion.md" in text
         assert "small: " in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (
+            [{"step": 1, "reward": 1.5, "accuracy": 0.5, "loss": 0}],
+            "--reward 'accuracy' may be; name one with --reward.",
+        ),
+        (
+            [{"reward": 1, "text": "a"}, {"reward": 0, "text": "b"}],
+            "with --prompt or --group, or give --rollouts-per-group if",
+        ),
+    ],
+    ids=["column", "group"],
+)
+def test_errors_of_the_reader_name_options_of_the_command_line(capsys, tmp_path, rows, said):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["diagnose", str(path)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_error(tmp_path):
+    path = tmp_path / "counts.jsonl"
+    path.write_text("".join(json.dumps({"prompt": i, "n": 8, "c": i % 9}) + "\n" for i in range(60)))
+    command = f"{sys.executable} -m rlsignal diagnose {path} | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -140,7 +140,8 @@ class Diagnosis:
     def __str__(self) -> str:
         checkpoint = f", checkpoint {self.checkpoint}" if self.checkpoint else ""
         batch = self.chosen.batch
-        lines = [f"{self.source}{checkpoint}: {self.prompts} prompts x {self.samples} samples", ""]
+        what = "groups" if self.source == "training log" else "prompts"
+        lines = [f"{self.source}{checkpoint}: {self.prompts} {what} x {self.samples} samples", ""]
         lines += _numbered(self.findings)
         lines += [
             "",

@@ -1,0 +1,94 @@
+"""How the pages of docs/ become a site: `make docs`.
+
+The pages are written to be read in a repository browser. Here anchors become targets, the executed lessons are copied
+in, and the reference is written from the public names, so that none can be missing.
+"""
+
+import re
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+
+project, author = "rlsignal", "the rlsignal developers"
+release = metadata.version("rlsignal")
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_title = "rlsignal"
+html_extra_path = ["explorer"]
+exclude_patterns = ["_build", "evidence", "explorer", "jupyter_execute"]
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"  # the lessons come executed; `make notebooks` runs them
+napoleon_use_rtype = False
+napoleon_custom_sections = ["Shapes"]
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+suppress_warnings = ["misc.highlighting_failure", "ref.python"]  # plain text; names that several classes have
+
+
+def setup(app: Any) -> None:
+    """Copies the lessons, writes the reference, and turns anchors into targets as pages are read."""
+    lessons = DOCS / "lessons"
+    shutil.rmtree(lessons, ignore_errors=True)
+    lessons.mkdir()
+    for notebook in sorted((DOCS.parent / "notebooks").glob("[0-9]*.ipynb")):
+        shutil.copy(notebook, lessons)
+    (DOCS / "reference.md").write_text(reference(), encoding="utf-8")
+    app.connect("source-read", as_targets)
+    app.connect("autodoc-process-docstring", as_plain)
+
+
+def reference() -> str:
+    """Every public name, by where it is imported from."""
+    import rlsignal
+    from rlsignal import plots, results, sim
+
+    lines = ["# Reference", "", "Every public name with shapes, units, errors, source and an executed example.", ""]
+    for title, module in (
+        ("rlsignal", rlsignal),
+        ("rlsignal.sim", sim),
+        ("rlsignal.plots", plots),
+        ("rlsignal.results", results),
+    ):
+        lines += [f"## {title}", ""]
+        for name in sorted(module.__all__, key=str.lower):
+            kind = "class" if isinstance(getattr(module, name), type) else "function"
+            if not callable(getattr(module, name)):
+                kind = "data"
+            lines += ["```{eval-rst}", f".. auto{kind}:: {module.__name__}.{name}"]
+            lines += ["   :members:", "   :undoc-members:"] if kind == "class" and module is not results else []
+            lines += ["```", ""]
+    return "\n".join(lines)
+
+
+def as_targets(app: Any, name: str, source: list[str]) -> None:
+    """`<a id="V1"></a>` and links to it, in MyST's own words."""
+    text = re.sub(r'<a id="(\w+)"></a>\n', r"(\1)=\n", source[0])
+    source[0] = re.sub(r"\]\((?:\w+\.md)?#([A-Z]\d+)\)", r"](#\1)", text)
+
+
+def as_plain(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Docstrings are plain text: markup signs are escaped, and lists of fields (`name : what it is`) become lists."""
+    if not getattr(thing, "__module__", "rlsignal").startswith("rlsignal"):
+        lines.clear()  # a default that another library documents
+    plain: list[str] = []
+    example = field = False
+    for line in lines:
+        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
+        if not example:
+            line = re.sub(r"(?<!\\)([*|])", r"\\\1", re.sub(r"(?<=\w)_(?=\W|$)", r"\\_", line))
+        found = re.match(r"(\w[\w, @\[\]]*) : (.*)", line)
+        if found and not example:
+            plain += [] if field else [""]
+            line, field = f"- **{found[1]}**: {found[2]}", True
+        elif field and line.startswith("    "):
+            line = "  " + line.strip()
+        elif field:
+            plain, field = [*plain, ""], False
+        plain.append(line)
+    lines[:] = plain
