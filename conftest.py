@@ -4,6 +4,9 @@ import contextlib
 import importlib.util
 import io
 import json
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ from rlsignal.__main__ import main
 from rlsignal.results import InversionMap, Ladder
 
 matplotlib.use("Agg")
+# Most of a test is compiling. LLVM's first level does that in four fifths of the time; set before jax starts.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1".strip()
 
 if importlib.util.find_spec("transformers") is None:  # `make test-trl` has an environment with it
     collect_ignore = ["rlsignal/integrations/trl.py"]
@@ -23,11 +28,14 @@ if importlib.util.find_spec("transformers") is None:  # `make test-trl` has an e
 @pytest.fixture(scope="session")
 def mapped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What `rlsignal map --json` says of tiny tasks, run once: for what is done with maps, not for what they say."""
-    folder = tmp_path_factory.mktemp("map")
-    sizes = ["--prompts", "16", "--steps", "10", "--draws", "2", "--group-sizes", "2", "4", "--rollouts", "40"]
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        assert main(["map", "--json", "--output", str(folder), *sizes]) == 0
-    return json.loads(said.getvalue())
+
+    def make(folder: Path) -> None:
+        sizes = ["--prompts", "16", "--steps", "10", "--draws", "2", "--group-sizes", "2", "4", "--rollouts", "40"]
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            assert main(["map", "--json", "--output", str(folder), *sizes]) == 0
+        (folder / "said.json").write_text(said.getvalue())
+
+    return json.loads((_made_once(tmp_path_factory, "map", make) / "said.json").read_text())
 
 
 @pytest.fixture(scope="session")
@@ -37,17 +45,43 @@ def small_map(mapped: dict[str, Any]) -> InversionMap:
 
 
 @pytest.fixture(scope="session")
-def small_ladder() -> Ladder:
+def small_ladder(tmp_path_factory: pytest.TempPathFactory) -> Ladder:
     """A tiny ladder, climbed once: for what is done with ladders, not for what they say."""
-    from rlsignal import sim
 
-    policy, teacher = (sim.Network(features=4, widths=(w,), tokens=2, choices=3) for w in (12, 6))
-    task = sim.Teacher(teacher, features=4, demonstrations=24, prompts=16)
-    sft = sim.SFTRecipe(policy, depths=(0, 5, 40), batch=12)
-    grpo = sim.GRPORecipe(policy, batch=8, group_size=4, steps=20, record_every=10, attempts=(3,))
-    setting = sft.setting(learning_rate=0.02)
-    course = sim.Course("small", task, 0.2)
-    return sim.depth_ladder(course, sft, grpo, seeds=2, seed=7, rates=(0.001, 0.01), sft_setting=setting)
+    def make(folder: Path) -> None:
+        from rlsignal import sim
+
+        policy, teacher = (sim.Network(features=4, widths=(w,), tokens=2, choices=3) for w in (12, 6))
+        task = sim.Teacher(teacher, features=4, demonstrations=24, prompts=16)
+        sft = sim.SFTRecipe(policy, depths=(0, 5, 40), batch=12)
+        grpo = sim.GRPORecipe(policy, batch=8, group_size=4, steps=20, record_every=10, attempts=(3,))
+        setting = sft.setting(learning_rate=0.02)
+        course = sim.Course("small", task, 0.2)
+        found = sim.depth_ladder(course, sft, grpo, seeds=2, seed=7, rates=(0.001, 0.01), sft_setting=setting)
+        rlsignal.save(found, folder / "ladder")
+
+    return rlsignal.load(_made_once(tmp_path_factory, "ladder", make) / "ladder")
+
+
+def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first of the test processes fills and the others wait for."""
+    workers = "PYTEST_XDIST_WORKER" in os.environ
+    folder = (tmp_path_factory.getbasetemp().parent if workers else tmp_path_factory.getbasetemp()) / f"made-{name}"
+    done, failed = folder / "done", folder / "failed"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        while not done.exists():
+            assert not failed.exists(), f"the process that makes the {name} failed"
+            time.sleep(0.1)
+        return folder
+    try:
+        make(folder)
+    except BaseException:
+        failed.touch()
+        raise
+    done.touch()
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -32,13 +32,17 @@ suppress_warnings = ["misc.highlighting_failure", "ref.python"]  # plain text; n
 
 
 def setup(app: Any) -> None:
-    """Copies the lessons, writes the reference, and turns anchors into targets as pages are read."""
+    """Copies the lessons, writes the reference and the explorer, and turns anchors into targets as pages are read."""
     lessons = DOCS / "lessons"
     shutil.rmtree(lessons, ignore_errors=True)
     lessons.mkdir()
     for notebook in sorted((DOCS.parent / "notebooks").glob("[0-9]*.ipynb")):
         shutil.copy(notebook, lessons)
     (DOCS / "reference.md").write_text(reference(), encoding="utf-8")
+    import explorer
+
+    (DOCS / "explorer").mkdir(exist_ok=True)
+    (DOCS / "explorer" / "explorer.html").write_text(explorer.page(), encoding="utf-8")
     app.connect("source-read", as_targets)
     app.connect("autodoc-process-docstring", as_plain)
 

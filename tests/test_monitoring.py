@@ -67,12 +67,12 @@ class TestWindows:
         assert by_step(dump).group_size == 8
 
     def test_intervals_hold(self):
-        """A steady population, 400 logs: the first window's interval holds the truth as often as it says."""
+        """A steady population, 150 logs: the first window's interval holds the truth as often as it says."""
         rng, truth = np.random.default_rng(1), degenerate_probability(Beta(0.3, 0.4), 8)
-        dead = rng.binomial(32, truth, (400, 20)) / 32
+        dead = rng.binomial(32, truth, (150, 20)) / 32
         trends = [track(log(row), 8, groups=32) for row in dead]
         holds = np.mean([t.low[0] <= truth <= t.high[0] for t in trends])
-        assert abs(holds - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 400)
+        assert abs(holds - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 150)
         alone = [track(log(row), 8, groups=1) for row in dead[:50]]
         assert all(t.high[0] - t.low[0] > 0.3 for t in alone)  # unknown sizes claim little
 

@@ -120,8 +120,8 @@ def rescue(
     >>> policy = Network(widths=(16,), choices=4)
     >>> course = Course("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
     >>> sft, grpo = SFTRecipe(policy, depths=(5, 100)), GRPORecipe(policy, batch=16, steps=20)
-    >>> rescue(RESCUES[:1], course, sft, grpo, seeds=2).rescued[0].name
-    'KL to the start, 0.01'
+    >>> rescue(RESCUES[4:5], course, sft, grpo, seeds=2).rescued[0].name
+    'temperature 1.5'
     """
     sft = sft or SFTRecipe(Network(), depths=(100, 5000))
     grpo = grpo or GRPORecipe(sft.policy, record_every=50)
