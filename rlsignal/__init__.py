@@ -18,7 +18,8 @@ Then ask what an estimator makes of it (`advantages`, `gradient_weight`, `effect
 from importlib.metadata import version
 
 from rlsignal.advice import group_size_advice, same_rewards
-from rlsignal.diagnosis import compare, diagnose, grouped
+from rlsignal.comparison import compare
+from rlsignal.diagnosis import diagnose, grouped
 from rlsignal.files import load, save, save_counts
 from rlsignal.monitoring import track
 from rlsignal.reading import read

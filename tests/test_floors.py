@@ -49,6 +49,12 @@ FLOORS = {  # the longest prefix decides
     "rlsignal.diagnosis": Floor(
         ("numpy", "rlsignal.reading", "rlsignal.theory", "rlsignal.results", "rlsignal.records", "rlsignal._validate")
     ),
+    "rlsignal.comparison": Floor(
+        (
+            *("numpy", "rlsignal.diagnosis", "rlsignal.reading", "rlsignal.theory", "rlsignal.results"),
+            *("rlsignal.records", "rlsignal._validate"),
+        )
+    ),
     "rlsignal.monitoring": Floor(
         (
             *("numpy", "scipy", "rlsignal.reading", "rlsignal.theory", "rlsignal.results", "rlsignal.records"),
@@ -101,6 +107,7 @@ FLOORS = {  # the longest prefix decides
             "rlsignal.verification",
             "rlsignal.diagnosis",
             "rlsignal.advice",
+            "rlsignal.comparison",
             "rlsignal.monitoring",
         )
     ),

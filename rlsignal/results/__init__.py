@@ -1,15 +1,8 @@
 """What the library hands back: result types with their printed form. numpy and the standard library only."""
 
-from rlsignal.results.diagnosis import (
-    Advice,
-    AdviceLine,
-    Answer,
-    Comparison,
-    Diagnosis,
-    Finding,
-    GroupSize,
-    SameRewards,
-)
+from rlsignal.results.advice import Advice, AdviceLine, SameRewards
+from rlsignal.results.comparison import Comparison
+from rlsignal.results.diagnosis import Answer, Diagnosis, Finding, GroupSize
 from rlsignal.results.inversion import Control, Face, InversionMap
 from rlsignal.results.ladder import Curves, EntropySwap, Ladder, Reading
 from rlsignal.results.monitoring import Trend

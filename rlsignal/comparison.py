@@ -1,0 +1,213 @@
+"""Which checkpoint to start RL from: the same prompts, by several predictors, and how sure their order is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rlsignal import _validate
+from rlsignal.diagnosis import answer
+from rlsignal.reading import read
+from rlsignal.records import Rollouts, TrainingLog
+from rlsignal.results import Answer, Comparison, Finding
+from rlsignal.theory.clock import forecast
+from rlsignal.theory.estimators import GRPO
+from rlsignal.theory.intervals import Statistic, group_estimate, per_prompt_estimate
+from rlsignal.theory.passk import pass_at_k
+from rlsignal.theory.passrates import Recorded
+from rlsignal.theory.ranking import disagreement_probability
+from rlsignal.theory.signal import informative_probability
+
+
+def compare(
+    checkpoints: Any,
+    group_size: int = 8,
+    *,
+    budgets: tuple[float, ...] = (30.0, 300.0, 3000.0),
+    **reading: Any,
+) -> Comparison:
+    """Which checkpoint to start RL from: the same prompts, by four predictors.
+
+    Parameters
+    ----------
+    checkpoints : {name: whatever `read` takes}, or one data set with a column of checkpoints. Prompts are matched by
+        their ids; those that some checkpoint lacks are left out.
+    group_size : g, at least 2 and at most the fewest samples of a prompt.
+    budgets : learning rate times steps of the forecasts; which one is yours is not known, so what matters is whether
+        the order depends on it.
+    reading : options of `read`.
+
+    Returns
+    -------
+    Comparison. It says nothing of what RL learns from one prompt for another.
+
+    Raises
+    ------
+    ValueError : fewer than two checkpoints, no shared prompts, g above the samples.
+
+    Source: docs/diagnosis.md.
+
+    Examples
+    --------
+    A deeper checkpoint with more pass@1 and fewer prompts that teach:
+
+    >>> shallow = {"prompt": range(90), "n": [16] * 90, "c": [1, 2, 3, 4, 6, 8] * 15}
+    >>> deep = {"prompt": range(90), "n": [16] * 90, "c": [0, 0, 0, 4, 14, 16] * 15}
+    >>> found = compare({"shallow": shallow, "deep": deep})
+    >>> found.best["pass@1"], found.best["informative"], round(found.disagree[0][2], 2)
+    ('deep', 'shallow', 1.0)
+    """
+    g = _validate.group_size(group_size)
+    named = _named(checkpoints, reading)
+    if len(named) < 2:
+        raise ValueError(f"checkpoints must be at least two, got {list(named)}. For one, use diagnose().")
+    shared = sorted(set.intersection(*(set(x.prompt) for x in named.values())), key=str)
+    if len(shared) < 2:
+        raise ValueError(
+            f"checkpoints must share at least two prompts, got {len(shared)} in common. Prompts are matched by their "
+            "ids; name the column with prompt=."
+        )
+    counts = {name: _on(shared, rollouts) for name, rollouts in named.items()}
+    fewest = min(int(np.min(x.samples)) for x in counts.values())
+    if g > fewest:
+        raise ValueError(
+            f"group_size must be at most {fewest}, the fewest samples of a shared prompt, got {g}. Compare at "
+            f"{fewest}, or sample more."
+        )
+    scores: dict[str, tuple[Statistic, int]] = {
+        "pass@1": (pass_at_k, 1),
+        "informative": (informative_probability, g),
+        f"pass@{g}": (pass_at_k, g),
+    }
+    answers = {
+        by: tuple(answer(group_estimate(statistic, x, size)) for x in counts.values())
+        for by, (statistic, size) in scores.items()
+    }
+    forecasts = tuple(
+        tuple(float(np.asarray(forecast(x, g, GRPO, budget=budget))) for x in counts.values()) for budget in budgets
+    )
+    names = list(counts)
+    each = {
+        by: {name: per_prompt_estimate(*scores[by][:1], x, scores[by][1]) for name, x in counts.items()}
+        for by in ("pass@1", "informative")
+    }
+    disagree = tuple(
+        (a, b, disagreement_probability(*(each[by][a] - each[by][b] for by in ("pass@1", "informative"))))
+        for i, a in enumerate(names)
+        for b in names[i + 1 :]
+    )
+    best = {by: names[int(np.argmax([x.value for x in answers[by]]))] for by in answers}
+    best |= {
+        f"forecast at {budget:g}": names[int(np.argmax(row))] for budget, row in zip(budgets, forecasts, strict=True)
+    }
+    entropy = tuple(
+        float(np.nanmean(x.entropy)) if x.entropy is not None and np.isfinite(x.entropy).any() else float("nan")
+        for x in named.values()
+    )
+    return Comparison(
+        checkpoints=tuple(names),
+        group_size=g,
+        prompts=len(shared),
+        pass_at_1=answers["pass@1"],
+        informative=answers["informative"],
+        pass_at_g=answers[f"pass@{g}"],
+        budgets=tuple(float(x) for x in budgets),
+        forecasts=forecasts,
+        disagree=disagree,
+        entropy=entropy,
+        best=best,
+        findings=_compared(names, answers, disagree, best, entropy, g, _dropped(named, shared)),
+    )
+
+
+def _named(checkpoints: Any, reading: Mapping[str, Any]) -> dict[str, Rollouts]:
+    """Rollouts by checkpoint, in the order given."""
+    if isinstance(checkpoints, Mapping) and not {"prompt", "reward", "c", "correct"} & set(checkpoints):
+        sources = {str(name): x if isinstance(x, Rollouts) else read(x, **reading) for name, x in checkpoints.items()}
+    else:
+        whole = checkpoints if isinstance(checkpoints, Rollouts) else read(checkpoints, **reading)
+        if isinstance(whole, TrainingLog):
+            raise ValueError("checkpoints must be evaluations, got a training log. It holds no counts per prompt.")
+        sources = {str(name): whole.at(checkpoint=name) for name in whole.checkpoints}
+    found: dict[str, Rollouts] = {}
+    for name, x in sources.items():
+        if isinstance(x, TrainingLog):
+            raise ValueError(f"checkpoints must be evaluations, got a training log for {name!r}.")
+        if len(set(x.prompt)) < len(x.prompt):
+            raise ValueError(f"a checkpoint must hold each prompt once, got repetitions in {name!r}. Pool them first.")
+        found[name] = x
+    return found
+
+
+def _on(prompts: list[Any], rollouts: Rollouts) -> Recorded:
+    """The counts of these prompts, in this order."""
+    place = {prompt: i for i, prompt in enumerate(rollouts.prompt)}
+    which = [place[prompt] for prompt in prompts]
+    return Recorded(rollouts.correct[which], rollouts.samples[which])
+
+
+def _dropped(named: Mapping[str, Rollouts], shared: list[Any]) -> int:
+    return len(set.union(*(set(x.prompt) for x in named.values()))) - len(shared)
+
+
+def _compared(
+    names: list[str],
+    answers: Mapping[str, tuple[Answer, ...]],
+    disagree: tuple[tuple[str, str, float], ...],
+    best: Mapping[str, str],
+    entropy: tuple[float, ...],
+    g: int,
+    dropped: int,
+) -> tuple[Finding, ...]:
+    informative, by_mean = best["informative"], best["pass@1"]
+    value = {by: dict(zip(names, (x.value for x in row), strict=True)) for by, row in answers.items()}
+    said = []
+    if informative != by_mean:
+        chance = next(x for a, b, x in disagree if {a, b} == {informative, by_mean})
+        said.append(
+            Finding(
+                "orders differ",
+                f"{by_mean} has the best pass@1 ({value['pass@1'][by_mean]:.3f}), {informative} the most groups that "
+                f"teach ({value['informative'][informative]:.0%} against {value['informative'][by_mean]:.0%} at "
+                f"g = {g}); with probability {chance:.2f} the two scores really order them differently.",
+                f"Start from {informative} unless a short RL run from each says otherwise."
+                if chance > 0.9
+                else "The samples do not settle it: sample more prompts, or run a short RL stage from both.",
+                1.0,
+            )
+        )
+    else:
+        said.append(
+            Finding(
+                "orders agree",
+                f"{by_mean} has the best pass@1 ({value['pass@1'][by_mean]:.3f}) and the most groups that teach "
+                f"({value['informative'][by_mean]:.0%} at g = {g}).",
+                f"Start from {by_mean}.",
+                1.0,
+            )
+        )
+    forecasts = {name for by, name in best.items() if by.startswith("forecast")}
+    if len(forecasts) > 1:
+        said.append(
+            Finding(
+                "budget decides",
+                "Which checkpoint ends highest in the forecast depends on the budget: "
+                + ", ".join(f"{name} {by}" for by, name in best.items() if by.startswith("forecast"))
+                + ".",
+                "A small budget favours pass@1, a large one what is within reach.",
+                0.5,
+            )
+        )
+    if np.isfinite(entropy).all() and len(names) > 1:
+        said.append(
+            Finding(
+                "entropy",
+                "Entropy before RL: " + ", ".join(f"{n} {x:.3g}" for n, x in zip(names, entropy, strict=True)) + ".",
+                "It is shown for the record: equal pass rates with different entropies end nearly alike in the "
+                "simulations, and equal entropies with different pass rates do not.",
+                0.1,
+            )
+        )
+    if dropped:
+        said.append(Finding("unpaired", f"{dropped} prompts that some checkpoint lacks are left out.", "", 0.05))
+    return tuple(said)
