@@ -32,7 +32,7 @@ suppress_warnings = ["misc.highlighting_failure", "ref.python"]  # plain text; n
 
 
 def setup(app: Any) -> None:
-    """Copies the lessons, writes the reference and the explorer, and turns anchors into targets as pages are read."""
+    """Copies the lessons, writes reference, gallery and explorer, and turns anchors into targets as pages are read."""
     lessons = DOCS / "lessons"
     shutil.rmtree(lessons, ignore_errors=True)
     lessons.mkdir()
@@ -40,6 +40,9 @@ def setup(app: Any) -> None:
         shutil.copy(notebook, lessons)
     (DOCS / "reference.md").write_text(reference(), encoding="utf-8")
     import explorer
+    import gallery
+
+    (DOCS / "gallery.md").write_text(gallery.build(DOCS / "pictures"), encoding="utf-8")
 
     (DOCS / "explorer").mkdir(exist_ok=True)
     (DOCS / "explorer" / "explorer.html").write_text(explorer.page(), encoding="utf-8")

@@ -77,7 +77,13 @@ for check in checks:
 # ## Looked at
 
 # %%
-plots.plot_variance((2, 8, 64))
+plots.plot_variance((2, 8, 64));
+
+# %% tags=["slider"]
+# Turn the knob yourself (needs a running notebook): where is the signal, and how much of it is lost at small g?
+from ipywidgets import interact
+
+interact(lambda g: plots.plot_variance((g,)), g=(2, 64));
 # %% [markdown]
 # Most signal at p = 1/2, none at the ends, and nothing special anywhere between. Larger groups raise the curve a little:
 # from 1/2 of p(1-p) at g = 2 to all of it.

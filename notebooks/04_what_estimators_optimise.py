@@ -40,7 +40,13 @@ print(rl.same_rewards([1, 0, 0, 0, 0, 0, 0, 0]))
 # weight go to infinity?
 
 # %%
-plots.plot_weights(8, (rl.RLOO, rl.DR_GRPO, rl.GRPO, rl.MAXRL))
+plots.plot_weights(8, (rl.RLOO, rl.DR_GRPO, rl.GRPO, rl.MAXRL));
+
+# %% tags=["slider"]
+# Turn the knob yourself (needs a running notebook): from which g on does GRPO lean towards hard prompts?
+from ipywidgets import interact
+
+interact(lambda g: plots.plot_weights(g, (rl.RLOO, rl.GRPO, rl.MAXRL)), g=(2, 64));
 # %%
 (
     [round(rl.gradient_weight(1e-6, g, rl.GRPO), 3) for g in (2, 3, 4, 8, 64)],
@@ -56,7 +62,7 @@ plots.plot_weights(8, (rl.RLOO, rl.DR_GRPO, rl.GRPO, rl.MAXRL))
 # A weight that depends on p alone is the slope of a function of p: the estimator climbs the mean of h(p) over prompts.
 
 # %%
-plots.plot_objectives(8, (rl.RLOO, rl.GRPO, rl.MAXRL))
+plots.plot_objectives(8, (rl.RLOO, rl.GRPO, rl.MAXRL));
 # %% [markdown]
 # RLOO climbs the mean pass rate. MaxRL leans towards log p, GRPO lies between, closer to arcsin sqrt(p) as g grows. So a
 # larger g under GRPO changes *what* is optimised, not only how noisily.

@@ -20,7 +20,7 @@ from rlsignal import plots, sim
 # h(p) <= H. A prompt whose *whole responses* have little entropy is nearly always or nearly never solved.
 
 # %%
-plots.plot_entropy_cap()
+plots.plot_entropy_cap();
 # %% [markdown]
 # **Predict.** A code model has 0.12 nats per token, and answers have 200 tokens. Does the cap bind?
 #
@@ -56,7 +56,7 @@ curves = {}
 for inside in (0.1, 1.0, 2.3):
     curve, entropy, dispersion = after(sim.from_pass_rates(key, recipe, law, within_entropy=inside))
     curves[f"{entropy:.2f} nats, dispersion {dispersion:.2f}"] = curve
-plots.plot_curves(steps, curves)
+plots.plot_curves(steps, curves);
 # %% [markdown]
 # Two nats more, and it learns a little *slower*: each of many answers is reinforced apart.
 #
@@ -72,7 +72,7 @@ for rho in (0.0, 0.4, 0.7, 0.9):
     start = sim.temper(start, recipe, entropy=1.3)
     curve, entropy, dispersion = after(start)
     curves[f"dispersion {dispersion:.2f}, {entropy:.2f} nats"] = curve
-plots.plot_curves(steps, curves)
+plots.plot_curves(steps, curves);
 # %% [markdown]
 # That is where the outcome is decided: prompts that are nearly never solved stay as they are. What counts is how many
 # prompts start within reach of the budget; entropy falls along with that number when a model is fine-tuned for longer, and

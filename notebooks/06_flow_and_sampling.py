@@ -43,7 +43,7 @@ flow = sim.flow(start, recipe, recipe.setting())[1].pass_at_1
 runs = jax.vmap(lambda key: sim.train(key, start, recipe, recipe.setting())[1].pass_at_1)(
     jax.random.split(jax.random.key(2), 16)
 )
-plots.plot_curves(steps, {"flow": flow, "sampled, 16 runs": np.asarray(runs).T})
+plots.plot_curves(steps, {"flow": flow, "sampled, 16 runs": np.asarray(runs).T});
 # %%
 print(f"largest distance of flow and mean of the runs: {np.abs(np.asarray(flow) - np.asarray(runs).mean(0)).max():.3f}")
 

@@ -29,9 +29,9 @@ ladder = sim.depth_ladder(course, sft, grpo, rates=(1e-3,), seeds=3)
 # **Predict.** Before you look: pass@1 before RL rises with depth. Where is the best rung to start RL from?
 
 # %%
-plots.plot_ladder(ladder).legend(fontsize=8)
+plots.plot_ladder(ladder).legend(fontsize=8);
 # %%
-plots.plot_signal(ladder).legend(fontsize=8)
+plots.plot_signal(ladder).legend(fontsize=8);
 # %%
 print(ladder)
 
@@ -74,7 +74,7 @@ print(swap)
 # %%
 recipe = sim.Recipe(prompts=64, steps=200)
 inversion_map = sim.inversion_map(recipe, group_sizes=(8,), rollouts=1600, draws=2, sampled=False)
-plots.plot_sharpening(inversion_map, g=8)
+plots.plot_sharpening(inversion_map, g=8);
 # %% [markdown]
 # ## Exercises
 #

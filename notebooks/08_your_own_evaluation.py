@@ -37,7 +37,7 @@ found = rl.diagnose(checkpoints["6 epochs"], group_size=8)
 print(found)
 
 # %%
-plots.plot_degenerate(found)
+plots.plot_degenerate(found);
 # %% [markdown]
 # Read it from the top: what is lost, why the mean hides it, and how far the samples reach. Up to g = 16 the figures are
 # counted; beyond, the brackets are all that the samples allow.
@@ -49,7 +49,7 @@ compared = rl.compare(checkpoints, group_size=8)
 print(compared)
 
 # %%
-plots.plot_comparison(compared)
+plots.plot_comparison(compared);
 # %% [markdown]
 # ## Which group size
 

@@ -11,8 +11,16 @@ Start with one prompt, a data set, or your own evaluation; each is a law of how 
 >>> rl.informative_probability(rl.Recorded(correct=[0, 1, 8], samples=8), 4)
 0.16666666666666666
 
-Then ask what an estimator makes of it (`advantages`, `gradient_weight`, `effective_objective`), check every formula
-(`verify`), and simulate (`from rlsignal import sim, plots`; these load jax and matplotlib, this module does not).
+Where to go on, by question:
+
+- What do I have? `read` a file, then `diagnose` it, `compare` checkpoints, ask `group_size_advice`, `track` a log.
+- How much signal? `advantage_variance`, `degenerate_probability`, `critical_pass_rate`, `group_size_for`, `pass_at_k`.
+- What does an estimator do? `advantages`, `same_rewards`, `gradient_weight`, `effective_objective`, `Estimator`.
+- What does a rollout buy? `signal_to_noise`, `best_group_size`, `rollouts_per_kept_group`, `allocate_rollouts`.
+- Where does training go? `escape_time`, `reachable_pass_rate`, `forecast`, `kl_fixed_points`.
+- How sure is it? `group_estimate`, `beta_estimate`, `group_bounds`, `exchangeability`, `log_estimate`.
+- Is it true? `verify`, and the proofs in `rlsignal.theory.derivations`.
+- What happens in a run? `from rlsignal import sim, plots`; these load jax and matplotlib, this module does not.
 """
 
 from importlib.metadata import version

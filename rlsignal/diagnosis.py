@@ -92,7 +92,29 @@ rollouts; see `rlsignal group-size` for what other sizes would change.
 
 
 def grouped(log: TrainingLog, g: int) -> Rollouts:
-    """A log whose every row is one group of g, as rollouts: each row a prompt of its own."""
+    """A log whose every row is one group of g, as rollouts: each row a prompt of its own.
+
+    Parameters
+    ----------
+    log : from `read`.
+    g : group size, which every row must have.
+
+    Returns
+    -------
+    Rollouts, one entry for each row that no restart superseded.
+
+    Raises
+    ------
+    ValueError : rows of another or of an unknown number of rollouts.
+
+    Source: docs/diagnosis.md.
+
+    Examples
+    --------
+    >>> log = read([{"step": t, "reward_mean": t / 8, "loss": 0.0} for t in range(9)])
+    >>> grouped(log, 8).correct
+    array([0, 1, 2, 3, 4, 5, 6, 7, 8])
+    """
     log = log.latest
     if not np.all(log.samples == g):
         known = sorted(set(log.samples[log.samples > 0].tolist()))

@@ -89,6 +89,15 @@ def load(path: Pathlike) -> Any:
     ------
     FileNotFoundError : one of the two files is missing.
     ValueError : a file that is damaged, or not of this library.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from rlsignal.advice import same_rewards
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = save(same_rewards([1, 0]), f"{folder}/table")
+    ...     load(f"{folder}/table").successes
+    1
     """
     base = _base(path)
     arrays_path, text_path = base.with_name(base.name + ".npz"), base.with_name(base.name + ".json")

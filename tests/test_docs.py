@@ -2,7 +2,9 @@
 
 import ast
 import doctest
+import importlib
 import importlib.util
+import inspect
 import re
 from collections import Counter
 from pathlib import Path
@@ -101,3 +103,11 @@ def test_generated_pages_are_what_the_library_computes():
     spec.loader.exec_module(pages)
     for name, page in pages.PAGES.items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == page(), name
+
+
+@pytest.mark.parametrize("room", ["rlsignal", "rlsignal.sim", "rlsignal.plots"])
+def test_every_public_function_has_an_executed_example(room):
+    module = importlib.import_module(room)
+    functions = [x for x in (getattr(module, name) for name in module.__all__) if inspect.isfunction(x)]
+    assert len(functions) > 10
+    assert [x.__name__ for x in functions if ">>>" not in inspect.getdoc(x)] == []

@@ -17,6 +17,14 @@ def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
 
     With `recipe.natural` it is w_g(p) on the correct responses, the inverse Fisher matrix of a softmax times grad p:
     the shares inside a class stay as they are.
+
+    Examples
+    --------
+    Two responses, of which the first is correct: w_2(p) = 1 for every p, and grad p is p(1-p) and its negative.
+
+    >>> recipe = Recipe(prompts=1, responses=2, correct=1, group_size=2)
+    >>> expected_gradient(jnp.zeros((1, 2)), recipe, recipe.setting()).round(3)
+    Array([[ 0.25, -0.25]], dtype=float32)
     """
     check(logits, recipe, setting)
     shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised, as when sampling

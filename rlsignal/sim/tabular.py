@@ -202,6 +202,13 @@ def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting
     -------
     gradient [prompts, responses]; with `recipe.natural`, multiplied by the pseudo-inverse of the Fisher matrix
     (up to a constant per prompt, which a softmax does not feel). Its mean is `expected_gradient`.
+
+    Examples
+    --------
+    >>> recipe = Recipe(prompts=2, responses=4, correct=1)
+    >>> gradient, seen = sampled_gradient(jax.random.key(0), jnp.zeros((2, 4)), recipe, recipe.setting())
+    >>> gradient.shape, bool(abs(gradient.sum()) < 1e-6)  # a softmax feels no constant
+    ((2, 4), True)
     """
     check(logits, recipe, setting)
     shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised
