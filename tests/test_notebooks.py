@@ -2,10 +2,16 @@
 
 import json
 import re
+import sys
+import types
 from pathlib import Path
 
 import jupytext
+import matplotlib.pyplot as plt
 import pytest
+
+import rlsignal
+from rlsignal import plots
 
 LESSONS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.py"))
 
@@ -14,6 +20,10 @@ every_lesson = pytest.mark.parametrize("source", LESSONS, ids=lambda path: path.
 
 def executed(source):
     return json.loads(source.with_suffix(".ipynb").read_text(encoding="utf-8"))
+
+
+def is_slider(cell):
+    return "slider" in cell["metadata"].get("tags", ())
 
 
 def test_there_are_eight_in_order():
@@ -29,7 +39,7 @@ def test_the_executed_notebook_is_of_this_source(source):
 
 @every_lesson
 def test_every_cell_ran_in_order_and_none_failed(source):
-    cells = [cell for cell in executed(source)["cells"] if cell["cell_type"] == "code"]
+    cells = [cell for cell in executed(source)["cells"] if cell["cell_type"] == "code" and not is_slider(cell)]
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     kinds = {output["output_type"] for cell in cells for output in cell["outputs"]}
     assert "error" not in kinds
@@ -45,6 +55,23 @@ def test_a_lesson_asks_predicts_and_ends_with_solutions(source):
     assert "## Exercises" in text
     assert notebook.cells[-1].metadata["tags"] == ["solution"]
     assert "assert " in notebook.cells[-1].source or "print(" in notebook.cells[-1].source
+
+
+def test_sliders_draw_at_both_ends_of_every_knob(monkeypatch):
+    drawn = []
+
+    def interact(draw, **knobs):
+        for end in (0, 1):
+            drawn.append(draw(**{name: knob[end] for name, knob in knobs.items()}))
+
+    monkeypatch.setitem(sys.modules, "ipywidgets", types.SimpleNamespace(interact=interact))
+    for source in LESSONS:
+        for cell in jupytext.read(source).cells:
+            if is_slider(cell):
+                exec(cell.source, {"rl": rlsignal, "plots": plots})
+    plt.close("all")
+    assert len(drawn) == 6
+    assert all(ax.get_ylabel() for ax in drawn)
 
 
 @every_lesson
