@@ -1,6 +1,6 @@
 """The long runs behind docs/: each writes docs/evidence/NAME.json with where it came from; interrupted, it resumes.
 
-python benchmarks/evidence.py ladder            # or predictors, rescues, twins, swap, others; `make evidence` runs all
+python benchmarks/evidence.py ladder            # the names: --help; `make evidence` runs all
 """
 
 import argparse
@@ -46,6 +46,23 @@ def _during(found: Any, rate: int) -> dict[str, Any]:
         "fresh_pass_at_1": ends(fresh.pass_at_1),
         "fresh_pass_at_k": ends(fresh.pass_at_k),
         "peak_step": found.steps[fresh.pass_at_k[:, :, rate].argmax(-1)].mean(0).tolist(),
+    }
+
+
+def inversion(**kept: Any) -> dict[str, Any]:
+    """The inversion map with its defaults, as `rlsignal map` makes it: what docs/inversion.md says."""
+    from rlsignal import sim
+
+    found = sim.inversion_map(**kept)
+    face, middle = found.sharpening, (len(found.sharpening.rows) // 2, len(found.sharpening.pass_rate) // 2)
+    return {
+        **found.summary,
+        "inverted_share_by_budget": found.inverted_share.tolist(),
+        "sampled_share_by_budget": found.sampled_share.tolist(),
+        "noise_by_size": found.noise_floor.max(1).tolist(),
+        "worth": [float(face.exchange_rate[(i, 0, *middle)]) for i in range(len(found.group_sizes))],
+        "outcomes": {x.name: [float(y) for y in x.outcome[[0, -1]].mean(-1)] for x in found.controls},
+        "text": str(found),
     }
 
 
@@ -106,7 +123,7 @@ def others(**kept: Any) -> dict[str, Any]:
 
 
 RUNS: dict[str, Callable[..., dict[str, Any]]] = {
-    run.__name__: run for run in (ladder, predictors, rescues, twins, swap, others)
+    run.__name__: run for run in (inversion, ladder, predictors, rescues, twins, swap, others)
 }
 
 

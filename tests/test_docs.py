@@ -5,6 +5,7 @@ import doctest
 import importlib
 import importlib.util
 import inspect
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -111,3 +112,33 @@ def test_every_public_function_has_an_executed_example(room):
     functions = [x for x in (getattr(module, name) for name in module.__all__) if inspect.isfunction(x)]
     assert len(functions) > 10
     assert [x.__name__ for x in functions if ">>>" not in inspect.getdoc(x)] == []
+
+
+class TestInversionPage:
+    """The page's figures are those of the map that `python benchmarks/evidence.py inversion` made."""
+
+    PAGE = (ROOT / "docs" / "inversion.md").read_text(encoding="utf-8")
+    MADE = json.loads((ROOT / "docs" / "evidence" / "inversion.json").read_text(encoding="utf-8"))
+
+    def test_shares_noise_and_the_worth_of_a_nat(self):
+        rows = re.findall(
+            r"^\| (\d+) \| (\d+)% \((\d+)%\) \| (\d+)% \((\d+)%\) \| ([\d.]+) \| ([\d.]+) pass@1 \|$", self.PAGE, re.M
+        )
+        assert [int(row[0]) for row in rows] == self.MADE["group_sizes"]
+        for i, (_, *shown) in enumerate(rows):
+            field, drawn = self.MADE["inverted_share_by_budget"][i], self.MADE["sampled_share_by_budget"][i]
+            made = [f"{x:.0%}"[:-1] for x in (field[0], drawn[0], field[1], drawn[1])]
+            assert shown == [*made, f"{self.MADE['noise_by_size'][i]:.3f}", f"{self.MADE['worth'][i]:.2f}"]
+
+    @pytest.mark.parametrize("name", ["entropy", "dispersion", "reach", "natural gradient"])
+    def test_controls(self, name):
+        first, last = self.MADE["outcomes"][name]
+        mean = self.MADE["controls"][name]["effect"][0]
+        effect = f"{mean:+.3f}" if abs(mean) >= 5e-4 else "0.000"
+        assert f"| {first:.3f} to {last:.3f} | {effect}" in self.PAGE
+
+    def test_what_the_law_and_the_mean_field_miss(self):
+        words = " ".join(self.PAGE.split())
+        assert f"differ by at most {self.MADE['mean_field_error']['max']:.3f}" in words
+        assert f"explains {self.MADE['explained']['entropy']:.0%} of the variance" in words
+        assert f"in pass@1 and dispersion, {self.MADE['explained']['dispersion']:.0%}." in words
