@@ -61,7 +61,7 @@ def write(path: Path, count: int) -> None:
 
 def timed(path: Path) -> dict[str, Any]:
     """Read the file once in this process."""
-    from rlsignal.reading import read
+    from rlsignal.data.read import read
 
     start = resource.getrusage(resource.RUSAGE_SELF).ru_utime
     wall = time.perf_counter()

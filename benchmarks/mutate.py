@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.reading import read
-from rlsignal.records import Rollouts, TrainingLog
+from rlsignal.data.read import read
+from rlsignal.data.records import Rollouts, TrainingLog
 
 NASTY = (
     *(b"-1", b"NaN", b"null", b"", b"1e999", b"0.37", b"2", b"true", b'"1"', b"[1, 0]", b"{}", b"9" * 5000, b"\xff"),

@@ -21,8 +21,8 @@ def work(folder: str, answer: str) -> None:
     import jax.numpy as jnp
 
     from rlsignal import sim
-    from rlsignal.files import BlockStore, write_atomically
     from rlsignal.sim.inversion import Train
+    from rlsignal.store import BlockStore, write_atomically
 
     recipe = sim.Recipe(prompts=64, responses=16, steps=150)
     keys = jax.random.split(jax.random.key(0), 4 * BLOCKS)

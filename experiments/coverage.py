@@ -20,7 +20,7 @@ from scipy.special import ndtri, stdtrit
 
 import rlsignal
 from rlsignal import Beta, Recorded, advantage_variance, degenerate_probability, informative_probability, pass_at_k
-from rlsignal.theory.intervals import bounded_interval, group_estimate, group_table, trials_over_prompts
+from rlsignal.inference.intervals import bounded_interval, group_estimate, group_table, trials_over_prompts
 
 PLACE = Path(__file__).parents[1] / "docs" / "evidence" / "coverage.json"
 REPETITIONS = 20_000

@@ -18,8 +18,8 @@ from scipy.special import ndtri
 
 import rlsignal
 from rlsignal import Beta, degenerate_probability
-from rlsignal.monitoring import DEAD, dead_rows, dying_rows
-from rlsignal.theory.intervals import bounded_interval
+from rlsignal.diagnosis.track import DEAD, dead_rows, dying_rows
+from rlsignal.inference.intervals import bounded_interval
 
 PLACE = Path(__file__).parents[1] / "docs" / "evidence" / "warnings.json"
 RUNS, ROWS, WINDOW, GROUP = 1000, 400, 20, 8

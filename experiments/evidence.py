@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from rlsignal import files
+from rlsignal import store
 from rlsignal.commands.terminal import Bar, one_device_per_core
 from rlsignal.results import Ladder
 
@@ -68,21 +68,21 @@ def inversion(**kept: Any) -> dict[str, Any]:
 
 def predictors(**kept: Any) -> dict[str, Any]:
     """Three hundred random ladders, ninety of them for tuning."""
-    from rlsignal.sim.predictors import score_predictors
+    from experiments.predictors import score_predictors
 
     return score_predictors(300, tuning=90, **kept).summary
 
 
 def rescues(**kept: Any) -> dict[str, Any]:
     """Fourteen rescues of the deepest rung of the inverting ladder, eight seeds each."""
-    from rlsignal.sim.rescues import rescue
+    from experiments.mitigations import rescue
 
     return rescue(**kept).summary
 
 
 def twins(**kept: Any) -> dict[str, Any]:
     """Networks alike in all but entropy, or all but dispersion."""
-    from rlsignal.sim.twins import train_twins
+    from experiments.matched_starts import train_twins
 
     return train_twins(**kept).summary
 
@@ -138,7 +138,7 @@ def main() -> None:
         tick, blocks = perf_counter(), BLOCKS / name
         with Bar(silent=not sys.stderr.isatty()) as bar:
             found = RUNS[name](
-                store=lambda label, recipe, to=blocks: files.BlockStore(to / re.sub(r"\W+", "-", label), recipe),
+                store=lambda label, recipe, to=blocks: store.BlockStore(to / re.sub(r"\W+", "-", label), recipe),
                 progress=bar.update,
             )
         device = jax.devices()[0]
@@ -151,8 +151,8 @@ def main() -> None:
         }
         path = ROOT / "docs" / "evidence" / f"{name}.json"
         text = json.dumps(_short(found), indent=1) + "\n"
-        files.writable_folder(path.parent)
-        files.write_atomically(path, lambda file, text=text: file.write(text.encode()))
+        store.writable_folder(path.parent)
+        store.write_atomically(path, lambda file, text=text: file.write(text.encode()))
         shutil.rmtree(blocks, ignore_errors=True)
         print(f"Wrote {path.relative_to(ROOT)} in {found['provenance']['seconds']} s.")
 

@@ -1,12 +1,13 @@
 """Twins: network policies that are alike in all but one respect, and what GRPO makes of them.
 
 A ladder moves pass rates, their dispersion and entropy together, and so does tempering. Here a network is distilled
+from rlsignal._show import Result
 from a policy of chosen pass rates and chosen entropy inside its classes, so that one can be moved and the others held.
 Unlike in the map's controls, the parameters are shared: what is learned on one prompt reaches others.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,9 @@ import optax
 from jax import Array, lax, nn
 
 from rlsignal import _validate
-from rlsignal.results import Twin, TwinTable
+from rlsignal._show import Result
+from rlsignal.inference.intervals import Estimate
+from rlsignal.inference.ranking import paired_estimate
 from rlsignal.sim import tabular
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train
 from rlsignal.sim.inversion import Progress
@@ -25,7 +28,58 @@ from rlsignal.sim.policies import Measured, Network, Parameters, log_probabiliti
 from rlsignal.sim.starts import beta_log_odds, shaped_logits
 from rlsignal.sim.sweep import Store, cross, fingerprint, sweep
 from rlsignal.sim.tasks import Task, Teacher
-from rlsignal.theory.ranking import paired_interval
+
+
+@dataclass(frozen=True, repr=False)
+class Twin(Result):
+    """One start, means over seeds.
+
+    varied : "entropy" or "dispersion".
+    pass_at_1, dispersion, entropy : before RL, on the prompts that it trains on; entropy of the response, nats.
+    after, error : pass@1 on them after RL, and its standard error.
+    fresh_peak : highest pass@k on fresh prompts.
+    """
+
+    varied: str
+    pass_at_1: float
+    dispersion: float
+    entropy: float
+    after: float
+    error: float
+    fresh_peak: float
+
+
+@dataclass(frozen=True, repr=False)
+class TwinTable(Result):
+    """Twins of entropy, then twins of dispersion. `print` it for the reading.
+
+    effects : by what is varied, (mean, low, high) of the last twin's outcome less the first's; 95%, paired by seed.
+    """
+
+    twins: tuple[Twin, ...]
+    effects: dict[str, Estimate]
+    seeds: int
+    steps: int
+    group_size: int
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures for machines; JSON-ready."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.seeds} seeds, g = {self.group_size}, {self.steps} steps of RL.",
+            "varied       entropy   dispersion   pass@1 before   pass@1 after",
+        ]
+        lines += [
+            f"{x.varied:<10}   {x.entropy:7.2f}   {x.dispersion:10.2f}   {x.pass_at_1:13.3f}   "
+            f"{x.after:.3f} ± {x.error:.3f}"
+            for x in self.twins
+        ]
+        for name, x in self.effects.items():
+            lines.append(f"{name}, from the first to the last: {x.value:+.3f} [{x.low:+.3f}, {x.high:+.3f}]")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -159,11 +213,11 @@ def train_twins(
     }
     after = of(trained.metrics.pass_at_1, -1)
     peak = np.asarray(fresh.metrics.pass_at_k[..., 0], np.float64).reshape(len(starts), count, -1).max(-1)
-    effects: dict[str, tuple[float, ...]] = {}
+    effects: dict[str, Estimate] = {}
     for name in ("entropy", "dispersion"):
         which = [i for i, start in enumerate(starts) if start[0] == name]
         difference = after[which[-1]] - after[which[0]]
-        effects[name] = (float(difference.mean()), *paired_interval(difference))
+        effects[name] = paired_estimate(difference)
     return TwinTable(
         twins=tuple(
             Twin(

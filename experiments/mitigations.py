@@ -5,21 +5,93 @@ back to it, and by what it costs.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import jax
 import numpy as np
 from jax import Array
 
-from rlsignal.results import Rescued, RescueTable
+from rlsignal._show import Result
+from rlsignal.inference.intervals import Estimate
+from rlsignal.inference.ranking import paired_estimate
+from rlsignal.results import Ladder
 from rlsignal.sim.grpo import GRPORecipe
 from rlsignal.sim.inversion import Progress
 from rlsignal.sim.ladder import INVERTING, Course, Rungs, outcomes, plan
 from rlsignal.sim.policies import Network, Parameters, Policy, entropy, log_probabilities, tempered
 from rlsignal.sim.sft import SFTRecipe
 from rlsignal.sim.sweep import Store
-from rlsignal.theory.ranking import paired_interval
+
+
+@dataclass(frozen=True, repr=False)
+class Rescued(Result):
+    """One rescue of the deep checkpoint; tuples in the order of `Ladder.outcomes`.
+
+    before : fresh pass@1 of the start.
+    rollouts : a step, over those of the bare run.
+    after : outcomes, means over seeds.
+    gain : (mean, low, high) over the bare run from the deep checkpoint, 95% over seeds, paired.
+    share : of the way from the deep checkpoint's outcome to the good one's.
+    failed : seeds that diverged.
+    """
+
+    name: str
+    before: float
+    rollouts: float
+    after: tuple[float, ...]
+    gain: tuple[Estimate, ...]
+    share: tuple[float, ...]
+    failed: int
+
+
+@dataclass(frozen=True, repr=False)
+class RescueTable(Result):
+    """Rescues of a checkpoint that was fine-tuned for too long. `print` it for the reading.
+
+    depths : SFT steps of the good and of the deep checkpoint; before, good, deep : their fresh pass@1 before RL, and
+        the outcomes of bare runs from them, in the order of `Ladder.outcomes`.
+    rescued : one for each rescue.
+    """
+
+    course: str
+    depths: tuple[int, ...]
+    seeds: int
+    k: int
+    before: tuple[float, ...]
+    good: tuple[float, ...]
+    deep: tuple[float, ...]
+    rescued: tuple[Rescued, ...]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures for machines; JSON-ready."""
+        return {"outcomes": list(Ladder.outcomes), **asdict(self)}
+
+    def __str__(self) -> str:
+        width = max(len(x.name) for x in self.rescued)
+        names = [name.replace("@k", f"@{self.k}") for name in Ladder.outcomes]
+        lines = [
+            f"{self.course}, depth {self.depths[1]} with rescues, between bare runs from it and from depth "
+            f"{self.depths[0]}; {self.seeds} seeds.",
+            f"{'':{width}}   before   rollouts   " + "   ".join(f"{name:>32}" for name in names),
+        ]
+        for name, before, after in (
+            (f"depth {self.depths[0]}, bare", self.before[0], self.good),
+            (f"depth {self.depths[1]}, bare", self.before[1], self.deep),
+        ):
+            lines.append(f"{name:{width}}   {before:6.3f}   {1:8.1f}   " + "   ".join(f"{x:32.3f}" for x in after))
+        for x in self.rescued:
+            cells = (
+                f"{after:.3f} {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] {share:4.0%}"
+                for after, gain, share in zip(x.after, x.gain, x.share, strict=True)
+            )
+            lines.append(f"{x.name:{width}}   {x.before:6.3f}   {x.rollouts:8.1f}   " + "   ".join(cells))
+        lines.append(
+            "After each outcome: gain over the bare deep run with its 95% interval, and share of the way back."
+        )
+        return "\n".join(lines)
+
 
 Mend = Callable[[Policy, Parameters, Parameters, Array], Parameters]
 """(policy, shallow checkpoint, deep checkpoint, features) -> where RL starts."""
@@ -160,7 +232,7 @@ def rescue(
                 before=float(start[:, 0].mean()),
                 rollouts=cost / rollouts,
                 after=tuple(float(x) for x in after[:, :, 0].mean(-1)),
-                gain=tuple((float(x.mean()), *paired_interval(x)) for x in gain),
+                gain=tuple(paired_estimate(x) for x in gain),
                 share=tuple(float(x.mean() / gap.mean()) for x, gap in zip(gain, good - deep, strict=True)),
                 failed=int(np.isnan(after).any((0, 2)).sum()),
             )

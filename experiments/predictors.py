@@ -15,7 +15,9 @@ import numpy as np
 from jax import Array, lax
 
 from rlsignal import _validate
-from rlsignal.results import PredictorScore, PredictorTable
+from rlsignal._show import Result
+from rlsignal.inference.intervals import Estimate
+from rlsignal.inference.ranking import paired_estimate, rank_correlation
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train
 from rlsignal.sim.inversion import Progress
 from rlsignal.sim.policies import Network, log_probabilities
@@ -23,10 +25,9 @@ from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
 from rlsignal.sim.sweep import Store, fingerprint, sweep
 from rlsignal.sim.tasks import Teacher
 from rlsignal.theory.clock import forecast
+from rlsignal.theory.distributions import Fixed, PassRate, Recorded
 from rlsignal.theory.estimators import GRPO
 from rlsignal.theory.passk import pass_at_k
-from rlsignal.theory.passrates import Fixed, PassRate, Recorded
-from rlsignal.theory.ranking import paired_interval, rank_correlation
 from rlsignal.theory.signal import informative_probability
 
 SAMPLES = 16
@@ -70,6 +71,102 @@ KINDS = (
     _kind("four answers of 256", 16, 4),
 )
 """What random ladders are drawn from, in turn."""
+
+
+@dataclass(frozen=True, repr=False)
+class PredictorScore(Result):
+    """One predictor over the test ladders, by outcome: "trained", pass@1 on what RL trains on; "fresh", peak pass@k.
+
+    correlation : mean over ladders of Spearman's rho within a ladder, 95% with ladders as the units.
+    loss : how far below the best rung the one that it would choose ends.
+    wrong : share of ladders in which that is more than 0.02.
+    """
+
+    name: str
+    correlation: dict[str, Estimate]
+    loss: dict[str, Estimate]
+    wrong: dict[str, float]
+
+
+@dataclass(frozen=True, repr=False)
+class PredictorTable(Result):
+    """Predictors of which rung to start RL from. `print` it for the reading.
+
+    ladders, tuning : tested on, and used to set the time scale of the forecast alone.
+    failed : of all, with a run that diverged.
+    samples : of each prompt, for the rows that say so.
+    time_scale : learning rate times steps at which the forecast ranked the tuning ladders best.
+    inverted : by outcome, share of test ladders whose rung of best pass@1 ends more than 0.02 below another.
+    scores : one for each predictor.
+    entropy_given_informative, informative_given_entropy : by outcome, mean partial rank correlation within a ladder
+        and its 95% interval: what one of them knows once the other is known.
+    by_rate : mean rank correlation of the informative fraction with "trained" at slow and at fast RL rates.
+    """
+
+    ladders: int
+    tuning: int
+    failed: int
+    samples: int
+    time_scale: float
+    inverted: dict[str, float]
+    scores: tuple[PredictorScore, ...]
+    entropy_given_informative: dict[str, Estimate]
+    informative_given_entropy: dict[str, Estimate]
+    by_rate: tuple[float, ...]
+
+    @property
+    def best(self) -> str:
+        """The predictor whose choices lose least on "trained", of those known before RL."""
+        before = [score for score in self.scores if "RL steps" not in score.name and "samples" not in score.name]
+        return min(before, key=lambda score: score.loss["trained"].value).name
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures for machines; JSON-ready."""
+        return {
+            "ladders": self.ladders,
+            "tuning": self.tuning,
+            "failed": self.failed,
+            "samples": self.samples,
+            "time_scale": self.time_scale,
+            "inverted": self.inverted,
+            "best": self.best,
+            "scores": [
+                {"name": x.name, "correlation": _summaries(x.correlation), "loss": _summaries(x.loss), "wrong": x.wrong}
+                for x in self.scores
+            ],
+            "entropy_given_informative": _summaries(self.entropy_given_informative),
+            "informative_given_entropy": _summaries(self.informative_given_entropy),
+            "by_rate": list(self.by_rate),
+        }
+
+    def __str__(self) -> str:
+        width = max(len(score.name) for score in self.scores)
+        lines = [
+            f"{self.ladders} random ladders. The rung with the best pass@1 is a wrong choice in "
+            f"{self.inverted['trained']:.0%} (pass@1 on trained prompts) and {self.inverted['fresh']:.0%} (peak pass@k "
+            "on fresh ones).",
+            f"{'':{width}}   trained: correlation        loss   wrong   fresh: correlation          loss   wrong",
+        ]
+        for x in self.scores:
+            cells = []
+            for outcome in ("trained", "fresh"):
+                rho = x.correlation[outcome]
+                cells.append(
+                    f"{rho.value:+.2f} [{rho.low:+.2f}, {rho.high:+.2f}]   {x.loss[outcome].value:8.3f}   {x.wrong[outcome]:5.0%}"
+                )
+            lines.append(f"{x.name:{width}}   " + "   ".join(cells))
+        for what, told in (
+            ("Entropy, once the informative fraction is known", self.entropy_given_informative),
+            ("The informative fraction, once entropy is known", self.informative_given_entropy),
+        ):
+            parts = (f"{x.value:+.2f} [{x.low:+.2f}, {x.high:+.2f}] ({name})" for name, x in told.items())
+            lines.append(f"{what}: partial rank correlation {', '.join(parts)}.")
+        return "\n".join(lines)
+
+
+def _summaries(named: dict[str, Estimate]) -> dict[str, Any]:
+    return {name: x.summary for name, x in named.items()}
 
 
 class Setting(NamedTuple):
@@ -281,14 +378,14 @@ def _paper_rule(token_entropy: np.ndarray) -> np.ndarray:
 
 def _score(name: str, rows: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> PredictorScore:
     """Rank correlation within each ladder, loss of the rung it would choose; means over ladders, 95% intervals."""
-    correlation: dict[str, tuple[float, ...]] = {}
-    loss: dict[str, tuple[float, ...]] = {}
+    correlation: dict[str, Estimate] = {}
+    loss: dict[str, Estimate] = {}
     wrong: dict[str, float] = {}
     for outcome in ("trained", "fresh"):
         ranks = np.array([_spearman(values, out[outcome]) for values, out in rows])
         losses = np.array([out[outcome].max() - out[outcome][int(np.argmax(values))] for values, out in rows])
-        correlation[outcome] = (float(np.nanmean(ranks)), *paired_interval(ranks[np.isfinite(ranks)]))
-        loss[outcome] = (float(losses.mean()), *paired_interval(losses))
+        correlation[outcome] = paired_estimate(ranks[np.isfinite(ranks)])
+        loss[outcome] = paired_estimate(losses)
         wrong[outcome] = float(np.mean(losses > LOSS))
     return PredictorScore(name, correlation, loss, wrong)
 
@@ -302,7 +399,7 @@ def _partial(
     rows: list[tuple[np.ndarray, dict[str, np.ndarray]]],
     given: list[tuple[np.ndarray, dict[str, np.ndarray]]],
     outcome: str,
-) -> tuple[float, float, float]:
+) -> Estimate:
     """Mean over ladders of the partial rank correlation with the outcome, at the same rank of the other; 95%."""
     found = []
     for (x, out), (z, _) in zip(rows, given, strict=True):
@@ -310,7 +407,7 @@ def _partial(
         room = (1 - xz**2) * (1 - zy**2)
         if np.isfinite(room) and room > 1e-12:
             found.append((xy - xz * zy) / room**0.5)
-    return (float(np.mean(found)), *paired_interval(found)) if len(found) > 1 else (np.nan, np.nan, np.nan)
+    return paired_estimate(found) if len(found) > 1 else Estimate(np.nan, np.nan, np.nan)
 
 
 def _by_rate(rows: list[tuple[np.ndarray, dict[str, np.ndarray]]], rates: np.ndarray) -> tuple[float, float]:

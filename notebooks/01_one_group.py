@@ -11,7 +11,7 @@ import numpy as np
 
 import rlsignal as rl
 from rlsignal import plots
-from rlsignal.theory import derivations
+from rlsignal.proofs import derivations
 
 # %% [markdown]
 # ## A group

@@ -25,15 +25,28 @@ Where to go on, by question:
 
 from importlib.metadata import version
 
-from rlsignal.advice import group_size_advice, same_rewards
-from rlsignal.comparison import compare
-from rlsignal.diagnosis import diagnose, grouped
-from rlsignal.files import load, save, save_counts
-from rlsignal.monitoring import track
-from rlsignal.reading import read
-from rlsignal.records import Rollouts, TrainingLog
-from rlsignal.theory.bounds import group_bounds
+from rlsignal.data.read import read
+from rlsignal.data.records import Rollouts, TrainingLog
+from rlsignal.diagnosis.compare import compare
+from rlsignal.diagnosis.diagnose import diagnose, grouped
+from rlsignal.diagnosis.group_size import group_size_advice, same_rewards
+from rlsignal.diagnosis.track import track
+from rlsignal.inference.bounds import group_bounds
+from rlsignal.inference.intervals import Estimate, dispersion_estimate, group_estimate, per_prompt_estimate
+from rlsignal.inference.pooling import exchangeability
+from rlsignal.inference.population import band, beta_estimate, log_estimate, posterior
+from rlsignal.inference.ranking import (
+    disagreement_probability,
+    inversions,
+    paired_estimate,
+    rank_correlation,
+    variance_explained,
+)
+from rlsignal.inference.sequential import fall_evidence
+from rlsignal.proofs.verify import verify
+from rlsignal.store import load, save, save_counts
 from rlsignal.theory.clock import escape_time, forecast
+from rlsignal.theory.distributions import Beta, Fixed, Recorded
 from rlsignal.theory.dynamics import (
     adam_drift,
     discoverable_pass_rate,
@@ -51,7 +64,6 @@ from rlsignal.theory.efficiency import (
     update_variance,
 )
 from rlsignal.theory.entropy import Responses, binding_entropy, pass_rate_cap, reward_variance_cap, verdict_entropy
-from rlsignal.theory.estimation import dispersion_for, group_deviation, log_estimate
 from rlsignal.theory.estimators import (
     DR_GRPO,
     ESTIMATORS,
@@ -71,13 +83,14 @@ from rlsignal.theory.estimators import (
     posterior_baseline,
     standardised,
 )
-from rlsignal.theory.intervals import (
-    Estimate,
-    dispersion_estimate,
-    group_estimate,
-    per_prompt_estimate,
+from rlsignal.theory.filters import (
+    kept_law,
+    rollouts_per_kept_group,
+    rollouts_to_mixed,
+    unfilled_probability,
+    verdict_efficiency,
+    verdict_rate,
 )
-from rlsignal.theory.mixing import band, beta_estimate, posterior
 from rlsignal.theory.objective import (
     advantage_magnitude,
     advantage_second_moment,
@@ -92,30 +105,19 @@ from rlsignal.theory.passk import (
     pass_at_k_alignment,
     pass_at_k_weight,
 )
-from rlsignal.theory.passrates import Beta, Fixed, Recorded
-from rlsignal.theory.ranking import (
-    disagreement_probability,
-    inversions,
-    paired_interval,
-    rank_correlation,
-    variance_explained,
-)
 from rlsignal.theory.regularisation import clipped_batches, kl_fixed_points, kl_gradient, kl_value
-from rlsignal.theory.sampling import kept_law, rollouts_per_kept_group, rollouts_to_mixed, unfilled_probability
-from rlsignal.theory.sequential import fall_evidence
 from rlsignal.theory.signal import (
     advantage_variance,
     advantage_variance_law,
     critical_dispersion,
     critical_pass_rate,
     degenerate_probability,
+    dispersion_for,
+    group_deviation,
     group_size_for,
     informative_probability,
     variance_of_advantage_variance,
 )
-from rlsignal.theory.verifier import verdict_efficiency, verdict_rate
-from rlsignal.theory.visits import exchangeability
-from rlsignal.verification import verify
 
 __version__ = version("rlsignal")
 
@@ -185,7 +187,7 @@ __all__ = [
     "log_estimate",
     "missed_mode_probability",
     "mixed_group_bias",
-    "paired_interval",
+    "paired_estimate",
     "pass_at_k",
     "pass_at_k_alignment",
     "pass_at_k_gradient",

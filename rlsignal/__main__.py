@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 
 import rlsignal
-from rlsignal.commands import diagnose, group_size, inversion_map, ladder, verify
+from rlsignal.commands import diagnose, group_size, ladder, verify
+from rlsignal.commands import map as inversion_map
 from rlsignal.commands.data import COLUMNS
 
 

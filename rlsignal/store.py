@@ -22,8 +22,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from rlsignal import results
-from rlsignal.records import Rollouts
+from rlsignal._show import Result
+from rlsignal.data.records import Rollouts
 
 Pathlike = str | os.PathLike[str]
 
@@ -49,14 +49,15 @@ def save(result: Any, path: Pathlike, *, provenance: dict[str, Any] | None = Non
     Examples
     --------
     >>> import tempfile
-    >>> from rlsignal.verification import verify
+    >>> from rlsignal.proofs.verify import verify
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = save(verify(groups=100_000), f"{folder}/checked")
     ...     print(load(f"{folder}/checked").passed)
     True
     """
-    if type(result).__name__ not in _types():
-        raise ValueError(f"result must be one of {', '.join(_types())}, got {type(result).__name__}.")
+    if not isinstance(result, Result):
+        kinds = ", ".join(sorted(Result.kinds))
+        raise ValueError(f"result must be something the library handed back ({kinds}), got {type(result).__name__}.")
     base = _base(path)
     writable_folder(base.parent)
     arrays: dict[str, np.ndarray] = {}
@@ -93,7 +94,7 @@ def load(path: Pathlike) -> Any:
     Examples
     --------
     >>> import tempfile
-    >>> from rlsignal.advice import same_rewards
+    >>> from rlsignal.diagnosis.group_size import same_rewards
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = save(same_rewards([1, 0]), f"{folder}/table")
     ...     load(f"{folder}/table").successes
@@ -247,10 +248,6 @@ def _base(path: Pathlike) -> Path:
     return place.with_suffix("") if place.suffix in (".npz", ".json") else place
 
 
-def _types() -> list[str]:
-    return [name for name, value in vars(results).items() if is_dataclass(value)]
-
-
 def _encode(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         inner = {f.name: _encode(getattr(value, f.name), f"{name}.{f.name}", arrays) for f in fields(value)}
@@ -258,6 +255,8 @@ def _encode(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, np.ndarray):
         arrays[name.lstrip(".")] = value
         return {"array": name.lstrip(".")}
+    if isinstance(value, dict):
+        return {"dict": {str(key): _encode(item, f"{name}.{key}", arrays) for key, item in value.items()}}
     if isinstance(value, tuple | list):
         return [_encode(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
     if isinstance(value, np.generic):
@@ -276,10 +275,12 @@ def _decode(value: Any, arrays: Any) -> Any:
         return arrays[value["array"]]
     if "float" in value:
         return float(value["float"])
-    if value["type"] not in _types():
-        raise ValueError(f"no result type {value['type']!r}")
+    if "dict" in value:
+        return {key: _decode(item, arrays) for key, item in value["dict"].items()}
+    if value["type"] not in Result.kinds:
+        raise ValueError(f"no result is called {value['type']!r}; one of your own or of a study is known once imported")
     inner = {name: _decode(item, arrays) for name, item in value["fields"].items()}
-    return getattr(results, value["type"])(**inner)
+    return Result.kinds[value["type"]](**inner)
 
 
 def _provenance() -> dict[str, Any]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from rlsignal.claims import CLAIMS
-from rlsignal.theory.derivations import PROOFS
+from rlsignal.proofs.claims import CLAIMS
+from rlsignal.proofs.derivations import PROOFS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

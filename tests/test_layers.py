@@ -28,58 +28,37 @@ class Floor:
     screen: bool = False  # may print
 
 
+THEORY = ("numpy", "scipy", "rlsignal.theory", "rlsignal._show", "rlsignal._validate")
+INFERENCE = (*THEORY, "rlsignal.inference")
+RANDOM = ("scipy.stats", "numpy.random", "random", "secrets")
 FLOORS = {  # the longest prefix decides
     "rlsignal._validate": Floor(("numpy",)),
-    "rlsignal.results": Floor(("numpy", "rlsignal.results")),
-    "rlsignal.records": Floor(("numpy",)),
-    "rlsignal.theory": Floor(
-        ("numpy", "scipy", "rlsignal.theory", "rlsignal._validate"),
-        inside_functions=("scipy.optimize",),
-        forbidden=("scipy.stats", "numpy.random", "random", "secrets"),
-    ),
-    "rlsignal.theory.derivations": Floor(
-        ("numpy", "scipy", "rlsignal.theory", "rlsignal._validate", "sympy"),
+    "rlsignal._show": Floor(("numpy",)),
+    "rlsignal.theory": Floor(THEORY, inside_functions=("scipy.optimize",), forbidden=RANDOM),
+    "rlsignal.estimators": Floor(("rlsignal.theory",)),
+    "rlsignal.inference": Floor(INFERENCE, inside_functions=("scipy.optimize",), forbidden=RANDOM),
+    "rlsignal.results": Floor(("numpy", "rlsignal.inference", "rlsignal._show")),
+    "rlsignal.proofs": Floor((*INFERENCE, "rlsignal.proofs")),
+    "rlsignal.proofs.derivations": Floor(
+        (*THEORY, "rlsignal.proofs.derivations", "sympy"),
         inside_functions=("scipy.optimize", "sympy"),
-        forbidden=("scipy.stats", "numpy.random", "random", "secrets"),
+        forbidden=RANDOM,
     ),
-    "rlsignal.claims": Floor(("numpy", "rlsignal.theory")),
-    "rlsignal.verification": Floor(
-        ("numpy", "rlsignal.claims", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")
+    "rlsignal.data": Floor(
+        ("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate", "orjson"), inside_functions=("orjson",)
     ),
-    "rlsignal.diagnosis": Floor(
-        ("numpy", "rlsignal.reading", "rlsignal.theory", "rlsignal.results", "rlsignal.records", "rlsignal._validate")
-    ),
-    "rlsignal.comparison": Floor(
-        (
-            *("numpy", "rlsignal.diagnosis", "rlsignal.reading", "rlsignal.theory", "rlsignal.results"),
-            *("rlsignal.records", "rlsignal._validate"),
-        )
-    ),
-    "rlsignal.monitoring": Floor(
-        (
-            *("numpy", "scipy", "rlsignal.reading", "rlsignal.theory", "rlsignal.results", "rlsignal.records"),
-            "rlsignal._validate",
-        )
-    ),
-    "rlsignal.integrations": Floor(("rlsignal.monitoring", "rlsignal.results", "transformers")),
-    "rlsignal.advice": Floor(("numpy", "rlsignal.theory", "rlsignal.results", "rlsignal._validate")),
-    "rlsignal.report": Floor(
-        ("numpy", "matplotlib", "rlsignal.plots", "rlsignal.results", "rlsignal._validate"),
-        inside_functions=("matplotlib",),
-    ),
-    "rlsignal.formats": Floor(
-        ("numpy", "rlsignal.formats", "rlsignal.records", "rlsignal._validate", "orjson"),
-        inside_functions=("orjson",),
-    ),
-    "rlsignal.reading": Floor(
-        ("numpy", "rlsignal.formats", "rlsignal.records", "rlsignal._validate", "pyarrow"),
+    "rlsignal.data.read": Floor(
+        ("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate", "pyarrow"),
         inside_functions=("pyarrow",),
         files=True,
     ),
-    "rlsignal.files": Floor(("numpy", "rlsignal.results", "rlsignal.records", "rlsignal._validate"), files=True),
+    "rlsignal.diagnosis": Floor((*INFERENCE, "rlsignal.diagnosis", "rlsignal.data"), forbidden=RANDOM),
+    "rlsignal.integrations": Floor(("rlsignal.diagnosis", "transformers")),
+    "rlsignal.store": Floor(("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate"), files=True),
     "rlsignal.plots": Floor(
-        ("numpy", "matplotlib", "rlsignal.plots", "rlsignal.theory", "rlsignal.results", "rlsignal._validate"),
+        (*INFERENCE, "matplotlib", "rlsignal.plots", "rlsignal.results", "rlsignal.diagnosis"),
         forbidden=(
+            *RANDOM,
             "matplotlib.use",
             "matplotlib.rc",
             "matplotlib.rcParams",
@@ -92,23 +71,20 @@ FLOORS = {  # the longest prefix decides
         ),
     ),
     "rlsignal.sim": Floor(
-        ("numpy", "jax", "optax", "rlsignal.sim", "rlsignal.theory", "rlsignal.results", "rlsignal._validate"),
-        forbidden=("jax.config.update", "jax.debug"),
+        (*INFERENCE, "jax", "optax", "rlsignal.sim", "rlsignal.results"), forbidden=("jax.config.update", "jax.debug")
     ),
     "rlsignal.commands": Floor(ANYTHING, files=True, screen=True),
     "rlsignal.__main__": Floor(ANYTHING, files=True, screen=True),
     "rlsignal": Floor(
         (
             "rlsignal.theory",
+            "rlsignal.estimators",
+            "rlsignal.inference",
+            "rlsignal.proofs",
             "rlsignal.results",
-            "rlsignal.files",
-            "rlsignal.reading",
-            "rlsignal.records",
-            "rlsignal.verification",
+            "rlsignal.store",
+            "rlsignal.data",
             "rlsignal.diagnosis",
-            "rlsignal.advice",
-            "rlsignal.comparison",
-            "rlsignal.monitoring",
         )
     ),
 }
@@ -129,7 +105,7 @@ def floor_of(module):
     if module == "rlsignal":
         return FLOORS[module]
     raise LookupError(
-        f"{module} has no floor: give it one in FLOORS of tests/test_floors.py, and in docs/architecture.md"
+        f"{module} has no floor: give it one in FLOORS of tests/test_layers.py, and in docs/architecture.md"
     )
 
 
@@ -286,22 +262,22 @@ class TestItBites:
             ("rlsignal._validate", "import scipy", "imports scipy"),
             ("rlsignal._validate", "from rlsignal.theory import signal", "imports rlsignal.theory.signal"),
             ("rlsignal.results", "from rlsignal.theory.signal import advantage_variance", "imports rlsignal.theory"),
-            ("rlsignal.verification", "from rlsignal import sim", "imports rlsignal.sim"),
-            ("rlsignal.verification", "import scipy.stats", "imports scipy.stats"),
-            ("rlsignal.diagnosis", "from rlsignal.files import save", "imports rlsignal.files.save"),
-            ("rlsignal.files", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),
-            ("rlsignal.formats", "from rlsignal.reading import read", "imports rlsignal.reading.read"),
-            ("rlsignal.formats.counts", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),
-            ("rlsignal.formats.syntax", "import orjson", "outside a function"),
-            ("rlsignal.reading", "import pandas", "imports pandas"),
-            ("rlsignal.reading", "import pyarrow", "outside a function"),
-            ("rlsignal.reading", "print('read')", "prints"),
+            ("rlsignal.proofs.verify", "from rlsignal import sim", "imports rlsignal.sim"),
+            ("rlsignal.proofs.verify", "import scipy.stats", "imports scipy.stats"),
+            ("rlsignal.diagnosis", "from rlsignal.store import save", "imports rlsignal.store.save"),
+            ("rlsignal.store", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),
+            ("rlsignal.data", "from rlsignal.data.read import read", "imports rlsignal.data.read.read"),
+            ("rlsignal.data.counts", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),
+            ("rlsignal.data.syntax", "import orjson", "outside a function"),
+            ("rlsignal.data.read", "import pandas", "imports pandas"),
+            ("rlsignal.data.read", "import pyarrow", "outside a function"),
+            ("rlsignal.data.read", "print('read')", "prints"),
             ("rlsignal.plots", "from rlsignal.sim import sweep", "imports rlsignal.sim.sweep"),
             ("rlsignal.plots", "import jax", "imports jax"),
             ("rlsignal.sim.tabular", "import matplotlib", "imports matplotlib"),
             ("rlsignal.sim.tabular", "import tqdm", "imports tqdm"),
             ("rlsignal.sim.tabular", "from rlsignal import plots", "imports rlsignal.plots"),
-            ("rlsignal.sim", "from rlsignal.verification import verify", "imports rlsignal.verification.verify"),
+            ("rlsignal.sim", "from rlsignal.proofs.verify import verify", "imports rlsignal.proofs.verify.verify"),
             ("rlsignal", "from rlsignal import sim", "imports rlsignal.sim"),
             ("rlsignal", "from rlsignal.plots import plot_map", "imports rlsignal.plots.plot_map"),
             ("rlsignal", "import numpy", "imports numpy"),
@@ -313,7 +289,7 @@ class TestItBites:
             ("rlsignal.theory.signal", "from numpy import random as dice", "uses numpy.random"),
             ("rlsignal.theory.signal", "from numpy.random import default_rng", "uses numpy.random.default_rng"),
             ("rlsignal.theory.signal", "def f():\n    import random", "uses random"),
-            ("rlsignal.theory.derivations", "import random", "uses random"),
+            ("rlsignal.proofs.derivations", "import random", "uses random"),
             ("rlsignal.plots", "import matplotlib.pyplot as plt\nplt.show()", "uses matplotlib.pyplot.show"),
             ("rlsignal.plots", "def f(ax):\n    ax.figure.show()", "shows a figure"),
             ("rlsignal.plots", "import matplotlib as mpl\nmpl.rcParams['font.size'] = 9", "uses matplotlib.rcParams"),
@@ -325,9 +301,9 @@ class TestItBites:
             ("rlsignal.sim.grpo", "import jax\njax.config.jax_enable_x64 = True", "changes jax.config"),
             # laziness
             ("rlsignal.theory.signal", "from scipy.optimize import brentq", "outside a function"),
-            ("rlsignal.theory.derivations", "import sympy", "outside a function"),
-            ("rlsignal.theory.derivations", "class A:\n    from sympy import Symbol", "outside a function"),
-            ("rlsignal.theory.derivations", "if TYPE_CHECKING:\n    import sympy", "outside a function"),
+            ("rlsignal.proofs.derivations", "import sympy", "outside a function"),
+            ("rlsignal.proofs.derivations", "class A:\n    from sympy import Symbol", "outside a function"),
+            ("rlsignal.proofs.derivations", "if TYPE_CHECKING:\n    import sympy", "outside a function"),
             ("rlsignal.theory.signal", "def f():\n    import sympy", "imports sympy"),
             # files and screens
             ("rlsignal.theory.signal", "open('x')", "opens a file with open"),
@@ -336,15 +312,15 @@ class TestItBites:
             ("rlsignal.theory.signal", "def f(path):\n    return path.open()", "opens a file with path.open"),
             ("rlsignal.theory.signal", "import numpy as np\nnp.load('x')", "opens a file with numpy.load"),
             ("rlsignal.theory.signal", "from numpy import savez as keep\nkeep('x')", "opens a file with numpy.savez"),
-            ("rlsignal.formats", "def f(path):\n    with open(path) as rows:\n        pass", "opens a file with open"),
+            ("rlsignal.data", "def f(path):\n    with open(path) as rows:\n        pass", "opens a file with open"),
             ("rlsignal.sim.sweep", "def f(path):\n    open(path, 'wb')", "opens a file with open"),
             ("rlsignal.plots", "def f(path):\n    path.write_bytes(b'')", "opens a file with path.write_bytes"),
             ("rlsignal.sim.sweep", "def f():\n    print('step')", "prints"),
             ("rlsignal.sim.sweep", "def f(progress=print):\n    pass", "prints"),
             ("rlsignal.sim.sweep", "import jax\njax.debug.print('x')", "uses jax.debug.print"),
-            ("rlsignal.files", "print('saved')", "prints"),
-            ("rlsignal.verification", "import sys\nsys.stdout.write('x')", "prints"),
-            ("rlsignal.verification", "from sys import stderr as e\ne.write('x')", "prints"),
+            ("rlsignal.store", "print('saved')", "prints"),
+            ("rlsignal.proofs.verify", "import sys\nsys.stdout.write('x')", "prints"),
+            ("rlsignal.proofs.verify", "from sys import stderr as e\ne.write('x')", "prints"),
         ],
         ids=lambda x: x.replace("\n", "; "),
     )
@@ -356,16 +332,16 @@ class TestItBites:
         [
             ("rlsignal.theory.signal", "import numpy as np\nfrom rlsignal import _validate\nfrom . import passk"),
             ("rlsignal.theory.signal", "def f():\n    from scipy.optimize import brentq\n    return brentq"),
-            ("rlsignal.theory.derivations", "def f():\n    import sympy\n    return sympy.Symbol('p')"),
+            ("rlsignal.proofs.derivations", "def f():\n    import sympy\n    return sympy.Symbol('p')"),
             ("rlsignal.theory.signal", "def f(random, stats):\n    return random.choice(stats.norm)"),  # its arguments
             ("rlsignal.theory.signal", "'''open() and print() in words'''\nimport json, functools"),
-            ("rlsignal.files", "import numpy as np\nopen('x')\nnp.savez('x')"),
-            ("rlsignal.reading", "def f():\n    import pyarrow\n    return open('x')"),
-            ("rlsignal.verification", "import numpy as np\nnp.random.default_rng(0)"),
+            ("rlsignal.store", "import numpy as np\nopen('x')\nnp.savez('x')"),
+            ("rlsignal.data.read", "def f():\n    import pyarrow\n    return open('x')"),
+            ("rlsignal.proofs.verify", "import numpy as np\nnp.random.default_rng(0)"),
             ("rlsignal.sim.sweep", "import jax\nx64 = jax.config.jax_enable_x64\nstore.save(jax.random.key(0))"),
             ("rlsignal.plots", "import matplotlib.pyplot as plt\nplt.subplots()"),
             ("rlsignal.__main__", "import tqdm, jax, matplotlib\nfrom rlsignal import sim, plots\nprint(open('x'))"),
-            ("rlsignal", "from rlsignal.theory.signal import advantage_variance\nfrom rlsignal.files import load"),
+            ("rlsignal", "from rlsignal.theory.signal import advantage_variance\nfrom rlsignal.store import load"),
         ],
         ids=lambda x: x.replace("\n", "; "),
     )

@@ -24,11 +24,10 @@ from rlsignal import (
     pass_at_k,
     track,
 )
-from rlsignal.theory.bounds import group_bounds
-from rlsignal.theory.estimation import log_estimate
-from rlsignal.theory.intervals import group_estimate
-from rlsignal.theory.mixing import band, beta_estimate
-from rlsignal.theory.visits import exchangeability
+from rlsignal.inference.bounds import group_bounds
+from rlsignal.inference.intervals import group_estimate
+from rlsignal.inference.pooling import exchangeability
+from rlsignal.inference.population import band, beta_estimate, log_estimate
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 

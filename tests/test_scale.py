@@ -12,15 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlsignal import files, sim
-from rlsignal.files import BlockStore
+from rlsignal import sim
+from rlsignal import store as keeping
+from rlsignal.store import BlockStore
 
 ROOT = Path(__file__).resolve().parent.parent
 
 SWEEP = """
 import sys, hashlib, jax, jax.numpy as jnp, numpy as np
 from rlsignal import sim
-from rlsignal.files import BlockStore
+from rlsignal.store import BlockStore
 from rlsignal.sim.inversion import Build, Train
 from rlsignal.sim.starts import sharpened_logits
 
@@ -139,7 +140,7 @@ def test_blocks_of_another_recipe_are_refused(store, experiment, cells, width, d
 
 
 def test_blocks_of_another_version_are_refused(store, monkeypatch):
-    monkeypatch.setattr(files, "version", lambda name: "0.0.1" if name == "jax" else "1")
+    monkeypatch.setattr(keeping, "version", lambda name: "0.0.1" if name == "jax" else "1")
     with pytest.raises(ValueError, match=r"version of jax.* differ"):
         BlockStore(store.folder, sim.fingerprint(draw, CELLS, 2))
 

@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from rlsignal import files, load, save, verify
+from rlsignal import load, save, store, verify
 from rlsignal.results import Control, Face, InversionMap
 
 
@@ -125,6 +125,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        files.write_atomically(path, fail)
+        store.write_atomically(path, fail)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["kept"]

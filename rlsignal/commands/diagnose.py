@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 import rlsignal
-from rlsignal import files
+from rlsignal import store
 from rlsignal.commands.data import add_data, reading
 from rlsignal.commands.terminal import command
-from rlsignal.records import Rollouts, TrainingLog
+from rlsignal.data.records import Rollouts, TrainingLog
 
 
 def add(commands: Any) -> None:
@@ -49,13 +49,13 @@ def run(chosen: argparse.Namespace) -> int:
         counts = data if isinstance(data, Rollouts) else None
         if counts is None:
             raise ValueError("counts are of rollouts, got a training log. It names no prompts.")
-        written.append(files.save_counts(counts, chosen.counts))
+        written.append(store.save_counts(counts, chosen.counts))
     if chosen.html:
-        from rlsignal import report
+        from rlsignal.plots import page
 
-        page = report.html(found, compared, source=Path(chosen.data).name)
-        files.writable_folder(Path(chosen.html).parent)
-        files.write_atomically(Path(chosen.html), lambda file: file.write(page.encode()))
+        text = page.html(found, compared, source=Path(chosen.data).name)
+        store.writable_folder(Path(chosen.html).parent)
+        store.write_atomically(Path(chosen.html), lambda file: file.write(text.encode()))
         written.append(Path(chosen.html))
     if chosen.json:
         print(json.dumps({**found.summary, **({"comparison": compared.summary} if compared else {})}))

@@ -7,7 +7,7 @@ from typing import Any
 import rlsignal
 from rlsignal.commands.data import add_data, reading
 from rlsignal.commands.terminal import command
-from rlsignal.records import Rollouts
+from rlsignal.data.records import Rollouts
 
 
 def add(commands: Any) -> None:

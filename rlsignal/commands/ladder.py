@@ -8,7 +8,7 @@ from pathlib import Path
 from time import asctime, perf_counter
 from typing import Any
 
-from rlsignal import files
+from rlsignal import store
 from rlsignal.commands.terminal import Bar, add_seed, command, one_device_per_core, share
 
 
@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Climb both ladders, draw them and say what happened."""
     tick = perf_counter()
-    folder = files.writable_folder(chosen.output)  # before minutes of work, not after
+    folder = store.writable_folder(chosen.output)  # before minutes of work, not after
     blocks = folder / "blocks"
     one_device_per_core()
     import jax
@@ -58,7 +58,7 @@ def run(chosen: argparse.Namespace) -> int:
                 rates=chosen.rates,
                 seeds=chosen.seeds,
                 seed=chosen.seed,
-                store=lambda name, recipe: files.BlockStore(blocks / re.sub(r"\W+", "-", name), recipe),
+                store=lambda name, recipe: store.BlockStore(blocks / re.sub(r"\W+", "-", name), recipe),
                 share=chosen.share,
                 progress=bar.update,
             )
@@ -70,11 +70,11 @@ def run(chosen: argparse.Namespace) -> int:
     written: list[Path] = []
     for ladder in ladders:
         name = "ladder-" + re.sub(r"\W+", "-", ladder.name)
-        written += files.save(ladder, folder / name, provenance=provenance)
+        written += store.save(ladder, folder / name, provenance=provenance)
     rows = "".join(json.dumps(row) + "\n" for ladder in ladders for row in ladder.records)
-    files.write_atomically(folder / "records.jsonl", lambda file: file.write(rows.encode()))
+    store.write_atomically(folder / "records.jsonl", lambda file: file.write(rows.encode()))
     picture = folder / "ladder.png"
-    files.write_atomically(picture, lambda file: plots.plot_ladders(*ladders).savefig(file, format="png", dpi=110))
+    store.write_atomically(picture, lambda file: plots.plot_ladders(*ladders).savefig(file, format="png", dpi=110))
     if chosen.share is None:
         shutil.rmtree(blocks, ignore_errors=True)  # the results hold all that they did
     names = [str(path) for path in (*written, folder / "records.jsonl", picture)]

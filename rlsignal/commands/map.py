@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal import files
+from rlsignal import store
 from rlsignal.commands.terminal import Bar, Several, add_seed, command, one_device_per_core, share
 
 
@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Simulate, draw and say what it means."""
     tick = perf_counter()
-    folder = files.writable_folder(chosen.output)  # before minutes of work, not after
+    folder = store.writable_folder(chosen.output)  # before minutes of work, not after
     blocks = folder / "blocks"
     one_device_per_core()
     import jax
@@ -66,16 +66,16 @@ def run(chosen: argparse.Namespace) -> int:
             **grid,
             seed=chosen.seed,
             width=chosen.width,
-            store=lambda name, recipe: files.BlockStore(blocks / re.sub(r"\W+", "-", name), recipe),
+            store=lambda name, recipe: store.BlockStore(blocks / re.sub(r"\W+", "-", name), recipe),
             share=chosen.share,
             progress=bar.update,
         )
     device = jax.devices()[0]
     seconds = round(perf_counter() - tick, 2)
     provenance = {"device": f"{device.platform} {device.device_kind}", "seconds": seconds, "time": asctime()}
-    written = files.save(result, folder / "inversion-map", provenance=provenance)
+    written = store.save(result, folder / "inversion-map", provenance=provenance)
     picture = folder / "inversion-map.png"
-    files.write_atomically(picture, lambda file: plots.plot_map(result).savefig(file, format="png", dpi=110))
+    store.write_atomically(picture, lambda file: plots.plot_map(result).savefig(file, format="png", dpi=110))
     if chosen.share is None:
         shutil.rmtree(blocks, ignore_errors=True)  # the result holds all that they did
     names = [str(path) for path in (*written, picture)]

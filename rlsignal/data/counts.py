@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.formats.columns import UNIT
-from rlsignal.formats.tables import (
+from rlsignal.data.formats import UNIT
+from rlsignal.data.records import Note, Rollouts
+from rlsignal.data.tables import (
     WORDS,
     Collector,
     Columns,
@@ -25,7 +26,6 @@ from rlsignal.formats.tables import (
     shown,
     to_float,
 )
-from rlsignal.records import Note, Rollouts
 
 LARGEST_INFERRED = 256  # samples per prompt that are inferred from shares
 

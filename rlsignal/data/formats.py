@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rlsignal.formats.tables import (
+from rlsignal.data.records import Note
+from rlsignal.data.tables import (
     Columns,
     Table,
     Wanted,
@@ -16,7 +17,6 @@ from rlsignal.formats.tables import (
     offers,
     shown,
 )
-from rlsignal.records import Note
 
 SYNONYMS: dict[str, tuple[str, ...]] = {  # the first that is there is taken; case, spaces and "train/" do not matter
     "prompt": (

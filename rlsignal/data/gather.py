@@ -7,12 +7,12 @@ line of a training log. Whatever else is met is refused with its place, or noted
 
 from collections.abc import Iterable
 
-from rlsignal.formats.columns import recognise
-from rlsignal.formats.counts import Tally
-from rlsignal.formats.logs import Log
-from rlsignal.formats.nesting import peek
-from rlsignal.formats.tables import Table, Wanted
-from rlsignal.records import Note, Rollouts, TrainingLog
+from rlsignal.data.counts import Tally
+from rlsignal.data.formats import recognise
+from rlsignal.data.logs import Log
+from rlsignal.data.nesting import peek
+from rlsignal.data.records import Note, Rollouts, TrainingLog
+from rlsignal.data.tables import Table, Wanted
 
 __all__ = ["Table", "Wanted", "gather"]
 

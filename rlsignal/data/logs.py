@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.formats.counts import smallest_count
-from rlsignal.formats.tables import Collector, Columns, Table, Wanted, has, listed, not_binary, shown, to_float
-from rlsignal.records import Note, TrainingLog
+from rlsignal.data.counts import smallest_count
+from rlsignal.data.records import Note, TrainingLog
+from rlsignal.data.tables import Collector, Columns, Table, Wanted, has, listed, not_binary, shown, to_float
 
 
 class Log(Collector):

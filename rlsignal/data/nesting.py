@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
-from rlsignal.formats.columns import SYNONYMS, UNIT, bare
-from rlsignal.formats.tables import Table, Wanted, binary, is_share
+from rlsignal.data.formats import SYNONYMS, UNIT, bare
+from rlsignal.data.tables import Table, Wanted, binary, is_share
 
 PEEK = 256  # rows from which a table is recognised
 

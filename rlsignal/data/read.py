@@ -19,9 +19,9 @@ from typing import IO, Any
 import numpy as np
 
 from rlsignal import _validate
-from rlsignal.formats import Table, Wanted, gather
-from rlsignal.formats.syntax import VERL_LINE, csv_table, json_lines, json_list, metric_lines
-from rlsignal.records import Note, Rollouts, TrainingLog
+from rlsignal.data.gather import Table, Wanted, gather
+from rlsignal.data.records import Note, Rollouts, TrainingLog
+from rlsignal.data.syntax import VERL_LINE, csv_table, json_lines, json_list, metric_lines
 
 DATA = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".npy", ".npz", ".gz", ".log", ".txt"}
 STEP_IN_NAME = re.compile(r"(?:|.*step[_-]?|completions_)(\d+)")  # verl 12.jsonl, TRL completions_00012.parquet

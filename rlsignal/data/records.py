@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rlsignal._show import Result
+
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Note:
+@dataclass(frozen=True, repr=False)
+class Note(Result):
     """Something a reader should know of the data.
 
     kind : one word for machines, such as "restart", "missing", "truncated", "unequal", "inferred".
@@ -29,8 +31,8 @@ class Note:
         return f"{self.text[:-1]} (first: {self.where})." if self.where else self.text
 
 
-@dataclass(frozen=True, eq=False)
-class Rollouts:
+@dataclass(frozen=True, eq=False, repr=False)
+class Rollouts(Result):
     """How many rollouts succeeded: one entry per prompt, checkpoint and training step.
 
     `Recorded(rollouts.correct, rollouts.samples)` is its law. In a dump of training each entry is one group.
@@ -94,8 +96,8 @@ class Rollouts:
         return "\n".join([", ".join(parts), *(f"  {note}" for note in self.notes)])
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingLog:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingLog(Result):
     """What a trainer printed: one entry per logged row, all [rows].
 
     step : training step.

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from rlsignal.formats.tables import Table
-from rlsignal.records import Note
+from rlsignal.data.records import Note
+from rlsignal.data.tables import Table
 
 CHUNK = 1 << 20
 VERL_LINE = re.compile(rb"(?m)^(?:\x1b\[[\d;]*m|\([^)\n]*\)|\s)*step:(\d+) - [\w/]+:")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.records import Note
+from rlsignal.data.records import Note
 
 WORDS = {"true": 1, "false": 0, "pass": 1, "fail": 0, "passed": 1, "failed": 0, "correct": 1, "incorrect": 0}
 MET = {

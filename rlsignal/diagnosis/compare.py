@@ -1,22 +1,94 @@
 """Which checkpoint to start RL from: the same prompts, by several predictors, and how sure their order is."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rlsignal import _validate
-from rlsignal.diagnosis import answer
-from rlsignal.reading import read
-from rlsignal.records import Rollouts, TrainingLog
-from rlsignal.results import Answer, Comparison, Finding
+from rlsignal._show import Result, plain
+from rlsignal.data.read import read
+from rlsignal.data.records import Rollouts, TrainingLog
+from rlsignal.diagnosis.diagnose import Finding, numbered
+from rlsignal.inference.intervals import Estimate, Statistic, group_estimate, per_prompt_estimate
+from rlsignal.inference.ranking import disagreement_probability
 from rlsignal.theory.clock import forecast
+from rlsignal.theory.distributions import Recorded
 from rlsignal.theory.estimators import GRPO
-from rlsignal.theory.intervals import Statistic, group_estimate, per_prompt_estimate
 from rlsignal.theory.passk import pass_at_k
-from rlsignal.theory.passrates import Recorded
-from rlsignal.theory.ranking import disagreement_probability
 from rlsignal.theory.signal import informative_probability
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
+    """Checkpoints on the same prompts, by four predictors of what RL makes of them. `print` it for the reading.
+
+    checkpoints : names, in the order given.
+    group_size, prompts : how they were asked; how many prompts all of them share.
+    pass_at_1, informative, pass_at_g : one Estimate each.
+    budgets, forecasts : learning rate times steps, and [budget][checkpoint], pass@1 after it by the mean field.
+    disagree : (first, second, probability) for every pair: that informative fraction and pass@1 order them
+        differently, given the noise of both.
+    entropy : of each checkpoint in the data's own unit, NaN where missing.
+    best : by each predictor, the checkpoint it would start from.
+    findings : what to know, the weightiest first.
+    """
+
+    checkpoints: tuple[str, ...]
+    group_size: int
+    prompts: int
+    pass_at_1: tuple[Estimate, ...]
+    informative: tuple[Estimate, ...]
+    pass_at_g: tuple[Estimate, ...]
+    budgets: tuple[float, ...]
+    forecasts: tuple[tuple[float, ...], ...]
+    disagree: tuple[tuple[str, str, float], ...]
+    entropy: tuple[float, ...]
+    best: dict[str, str]
+    findings: tuple[Finding, ...]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures for machines; JSON-ready."""
+        named = {"pass_at_1": self.pass_at_1, "informative": self.informative, "pass_at_g": self.pass_at_g}
+        return {
+            "checkpoints": list(self.checkpoints),
+            "group_size": self.group_size,
+            "prompts": self.prompts,
+            **{
+                name: {x: answer.summary for x, answer in zip(self.checkpoints, answers, strict=True)}
+                for name, answers in named.items()
+            },
+            "forecast": {
+                f"{budget:g}": dict(zip(self.checkpoints, row, strict=True))
+                for budget, row in zip(self.budgets, self.forecasts, strict=True)
+            },
+            "entropy": {name: plain(x) for name, x in zip(self.checkpoints, self.entropy, strict=True)},
+            "disagree": [{"first": a, "second": b, "probability": x} for a, b, x in self.disagree],
+            "best": dict(self.best),
+            "findings": [
+                {"kind": x.kind, "text": x.text, "way_out": x.way_out, "weight": x.weight} for x in self.findings
+            ],
+        }
+
+    def __str__(self) -> str:
+        width = max(10, *(len(name) for name in self.checkpoints))
+        head = ["pass@1", "informative", f"pass@{self.group_size}"]
+        lines = [f"{len(self.checkpoints)} checkpoints, {self.prompts} shared prompts, g = {self.group_size}", ""]
+        lines += numbered(self.findings)
+        forecasts = "".join(f"{f'at {x:g}':>9}" for x in self.budgets)
+        lines += ["", f"{'':{width}}  " + "".join(f"{name:<24}" for name in head) + forecasts]
+        for i, name in enumerate(self.checkpoints):
+            answers = "".join(f"{x[i]!s:<24}" for x in (self.pass_at_1, self.informative, self.pass_at_g))
+            lines.append(f"{name:{width}}  {answers}" + "".join(f"{row[i]:9.3f}" for row in self.forecasts))
+        lines += [
+            "",
+            f"at {', '.join(f'{x:g}' for x in self.budgets)}: forecast of pass@1 after this learning rate times steps, "
+            "by the mean field of independent prompts.",
+            f"best by {', by '.join(f'{by}: {name}' for by, name in self.best.items())}.",
+        ]
+        return "\n".join(lines)
 
 
 def compare(
@@ -80,7 +152,7 @@ def compare(
         f"pass@{g}": (pass_at_k, g),
     }
     answers = {
-        by: tuple(answer(group_estimate(statistic, x, size)) for x in counts.values())
+        by: tuple(group_estimate(statistic, x, size) for x in counts.values())
         for by, (statistic, size) in scores.items()
     }
     forecasts = tuple(
@@ -152,7 +224,7 @@ def _dropped(named: Mapping[str, Rollouts], shared: list[Any]) -> int:
 
 def _compared(
     names: list[str],
-    answers: Mapping[str, tuple[Answer, ...]],
+    answers: Mapping[str, tuple[Estimate, ...]],
     disagree: tuple[tuple[str, str, float], ...],
     best: Mapping[str, str],
     entropy: tuple[float, ...],

@@ -3,27 +3,164 @@
 No mathematics is done here: every number is a call of `rlsignal.theory`; what is decided here is what to say.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rlsignal import _validate
-from rlsignal.reading import read
-from rlsignal.records import Rollouts, TrainingLog
-from rlsignal.results import Answer, Diagnosis, Finding, GroupSize
-from rlsignal.theory.bounds import group_bounds
-from rlsignal.theory.intervals import (
-    Estimate,
-    Statistic,
-    dispersion_estimate,
-    group_estimate,
-)
-from rlsignal.theory.mixing import BetaEstimate, beta_estimate
+from rlsignal._show import Result, plain
+from rlsignal.data.read import read
+from rlsignal.data.records import Rollouts, TrainingLog
+from rlsignal.inference.bounds import group_bounds
+from rlsignal.inference.intervals import Estimate, Statistic, dispersion_estimate, group_estimate
+from rlsignal.inference.population import BetaEstimate, beta_estimate
+from rlsignal.theory.distributions import Beta, Recorded
 from rlsignal.theory.passk import pass_at_k
-from rlsignal.theory.passrates import Beta, Recorded
 from rlsignal.theory.signal import advantage_variance, degenerate_probability
+
+
+@dataclass(frozen=True, repr=False)
+class GroupSize(Result):
+    """What groups of one size give on these prompts.
+
+    degenerate : share of groups without a signal; the informative share is the rest.
+    from_the_mean : the degenerate share if all prompts had the mean pass rate.
+    batch, informative, spread : groups in a batch, and the mean and standard deviation of the informative ones.
+    rollouts : drawn for each informative group.
+    """
+
+    group_size: int
+    degenerate: Estimate
+    from_the_mean: float
+    batch: int
+    informative: float
+    spread: float
+    rollouts: float
+
+
+@dataclass(frozen=True, repr=False)
+class Finding(Result):
+    """One thing that the data says.
+
+    kind : a word for machines.
+    text : a sentence with its evidence.
+    way_out : what to do about it; empty where nothing needs doing.
+    weight : share of the rollouts at stake, or of how wrong one would be; findings are ranked by it.
+    """
+
+    kind: str
+    text: str
+    way_out: str = ""
+    weight: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.way_out}".strip()
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis(Result):
+    """How much signal an evaluation promises. `print` it for the reading.
+
+    source, checkpoint : what was diagnosed; checkpoint is empty where the data has none.
+    prompts, samples : how many prompts, and the fewest samples of one.
+    group_size : the one that was asked for.
+    pass_at_1, pass_at_g : of the policy.
+    signal : E[p(1-p)] over prompts; times (g-1)/g it is the variance of mean-centred advantages.
+    dispersion : Var(p) / (mean (1 - mean)) of the pass rates.
+    never, always : share of prompts with no sample right, and with every one.
+    misfit_p : p-value of "the pass rates are a Beta"; NaN where the samples cannot tell.
+    sizes : one GroupSize for each group size looked at.
+    findings : what to know, the weightiest first.
+    notes : what was met while reading.
+    """
+
+    source: str
+    checkpoint: str
+    prompts: int
+    samples: int
+    group_size: int
+    pass_at_1: Estimate
+    pass_at_g: Estimate
+    signal: Estimate
+    dispersion: Estimate
+    never: float
+    always: float
+    misfit_p: float
+    sizes: tuple[GroupSize, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def chosen(self) -> GroupSize:
+        """At the group size that was asked for."""
+        return next(size for size in self.sizes if size.group_size == self.group_size)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures for machines; JSON-ready."""
+        return {
+            "source": self.source,
+            "checkpoint": self.checkpoint,
+            "prompts": self.prompts,
+            "samples": self.samples,
+            "group_size": self.group_size,
+            "pass_at_1": self.pass_at_1.summary,
+            "pass_at_g": self.pass_at_g.summary,
+            "signal": self.signal.summary,
+            "dispersion": self.dispersion.summary,
+            "never": self.never,
+            "always": self.always,
+            "misfit_p": plain(self.misfit_p),
+            "degenerate": {str(size.group_size): size.degenerate.summary for size in self.sizes},
+            "from_the_mean": {str(size.group_size): size.from_the_mean for size in self.sizes},
+            "informative_per_batch": {
+                str(size.group_size): {"batch": size.batch, "mean": size.informative, "sd": size.spread}
+                for size in self.sizes
+            },
+            "rollouts_per_informative_group": {str(size.group_size): plain(size.rollouts) for size in self.sizes},
+            "findings": [
+                {"kind": x.kind, "text": x.text, "way_out": x.way_out, "weight": x.weight} for x in self.findings
+            ],
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        checkpoint = f", checkpoint {self.checkpoint}" if self.checkpoint else ""
+        batch = self.chosen.batch
+        what = "groups" if self.source == "training log" else "prompts"
+        lines = [f"{self.source}{checkpoint}: {self.prompts} {what} x {self.samples} samples", ""]
+        lines += numbered(self.findings)
+        lines += [
+            "",
+            f"pass@1               {self.pass_at_1}",
+            f"{f'pass@{self.group_size}':<20} {self.pass_at_g}",
+            f"signal E[p(1-p)]     {self.signal}",
+            f"dispersion           {self.dispersion}",
+            f"never right          {self.never:.0%} of the prompts in {self.samples} samples; always right "
+            f"{self.always:.0%}",
+            "",
+            f"   g   dead groups [95%]       from the mean   informative of {batch}   rollouts for one   from",
+        ]
+        for size in self.sizes:
+            mark = ">" if size.group_size == self.group_size else " "
+            informative = f"{size.informative:.0f} ± {size.spread:.0f}"
+            lines.append(
+                f"{mark}{size.group_size:3d}   {size.degenerate!s:<23} {size.from_the_mean:10.3f}   "
+                f"{informative:>18}   {size.rollouts:16.1f}   {_FROM[size.degenerate.how]}"
+            )
+        if self.notes:
+            lines += ["", "Read with care:", *(f"  {note}" for note in self.notes)]
+        return "\n".join(lines)
+
+
+_FROM = {"samples": "its samples", "Beta": "a Beta law", "bounds": "a Beta law, in bounds"}
+
+
+def numbered(findings: tuple[Finding, ...]) -> list[str]:
+    return [f"{i}. {finding}" for i, finding in enumerate(findings, 1)]
+
 
 GROUP_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
 """Looked at besides the one that is asked for."""
@@ -156,7 +293,7 @@ def _diagnosis(
         group_size=g,
         pass_at_1=answered(pass_at_k, 1),
         pass_at_g=answered(pass_at_k, g),
-        signal=Answer(2 * signal.value, 2 * signal.low, 2 * signal.high, signal.how, signal.warning),
+        signal=Estimate(2 * signal.value, 2 * signal.low, 2 * signal.high, signal.how, signal.warning),
         dispersion=_dispersion(data, labels, n),
         never=float(np.mean(correct == 0)),
         always=float(np.mean(correct == samples)),
@@ -170,26 +307,22 @@ def _diagnosis(
 
 def _answered(
     data: Recorded, labels: np.ndarray | None, fit: BetaEstimate | None, statistic: Statistic, g: int
-) -> Answer:
+) -> Estimate:
     """A group statistic: from the samples where they reach, else by the fitted law inside the bounds of all laws."""
     if g <= np.min(data.samples):
-        return answer(group_estimate(statistic, data, g, clusters=labels))
+        return group_estimate(statistic, data, g, clusters=labels)
     if fit is None:  # one sample each, or all alike: the counts tell no law, and their mean is all that there is
         ends = [float(np.asarray(statistic(Beta(data.mean, dispersion), g))) for dispersion in (0, 1)]
-        return Answer(ends[0], min(ends), max(ends), "bounds", "the samples tell no dispersion.")
-    foretold, (low, high) = fit.predict(statistic, g), group_bounds(statistic, data, g)
-    return Answer(float(np.clip(foretold.value, low, high)), low, high, "bounds", foretold.warning)
+        return Estimate(ends[0], min(ends), max(ends), "bounds", "the samples tell no dispersion.")
+    fitted, allowed = fit.predict(statistic, g), group_bounds(statistic, data, g)
+    value = float(np.clip(fitted.value, allowed.low, allowed.high))
+    return Estimate(value, allowed.low, allowed.high, "bounds", fitted.warning)
 
 
-def answer(estimate: Estimate) -> Answer:
-    """An estimate as a result."""
-    return Answer(estimate.value, estimate.low, estimate.high, "samples", estimate.warning)
-
-
-def _dispersion(data: Recorded, labels: np.ndarray | None, n: int) -> Answer:
+def _dispersion(data: Recorded, labels: np.ndarray | None, n: int) -> Estimate:
     if n < 2:
-        return Answer(float("nan"), 0.0, 1.0, "samples", "one sample of a prompt tells no dispersion.")
-    return answer(dispersion_estimate(data, clusters=labels))
+        return Estimate(float("nan"), 0.0, 1.0, "samples", "one sample of a prompt tells no dispersion.")
+    return dispersion_estimate(data, clusters=labels)
 
 
 def _at_size(data: Recorded, answered: Any, g: int, batch: int) -> GroupSize:

@@ -1,20 +1,92 @@
 """From a training log to its dead groups over time, and a warning when the run is dead or about to be."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
 from rlsignal import _validate
+from rlsignal._show import Result, plain
 from rlsignal._validate import Floats
-from rlsignal.reading import read
-from rlsignal.records import Rollouts, TrainingLog
-from rlsignal.results import Answer, Trend
-from rlsignal.theory.estimation import dispersion_for, log_estimate
-from rlsignal.theory.intervals import bounded_interval
-from rlsignal.theory.passrates import Beta
-from rlsignal.theory.sequential import fall_evidence
-from rlsignal.theory.signal import degenerate_probability
+from rlsignal.data.read import read
+from rlsignal.data.records import Rollouts, TrainingLog
+from rlsignal.inference.intervals import Estimate, bounded_interval
+from rlsignal.inference.population import log_estimate
+from rlsignal.inference.sequential import fall_evidence
+from rlsignal.theory.distributions import Beta
+from rlsignal.theory.signal import degenerate_probability, dispersion_for
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trend(Result):
+    """Dead groups of a run, window by window. `print` it for the reading.
+
+    group_size, window : rollouts per prompt, and logged rows in a window.
+    groups : in a row, as stated or inferred; 1 where nothing tells, which makes the intervals wide.
+    step : [windows], the last step of each.
+    reward, degenerate, low, high : [windows], mean reward, share of groups that agree, and its 95% interval.
+    from_the_mean : [windows], that share if all prompts had the mean pass rate.
+    expected : [windows], that share if only the mean had moved and the first window's dispersion had stayed.
+    dispersion : [windows], of the Beta population that explains both; NaN where the mean is 0 or 1.
+    elsewhere : (g, share of dead groups) that the last window's population would give other group sizes.
+    rule : what warned first: "dead", "dying", "" for neither; "unknown" where the log does not count dead groups.
+    warned_at : the step at which it did; NaN if never.
+    warning : one sentence; empty if there is nothing to warn of.
+    notes : what was met while reading.
+    """
+
+    group_size: int
+    window: int
+    groups: int
+    step: np.ndarray
+    reward: np.ndarray
+    degenerate: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    from_the_mean: np.ndarray
+    expected: np.ndarray
+    dispersion: np.ndarray
+    elsewhere: tuple[tuple[int, Estimate], ...]
+    rule: str
+    warned_at: float
+    warning: str
+    notes: tuple[str, ...]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures for machines; JSON-ready."""
+        series = ("step", "reward", "degenerate", "low", "high", "from_the_mean", "expected", "dispersion")
+        return {
+            "group_size": self.group_size,
+            "window": self.window,
+            "groups": self.groups,
+            **{name: [plain(x) for x in getattr(self, name)] for name in series},
+            "elsewhere": {str(g): answer.summary for g, answer in self.elsewhere},
+            "rule": self.rule,
+            "warned_at": plain(self.warned_at),
+            "warning": self.warning,
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        lines = [self.warning or "Nothing to warn of.", ""]
+        lines.append("  to step   reward   dead groups [95%]       from the mean   as spread at first   dispersion")
+        for i in range(len(self.step)):
+            dead = f"{self.degenerate[i]:.3f} [{self.low[i]:.3f}, {self.high[i]:.3f}]"
+            if np.isnan(self.degenerate[i]):
+                dead = f"at least {self.from_the_mean[i]:.3f}"
+            lines.append(
+                f"{self.step[i]:9g}   {self.reward[i]:6.3f}   {dead:<23} {self.from_the_mean[i]:13.3f}   "
+                f"{self.expected[i]:18.3f}   {self.dispersion[i]:10.2f}"
+            )
+        lines.append(f"windows of {self.window} rows, groups of {self.group_size}, {self.groups} in a row.")
+        if self.elsewhere:
+            told = ", ".join(f"{share} at g = {g}" for g, share in self.elsewhere)
+            lines.append(f"By a Beta law the last window's population would leave dead: {told}.")
+        lines += ["", "Read with care:", *(f"  {note}" for note in self.notes)] if self.notes else []
+        return "\n".join(lines)
+
 
 DEAD = 0.9
 """A run in which more groups than this agree pays ten rollouts for the signal of one."""
@@ -199,14 +271,14 @@ def _expected(reward: Floats, dispersion: Floats, g: int) -> Floats:
     return np.array([float(degenerate_probability(Beta(m, known[0]), g)) for m in reward])
 
 
-def _elsewhere(mean: float, dead: float, g: int, groups: int) -> tuple[tuple[int, Answer], ...]:
+def _elsewhere(mean: float, dead: float, g: int, groups: int) -> tuple[tuple[int, Estimate], ...]:
     """What the last window's population would give other group sizes, if it is a Beta (I6)."""
     if not 0 < mean < 1 or not 0 < dead < 1 or groups < 2:
         return ()
     alike = float(degenerate_probability(mean, g))
     fit = log_estimate(mean, max(dead, alike), g, groups)
     found = {size: fit.predict(degenerate_probability, size) for size in (g // 2, 2 * g, 4 * g) if size > 1}
-    return tuple((size, Answer(x.value, x.low, x.high, "Beta", x.warning)) for size, x in found.items())
+    return tuple(found.items())
 
 
 def _sentence(step: Floats, dead: Floats, reward: Floats, groups: int, window: int, at: int, rule: str) -> str:

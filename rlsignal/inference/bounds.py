@@ -1,25 +1,18 @@
 """What samples say of larger groups without any shape of the law of pass rates: bounds by linear programming."""
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy.special import stdtrit
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.intervals import Statistic, bounded_interval, effective_trials, group_table
-from rlsignal.theory.mixing import beta_estimate
-from rlsignal.theory.passrates import LARGEST_LAW, Beta, Fixed, Recorded
+from rlsignal.inference.intervals import Estimate, Statistic, bounded_interval, effective_trials, group_table
+from rlsignal.inference.population import beta_estimate
+from rlsignal.theory.distributions import LARGEST_LAW, Beta, Fixed, Recorded
 
 
-class Bounds(NamedTuple):
-    """What every law of pass rates that agrees with the samples allows (I8)."""
-
-    low: float
-    high: float
-
-
-def group_bounds(statistic: Statistic, p: Recorded | Beta, g: int, *, samples: int = 0, level: float = 0.95) -> Bounds:
+def group_bounds(
+    statistic: Statistic, p: Recorded | Beta, g: int, *, samples: int = 0, level: float = 0.95
+) -> Estimate:
     """Bounds of a group statistic beyond the samples, g > n, for pass rates of any law at all (I8).
 
     n samples per prompt show the law of pass rates through n+1 chances only, those of c = 0..n right ones; all laws
@@ -36,7 +29,7 @@ def group_bounds(statistic: Statistic, p: Recorded | Beta, g: int, *, samples: i
 
     Returns
     -------
-    Bounds (low, high). At g <= n they are an interval around the unbiased estimate; the further g is beyond n, the
+    Estimate without a value: every number in [low, high] is possible. At g <= n that is an interval around the unbiased estimate; the further g is beyond n, the
     more of their width is ignorance that no number of prompts cures.
 
     Raises
@@ -48,8 +41,8 @@ def group_bounds(statistic: Statistic, p: Recorded | Beta, g: int, *, samples: i
     Examples
     --------
     >>> from rlsignal import degenerate_probability
-    >>> low, high = group_bounds(degenerate_probability, Beta(0.2, 1/3), 16, samples=8)
-    >>> round(low, 4), round(high, 4)
+    >>> found = group_bounds(degenerate_probability, Beta(0.2, 1/3), 16, samples=8)
+    >>> round(found.low, 4), round(found.high, 4)
     (0.362, 0.3636)
     """
     table = group_table(statistic, g)
@@ -68,7 +61,7 @@ def group_bounds(statistic: Statistic, p: Recorded | Beta, g: int, *, samples: i
         dearest = float(target @ prices) if counts is None else _upper_end(counts @ prices, prices, level)
         ends.append(dearest + slack)
     low, high = np.clip([-ends[0], ends[1]], table.min(), table.max())
-    return Bounds(float(low), float(high))
+    return Estimate(float("nan"), float(low), float(high), "bounds")
 
 
 def _prices(statistic: Statistic, sign: int, g: int, target: Floats, loose: Floats) -> tuple[Floats, float]:

@@ -1,15 +1,17 @@
 """From n samples of each prompt to any group statistic, with an interval that is honest about its prompts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from rlsignal import _validate
+from rlsignal._show import Part, Result, figure, plain
 from rlsignal._validate import Floats
-from rlsignal.theory.passrates import LARGEST_LAW, Beta, PassRate, Recorded
+from rlsignal.theory.distributions import LARGEST_LAW, Beta, PassRate, Recorded, counted_dispersion
 
 Statistic = Callable[[PassRate, int], float | Floats]
 """A mean over groups, as the library's public functions are: (p, g) -> number. `degenerate_probability` is one."""
@@ -21,29 +23,39 @@ CHECKED_VALUES = (0.02, 0.98)
 """Where simulation has shown that 95% intervals cover 93 to 97 times of 100; values as shares of their range."""
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A number estimated from samples, and how sure it is.
+@dataclass(frozen=True, repr=False)
+class Estimate(Result):
+    """A number from data, and how sure it is.
 
-    value : the estimate.
-    low, high : its interval.
-    standard_error : of the value.
-    clusters : independent units behind it: prompts, seeds or groups.
-    level : nominal coverage of the interval.
-    warning : why the interval may cover less than that; empty if nothing is known against it.
+    value : the estimate; NaN where the data cannot give one.
+    low, high : its 95% interval, or that of the level which was asked for.
+    how : "samples" (unbiased, from the samples themselves), "Beta" (a fitted Beta; its own interval), "bounds" (what
+        every distribution of pass rates that agrees with the samples allows), or "paired" (differences, one a draw).
+    warning : why the interval may hold the truth less often than that; empty if nothing is known against it.
+    standard_error : of the value; NaN where the interval does not come from one.
+
+    Examples
+    --------
+    >>> print(Estimate(0.5, 0.4, 0.6))
+    0.500 [0.400, 0.600]
     """
 
     value: float
     low: float
     high: float
-    standard_error: float
-    clusters: int
-    level: float = 0.95
+    how: str = "samples"
     warning: str = ""
+    standard_error: float = float("nan")
 
-    def __str__(self) -> str:
-        line = f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}], {self.level:.0%} from {self.clusters} clusters"
-        return f"{line}. Careful: {self.warning}" if self.warning else line
+    @property
+    def summary(self) -> dict[str, Any]:
+        """For machines; JSON-ready."""
+        numbers = {"estimate": plain(self.value), "low": plain(self.low), "high": plain(self.high)}
+        return {**numbers, "how": self.how, "warning": self.warning}
+
+    def _parts(self) -> Iterable[Part]:
+        ends = f"[{figure(self.low)}, {figure(self.high)}]"
+        yield f"in {ends}" if np.isnan(self.value) else f"{figure(self.value)} {ends}"
 
 
 def per_prompt_estimate(statistic: Statistic, data: Recorded, g: int) -> Floats:
@@ -130,7 +142,8 @@ def group_estimate(
         trials = float(effective_trials(value, units / (units - 1) * sums @ sums / len(values) ** 2, bounds, units))
     low, high = bounded_interval(value, trials, bounds, float(stdtrit(units - 1, (1 + level) / 2)))
     error = np.sqrt(max((value - bounds[0]) * (bounds[1] - value), 0) / trials)
-    return Estimate(value, float(low), float(high), float(error), units, level, _against(data, value, bounds, units))
+    warning = _against(data, value, bounds, units)
+    return Estimate(value, float(low), float(high), "samples", warning, float(error))
 
 
 def group_table(statistic: Statistic, g: int) -> Floats:
@@ -195,20 +208,17 @@ def dispersion_estimate(data: Recorded, *, clusters: ArrayLike | None = None, le
     if units < 3:
         raise ValueError(f"clusters must be at least 3 to tell how sure a dispersion is, got {units}.")
     inside, prompts = (_clustered(x, clusters)[1] for x in (share * (1 - share) * n / (n - 1), np.ones(len(c))))
-    mean = float(share.mean())
-    whole = mean * (1 - mean) + float(share.var(ddof=1)) / len(c)  # the second term undoes the bias of the first
-    if not whole:
-        return Estimate(np.nan, 0.0, 1.0, np.nan, units, level, "samples that are all alike tell no dispersion.")
-    value = float(np.clip(1 - inside.sum() / len(c) / whole, 0, 1))
+    value = float(data.dispersion)
+    if np.isnan(value):
+        return Estimate(np.nan, 0.0, 1.0, "samples", "samples that are all alike tell no dispersion.")
     left = prompts.sum() - prompts
     spread = (right.sum() - right) * (left - right.sum() + right) / left**2
-    without = 1 - (inside.sum() - inside) / left / np.where(spread > 0, spread, whole)
+    without = 1 - (inside.sum() - inside) / left / np.where(spread > 0, spread, 1.0)
     squared_error = float((units - 1) / units * ((without - without.mean()) ** 2).sum())
     trials = effective_trials(value, squared_error, (0.0, 1.0), units)
     low, high = bounded_interval(value, trials, (0.0, 1.0), float(stdtrit(units - 1, (1 + level) / 2)))
-    return Estimate(
-        value, float(low), float(high), squared_error**0.5, units, level, _against(data, value, (0.0, 1.0), units)
-    )
+    warning = _against(data, value, (0.0, 1.0), units)
+    return Estimate(value, float(low), float(high), "samples", warning, squared_error**0.5)
 
 
 def _clustered(deviations: Floats, clusters: ArrayLike | None) -> tuple[int, Floats]:
@@ -245,7 +255,7 @@ def trials_over_prompts(counts: Floats, kinds: NDArray[np.int64], table: Floats)
     sampled = effective_trials(value, variance / (prompts - 1), bounds, prompts)
     if n.min() < 2 or n.max() > LARGEST_LAW:
         return sampled
-    law = Beta(shares @ (c / n), _dispersion(counts, kinds))
+    law = Beta(shares @ (c / n), np.nan_to_num(counted_dispersion(counts, kinds)))
     sizes, starts = np.unique(n, return_index=True)
     of_size = np.add.reduceat(shares, starts, axis=-1)
     chances = np.concatenate([of_size[..., i, None] * law.law(int(size)) for i, size in enumerate(sizes)], -1)
@@ -261,15 +271,6 @@ def _moments(shares: Floats, worth: Floats) -> tuple[Floats, Floats]:
     return mean, (shares * (worth - mean[..., None]) ** 2).sum(-1)
 
 
-def _dispersion(counts: Floats, kinds: NDArray[np.int64]) -> Floats:
-    """By moments: what the prompts' own reward variance leaves of the whole. Every n at least 2."""
-    c, n = kinds.T
-    prompts = counts.sum(-1)
-    mean, inside = ((counts @ x) / prompts for x in (c / n, c * (n - c) / (n * (n - 1))))
-    whole = mean * (1 - mean) * prompts / (prompts - 1)
-    return np.clip(1 - inside / np.where(whole > 0, whole, 1), 0, 1) * (whole > 0)
-
-
 def _against(data: Recorded, value: float, bounds: tuple[float, float], units: int) -> str:
     """What lies outside of the region that was simulated, in words."""
     span = bounds[1] - bounds[0]
@@ -278,7 +279,7 @@ def _against(data: Recorded, value: float, bounds: tuple[float, float], units: i
         looked_at.append(("value as a share of its range", (value - bounds[0]) / span, CHECKED_VALUES))
     outside = [f"{units} clusters, fewer than {CHECKED_CLUSTERS}"] if units < CHECKED_CLUSTERS else []
     if np.min(np.asarray(data.samples)) > 1:
-        looked_at.insert(1, ("dispersion", float(_dispersion(*_histogram(data))), CHECKED_DISPERSIONS))
+        looked_at.insert(1, ("dispersion", float(np.nan_to_num(data.dispersion)), CHECKED_DISPERSIONS))
     else:
         outside.append("prompts of one sample tell no dispersion")
     outside += [

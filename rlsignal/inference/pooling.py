@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaincc, ndtr
 
-from rlsignal.theory.passrates import Recorded
+from rlsignal.theory.distributions import Recorded
 
 
 class Exchangeability(NamedTuple):

@@ -9,13 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, ndtri
 
 from rlsignal import _validate
+from rlsignal._show import Result
 from rlsignal._validate import Floats
-from rlsignal.theory.intervals import Estimate, Statistic, bounded_interval, effective_trials, group_table
-from rlsignal.theory.passrates import LARGEST_LAW, Beta, Recorded
+from rlsignal.inference.intervals import Estimate, Statistic, bounded_interval, effective_trials, group_table
+from rlsignal.theory.distributions import LARGEST_LAW, Beta, Recorded
+from rlsignal.theory.signal import degenerate_probability, dispersion_for
 
 
-@dataclass(frozen=True, eq=False)
-class BetaEstimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class BetaEstimate(Result):
     """A Beta population estimated from counts or from a log, and how well it is known (I5, I6).
 
     mean, dispersion : of the population.
@@ -80,7 +82,7 @@ class BetaEstimate:
         warning = self.warning
         if self.dispersion < 3 * self.standard_errors[1]:
             warning += f" dispersion {self.dispersion:.2g} is not told from 0, around which errors are not linear."
-        return Estimate(value, float(low), float(high), squared_error**0.5, self.units, level, warning.strip())
+        return Estimate(value, float(low), float(high), "Beta", warning.strip(), squared_error**0.5)
 
     def __str__(self) -> str:
         errors = self.standard_errors
@@ -137,6 +139,54 @@ def beta_estimate(data: Recorded) -> BetaEstimate:
     if misfit_p < 0.05:
         warning += f"the counts are not those of a Beta (p = {misfit_p:.2g}); predictions may miss by more than errors."
     return BetaEstimate(mean, rho, covariance, len(c), misfit_p, warning.strip())
+
+
+def log_estimate(mean: float, degenerate: float, g: int, groups: int) -> BetaEstimate:
+    """The Beta population behind a training log, and how sure its groups make it (I6).
+
+    Parameters
+    ----------
+    mean : mean binary reward over the groups, in (0, 1).
+    degenerate : fraction of these groups in which all rewards agree.
+    g : group size of the run, at least 2.
+    groups : how many groups the two numbers average, each of its own prompt and under one policy: prompts per step
+        times steps.
+
+    Returns
+    -------
+    BetaEstimate; `.predict(degenerate_probability, 16)` answers for another group size. A log holds no third number,
+    so nothing is said about the fit; `group_deviation` is one that some logs have.
+
+    Raises
+    ------
+    ValueError : out of range; a degenerate fraction more than five standard errors below that of identical prompts.
+
+    Source: derived in docs/theory.md (I6).
+
+    Examples
+    --------
+    >>> from rlsignal import degenerate_probability
+    >>> run = log_estimate(0.2812, 0.542, 8, groups=512)
+    >>> print(run)
+    Beta of mean 0.2812 ± 0.015 and dispersion 0.5419 ± 0.022, from 512
+    >>> print(run.predict(degenerate_probability, 16))
+    0.4453 [0.3971, 0.4945], 95% from 512 clusters
+    """
+    g, groups = _validate.group_size(g), _validate.whole("groups", groups, 2)
+    mean = _validate.scalar("mean", _validate.within("mean", mean, 0, 1, open_ends=True))
+    degenerate = _validate.scalar("degenerate", _validate.probability("degenerate", degenerate))
+    alike, warning = float(degenerate_probability(mean, g)), ""
+    if degenerate < alike and alike - degenerate < 5 * np.sqrt(alike * (1 - alike) / groups):
+        warning = f"fewer groups agree than of identical prompts ({degenerate:.3g} < {alike:.3g}); dispersion set to 0."
+        degenerate = alike
+    rho = dispersion_for(mean, degenerate, g)
+    law = Beta(mean, rho)
+    right, dead = float(law.all_correct(g)), float(degenerate_probability(law, g))
+    of_mean, of_both = mean * (1 - mean) * (1 + (g - 1) * rho) / g, right - mean * dead
+    noise = np.array([[of_mean, of_both], [of_both, dead * (1 - dead)]]) / groups
+    by_mean, by_rho = _slopes(mean, rho, g)
+    back = np.array([[1.0, 0.0], [-by_mean / by_rho, 1 / by_rho]]) if by_rho > 0 else np.diag([1.0, 0.0])
+    return BetaEstimate(mean, rho, back @ noise @ back.T, groups, warning=warning)
 
 
 def posterior(prior: Beta, correct: ArrayLike, samples: int) -> Beta:
@@ -319,3 +369,15 @@ def _falling_root(slope: Callable[[float], float]) -> float:
     if slope(1 - tiny) >= 0:
         return 1.0
     return float(brentq(slope, tiny, 1 - tiny, xtol=1e-300, rtol=1e-14, maxiter=500))
+
+
+def _slopes(mean: float, rho: float, g: int) -> tuple[float, float]:
+    """Of the degenerate fraction, in mean and dispersion: D3's products times the sums of their factors' slopes."""
+    i = np.arange(g)
+    scale = 1 - rho + i * rho
+    by_mean = by_rho = 0.0
+    for m, sign, chance in ((mean, 1, Beta(mean, rho).all_correct(g)), (1 - mean, -1, Beta(mean, rho).all_wrong(g))):
+        odds = m * (1 - rho) + i * rho
+        by_mean += sign * float(chance * np.sum((1 - rho) / odds)) if rho < 1 else 0.0
+        by_rho += float(chance * np.sum(i * (1 - m) / (odds * scale))) if rho < 1 else 0.0
+    return by_mean, by_rho

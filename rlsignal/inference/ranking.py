@@ -10,6 +10,7 @@ from scipy.special import ndtr, owens_t, stdtr, stdtrit
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
+from rlsignal.inference.intervals import Estimate
 
 Orders = NDArray[np.int64]
 """[n, n], the sign of each difference: who is ahead of whom."""
@@ -159,8 +160,8 @@ def rank_correlation(predictor: ArrayLike, outcome: ArrayLike, *, clusters: Arra
     return RankCorrelation(float(rho), float(rho_p), float(tau), float(tau_p), float(inverted), n, exact)
 
 
-def paired_interval(differences: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
-    """Student's interval for the mean of paired differences, one per draw (R2).
+def paired_estimate(differences: ArrayLike, *, level: float = 0.95) -> Estimate:
+    """The mean of paired differences, one per draw, with Student's interval (R2).
 
     Parameters
     ----------
@@ -169,7 +170,7 @@ def paired_interval(differences: ArrayLike, *, level: float = 0.95) -> tuple[flo
 
     Returns
     -------
-    (low, high).
+    Estimate.
 
     Raises
     ------
@@ -179,16 +180,16 @@ def paired_interval(differences: ArrayLike, *, level: float = 0.95) -> tuple[flo
 
     Examples
     --------
-    >>> low, high = paired_interval([0.1, 0.2, 0.3])
-    >>> round(low, 3), round(high, 3)
-    (-0.048, 0.448)
+    >>> print(paired_estimate([0.1, 0.2, 0.3]))
+    0.200 [-0.048, 0.448]
     """
     values = _validate.numbers("differences", differences)
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"differences must be at least 2 numbers on one axis, got shape {values.shape}.")
-    half = stdtrit(len(values) - 1, (1 + level) / 2) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean() - half), float(values.mean() + half)
+    mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+    half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * error
+    return Estimate(mean, mean - half, mean + half, "paired", "", error)
 
 
 def disagreement_probability(first: ArrayLike, second: ArrayLike) -> float:

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from rlsignal.monitoring import track
-from rlsignal.results import Trend
+from rlsignal.diagnosis.track import Trend, track
 
 try:
     from transformers import TrainerCallback

@@ -4,7 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from rlsignal.results import Comparison, Diagnosis
+from rlsignal.diagnosis.compare import Comparison
+from rlsignal.diagnosis.diagnose import Diagnosis
 
 _DATA, _GUESS, _BEYOND = "#00204d", "#b07d00", "#777777"
 

@@ -9,8 +9,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from rlsignal.inference.ranking import inversions, paired_estimate
 from rlsignal.results import Control, InversionMap
-from rlsignal.theory.ranking import inversions, paired_interval
 
 _COLOURS = "cividis"
 _FILLED = np.linspace(0, 1, 11)
@@ -120,7 +120,8 @@ def plot_controls(*controls: Control, ax: Axes | None = None) -> Axes:
     ax = ax if ax is not None else plt.subplots()[1]
     looks = cycle((("#00204d", "-", "o"), ("#b07d00", "--", "s"), ("#777777", ":", "^")))
     for control, (colour, style, marker) in zip(controls, looks, strict=False):
-        band = np.array([paired_interval(outcome) for outcome in control.outcome])
+        ends = [paired_estimate(outcome) for outcome in control.outcome]
+        band = np.array([(end.low, end.high) for end in ends])
         ax.fill_between(control.values, band[:, 0], band[:, 1], color=colour, alpha=0.2, linewidth=0)
         ax.plot(control.values, control.outcome.mean(-1), style, color=colour, label=f"{control.name}: mean field")
         ax.plot(control.values, control.sampled.mean(-1), marker, color=colour, label=f"{control.name}: sampled")

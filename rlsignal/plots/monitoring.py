@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from rlsignal.results import Trend
+from rlsignal.diagnosis.track import Trend
 
 _DATA, _GUESS, _FIRST = "#00204d", "#b07d00", "#777777"
 

@@ -5,7 +5,8 @@ import io
 from html import escape
 from typing import Any
 
-from rlsignal.results import Comparison, Diagnosis
+from rlsignal.diagnosis.compare import Comparison
+from rlsignal.diagnosis.diagnose import Diagnosis
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }

@@ -8,10 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from rlsignal.theory.distributions import Beta, Fixed, PassRate
 from rlsignal.theory.entropy import pass_rate_cap
 from rlsignal.theory.estimators import GRPO, MAXRL, RLOO, Estimator
 from rlsignal.theory.objective import effective_objective, gradient_weight
-from rlsignal.theory.passrates import Beta, Fixed, PassRate
 from rlsignal.theory.signal import advantage_variance, degenerate_probability
 
 _LOOKS = (("#00204d", "-"), ("#b07d00", "--"), ("#777777", ":"), ("#8c2d04", "-."), ("#31688e", (0, (6, 1))))

@@ -12,30 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.theory.dynamics import discoverable_pass_rate
-from rlsignal.theory.efficiency import Scores, signal_to_noise_cap, update_variance
-from rlsignal.theory.entropy import Responses, verdict_entropy
-from rlsignal.theory.estimation import dispersion_for, group_deviation
-from rlsignal.theory.estimators import (
-    DR_GRPO,
-    GRPO,
-    GRPO_NEMO,
-    GRPO_OPENRLHF,
-    GRPO_TRL,
-    GRPO_VERL,
-    MAXRL,
-    MAXRL_UNCENTRED,
-    RLOO,
-    Estimator,
-    advantages,
-    batch_standardised,
-    pass_at_k_gradient,
-    pass_at_k_training,
-    posterior_baseline,
-)
-from rlsignal.theory.exact import Statistic, beta, climb, mean, push, turn, variance
-from rlsignal.theory.intervals import per_prompt_estimate
-from rlsignal.theory.measured import (
+from rlsignal.inference.intervals import per_prompt_estimate
+from rlsignal.inference.population import band
+from rlsignal.proofs.enumeration import Statistic, beta, climb, mean, push, turn, variance
+from rlsignal.proofs.measured import (
     against,
     against_others,
     centred,
@@ -53,7 +33,28 @@ from rlsignal.theory.measured import (
     whitened,
     whitened_by_others,
 )
-from rlsignal.theory.mixing import band
+from rlsignal.theory.distributions import Beta, Fixed, Recorded
+from rlsignal.theory.dynamics import discoverable_pass_rate
+from rlsignal.theory.efficiency import Scores, signal_to_noise_cap, update_variance
+from rlsignal.theory.entropy import Responses, verdict_entropy
+from rlsignal.theory.estimators import (
+    DR_GRPO,
+    GRPO,
+    GRPO_NEMO,
+    GRPO_OPENRLHF,
+    GRPO_TRL,
+    GRPO_VERL,
+    MAXRL,
+    MAXRL_UNCENTRED,
+    RLOO,
+    Estimator,
+    advantages,
+    batch_standardised,
+    pass_at_k_gradient,
+    pass_at_k_training,
+    posterior_baseline,
+)
+from rlsignal.theory.filters import unfilled_probability, verdict_rate
 from rlsignal.theory.objective import (
     advantage_magnitude,
     advantage_second_moment,
@@ -62,19 +63,18 @@ from rlsignal.theory.objective import (
     mixed_group_bias,
 )
 from rlsignal.theory.passk import missed_mode_probability, pass_at_k, pass_at_k_weight
-from rlsignal.theory.passrates import Beta, Fixed, Recorded
-from rlsignal.theory.sampling import unfilled_probability
 from rlsignal.theory.signal import (
     advantage_variance,
     advantage_variance_law,
     critical_dispersion,
     critical_pass_rate,
     degenerate_probability,
+    dispersion_for,
+    group_deviation,
     group_size_for,
     informative_probability,
     variance_of_advantage_variance,
 )
-from rlsignal.theory.verifier import verdict_rate
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import combinations
 from math import log, sqrt
 
-from rlsignal.theory.exact import Advantages, Rewards, Statistic, mean, variance
+from rlsignal.proofs.enumeration import Advantages, Rewards, Statistic, mean, variance
 
 
 def unanimous(rewards: Rewards) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from jax import Array, nn
 
 from rlsignal import _validate
+from rlsignal.inference.ranking import LEAST_LOSS, Inversions, inversions, paired_estimate, variance_explained
 from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.meanfield import check_plain_ascent, flow
 from rlsignal.sim.starts import beta_log_odds, shaped_logits, sharpened_logits, two_point_log_odds, undecidedness
@@ -23,7 +24,6 @@ from rlsignal.sim.sweep import Store, cross, fingerprint, sweep, width_for
 from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure, train
 from rlsignal.theory.dynamics import reachable_pass_rate
 from rlsignal.theory.estimators import GRPO, Estimator
-from rlsignal.theory.ranking import LEAST_LOSS, Inversions, inversions, paired_interval, variance_explained
 
 Progress = Callable[[str, int, int], None]
 """(what is being run, cells done, cells in all)."""
@@ -416,8 +416,8 @@ def _control(
         dispersion=starts.metrics.dispersion.mean(-1),
         outcome=outcome,
         sampled=sampled,
-        effect=(float(change.mean()), *paired_interval(change)),
-        sampled_effect=(float(sampled_change.mean()), *paired_interval(sampled_change)),
+        effect=paired_estimate(change),
+        sampled_effect=paired_estimate(sampled_change),
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from jax import Array
 
 from rlsignal import _validate
+from rlsignal.inference.ranking import inversions, rank_correlation
 from rlsignal.results import Curves, EntropySwap, Ladder, Reading
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train
 from rlsignal.sim.inversion import Progress
@@ -22,7 +23,6 @@ from rlsignal.sim.policies import Measured, Network, Parameters, Policy, entropy
 from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
 from rlsignal.sim.sweep import Store, fingerprint, sweep
 from rlsignal.sim.tasks import Task, Teacher
-from rlsignal.theory.ranking import inversions, rank_correlation
 
 
 @dataclass(frozen=True)

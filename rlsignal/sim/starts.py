@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from rlsignal import _validate
 from rlsignal.sim.tabular import Recipe, check, log_pass_rates, measure
-from rlsignal.theory.passrates import Beta, Fixed, PassRate
+from rlsignal.theory.distributions import Beta, Fixed, PassRate
 
 TOLERANCE = 1e-3
 """How far a start may miss its pass@1, dispersion or entropy (nats) before it counts as unreachable."""

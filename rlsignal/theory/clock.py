@@ -13,10 +13,10 @@ from scipy.special import betainc, betaincc, betaincinv, expit, logit, roots_leg
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
+from rlsignal.theory.distributions import Beta, Fixed, PassRate, Recorded, answer, pass_rate
 from rlsignal.theory.dynamics import checked_collision
 from rlsignal.theory.estimators import DR_GRPO, GRPO, MAXRL, RLOO, Estimator, known
 from rlsignal.theory.objective import gradient_weight
-from rlsignal.theory.passrates import Beta, Fixed, PassRate, Recorded, answer, pass_rate
 
 
 def escape_time(
@@ -122,9 +122,7 @@ def forecast(
         clock = _Clock(x.min(initial=0, where=np.isfinite(x)), g, estimator, natural)
         return answer(Fixed(expit(clock.moved(x, time))).any_correct(k))
     if isinstance(what, Recorded):
-        spread = what.mean * (1 - what.mean)
-        alike = np.divide(what.reward_variance, spread, out=np.ones_like(spread), where=spread > 0)
-        what = Beta(what.mean, np.clip(1 - alike, 0, 1))
+        what = Beta(what.mean, np.nan_to_num(what.dispersion))  # samples that are all alike stay where they are
     means, dispersions = np.asarray(what.mean, np.float64), np.asarray(what.dispersion, np.float64)
     clock = _Clock(-745.0, g, estimator, natural)
     each = [_mean_after(m, rho, time, k, clock) for m, rho in zip(means.flat, dispersions.flat, strict=True)]

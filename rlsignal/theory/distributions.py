@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.laws import drawn_alike, drawn_once, hypergeometric_law, log1p, log_run_factors, polya_law
+from rlsignal.theory.pmf import drawn_alike, drawn_once, hypergeometric_law, log1p, log_run_factors, polya_law
 
 LARGEST_LAW = 4096
 """The largest group whose law is summed (accuracy 1e-11); closed forms go on to a million rollouts and more."""
@@ -214,14 +214,16 @@ class Recorded:
     @property
     def reward_variance(self) -> Floats:
         """Unbiased E[p(1-p)]: mean over prompts of c(n-c)/(n(n-1))."""
-        c, n = self._counts
-        if np.any(n < 2):
-            at = int(np.argmax(n < 2))
-            raise ValueError(
-                f"samples must be at least 2 to tell p(1-p), got {n[at]} at index {at}. Leave such prompts out."
-            )
+        c, n = self._sampled_twice()
         share = c / n
         return np.asarray(np.mean(share * (1 - share) * n / (n - 1)))
+
+    @property
+    def dispersion(self) -> Floats:
+        """Var(p) / (mean (1 - mean)) of the pass rates behind the samples, by moments (I9); nan where they tell none."""
+        c, _ = self._sampled_twice()
+        kinds, _, shares = self._kinds()
+        return counted_dispersion(shares * len(c), kinds)
 
     def all_wrong(self, n: int) -> Floats:
         """Unbiased E[(1-p)^n] from draws without replacement."""
@@ -254,6 +256,16 @@ class Recorded:
         """P(K = k) for k = 0..g, averaged over prompts, shape [g+1]."""
         return self._averaged(lambda c, n: hypergeometric_law(c, n, self._at_most(_law_size(g))))
 
+    def _sampled_twice(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The counts, or an error where a prompt has one sample, which tells nothing of p(1-p)."""
+        c, n = self._counts
+        if np.any(n < 2):
+            at = int(np.argmax(n < 2))
+            raise ValueError(
+                f"samples must be at least 2 to tell p(1-p), got {n[at]} at index {at}. Leave such prompts out."
+            )
+        return c, n
+
     def _kinds(self) -> tuple[NDArray[np.int64], NDArray[np.intp], Floats]:
         """The distinct (c, n), which one each prompt has, and their shares: work goes by kinds, not by prompts."""
         pairs = np.stack(self._counts, axis=1)
@@ -275,6 +287,30 @@ class Recorded:
         if n[at] < smallest:
             way_out = f"Prompt {at} has only {n[at]} sample; leave such prompts out."
         return _validate.whole(name, g, min(smallest, int(n[at])), int(n[at]), way_out=way_out)
+
+
+def counted_dispersion(prompts: Floats, kinds: NDArray[np.int64]) -> Floats:
+    """The dispersion of the pass rates behind counts, by moments (I9): 1 - E[p(1-p)] / (m (1-m)), both unbiased.
+
+    m (1-m) is the mean's own, plus the mean's variance over prompts: without it a dozen prompts would look less alike
+    than they are. All that is told of a dispersion without a fit goes through here.
+
+    Parameters
+    ----------
+    prompts : [..., kinds], how many prompts there are of each kind.
+    kinds : [kinds, 2], their correct samples c and their samples n, which are at least 2.
+
+    Returns
+    -------
+    [...] in [0, 1]; nan for a single prompt, and where all samples are correct or all incorrect.
+    """
+    c, n = kinds.T
+    count, share = prompts.sum(-1), c / n
+    mean = prompts @ share / count
+    inside = prompts @ (share * (1 - share) * n / (n - 1)) / count
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_the_mean = (prompts * (share - mean[..., None]) ** 2).sum(-1) / (count - 1) / count
+        return np.clip(1 - inside / (mean * (1 - mean) + of_the_mean), 0, 1)
 
 
 PassRate = Fixed | Beta | Recorded

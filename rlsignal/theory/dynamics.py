@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
+from rlsignal.theory.distributions import PassRate, answer, group
 from rlsignal.theory.estimators import Estimator, known
-from rlsignal.theory.passrates import PassRate, answer, group
 
 
 def learning_speed(

@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
+from rlsignal.theory.distributions import answer, group
 from rlsignal.theory.estimators import Estimator, known
 from rlsignal.theory.objective import advantage_second_moment, gradient_weight
-from rlsignal.theory.passrates import answer, group
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from scipy.special import xlog1py, xlogy
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.passrates import Beta, PassRate, Recorded, answer, pass_rate
+from rlsignal.theory.distributions import Beta, PassRate, Recorded, answer, pass_rate
 
 LN2 = float(np.log(2))
 _LN2_BEYOND = 2.3190468138462996e-17  # ln 2 less its float: near ln 2 a cap hangs on the difference

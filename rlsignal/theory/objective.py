@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlsignal._validate import Floats
+from rlsignal.theory.distributions import Fixed, PassRate, answer, group
 from rlsignal.theory.estimators import Estimator, known
-from rlsignal.theory.passrates import Fixed, PassRate, answer, group
 
 
 def gradient_weight(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:

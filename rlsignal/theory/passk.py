@@ -8,8 +8,8 @@ from scipy.special import gammaln
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
+from rlsignal.theory.distributions import Beta, Fixed, PassRate, Recorded, answer, group
 from rlsignal.theory.estimators import Estimator, known
-from rlsignal.theory.passrates import Beta, Fixed, PassRate, Recorded, answer, group
 
 
 def pass_at_k(p: ArrayLike | PassRate, k: int) -> float | Floats:

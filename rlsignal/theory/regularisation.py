@@ -12,9 +12,9 @@ from scipy.special import expit, log_softmax
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
+from rlsignal.theory.distributions import answer
 from rlsignal.theory.estimators import Estimator, known
 from rlsignal.theory.objective import gradient_weight
-from rlsignal.theory.passrates import answer
 
 Divergence = Literal["k1", "k2", "k3"]
 """Schulman's names: with x = log(policy / reference) of a drawn response, x, x^2/2 and exp(-x) - 1 + x."""

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
+from rlsignal.theory.distributions import Beta, Fixed, PassRate, Recorded, answer, group, pass_rate
 from rlsignal.theory.estimators import Estimator, known
-from rlsignal.theory.passrates import Beta, Fixed, PassRate, Recorded, answer, group, pass_rate
 
 
 def advantage_variance(p: ArrayLike | PassRate, g: int, estimator: Estimator | None = None) -> float | Floats:
@@ -298,6 +298,84 @@ def group_size_for(p: float | PassRate, *, informative: float = 0.9, largest: in
     return high
 
 
+def dispersion_for(mean: float, degenerate: float, g: int) -> float:
+    """The dispersion at which a Beta population with this mean has this degenerate fraction (I1).
+
+    A training log prints both numbers (mean reward and the fraction of groups with zero s.d.); with the dispersion
+    every other group size can be answered. It undoes `degenerate_probability(Beta(mean, dispersion), g)`.
+
+    Parameters
+    ----------
+    mean : mean binary reward, in (0, 1).
+    degenerate : fraction of groups in which all rewards agree.
+    g : group size of the run, at least 2.
+
+    Returns
+    -------
+    float in [0, 1].
+
+    Raises
+    ------
+    ValueError : out of range; also a degenerate fraction below that of identical prompts, which no spread explains.
+
+    Source: inverts D3; docs/theory.md (I1).
+
+    Examples
+    --------
+    >>> round(dispersion_for(0.2812, 0.542, 8), 3)
+    0.542
+    """
+    g = _validate.group_size(g)
+    mean = _validate.scalar("mean", _validate.within("mean", mean, 0, 1, open_ends=True))
+    alike = _degenerate(mean, 0.0, g)
+    way_out = (
+        f"At mean {mean:g} and g = {g} identical prompts already agree that often, and differing ones more often. "
+        "Average over more steps, or check that groups are counted, not batches."
+    )
+    rounding = 1 - 1e-12
+    fraction = _validate.scalar(
+        "degenerate", _validate.within("degenerate", degenerate, alike * rounding, 1, way_out=way_out)
+    )
+    if fraction <= alike:
+        return 0.0
+    from scipy.optimize import brentq
+
+    return float(
+        brentq(lambda rho: _degenerate(mean, rho, g) - fraction, 0.0, 1.0, xtol=1e-300, rtol=1e-15, maxiter=5000)
+    )
+
+
+def group_deviation(p: ArrayLike | PassRate, g: int) -> float | Floats:
+    """Mean over groups of the rewards' s.d. inside them, ddof 1 (I6): E sqrt(K(g-K) / (g(g-1))).
+
+    The third number of some logs: TRL's `reward_std` before version 0.27.0. It tells whether a Beta fitted to the
+    other two holds. From 0.27.0 that name is the s.d. of the whole batch, which for binary rewards repeats the mean.
+
+    Parameters
+    ----------
+    p : pass rate(s) or a pass-rate object.
+    g : group size in [2, 4096]; at most n for a `Recorded`.
+
+    Returns
+    -------
+    float, or an array of p's shape.
+
+    Raises
+    ------
+    ValueError : p outside [0, 1], g out of range.
+
+    Source: derived in docs/theory.md (I6).
+
+    Examples
+    --------
+    >>> round(group_deviation(Beta(0.2812, 0.542), 8), 3), round((0.2812 * 0.7188) ** 0.5, 3)
+    (0.203, 0.45)
+    """
+    what, g = group(p, g, summed=True)
+    k = np.arange(g + 1)
+    return answer(what.law(g) @ np.sqrt(k * (g - k) / (g * (g - 1))))
+
+
 def _spare(what: PassRate, g: int, level: float) -> float:
     """How far the degenerate fraction stays under `level`, from whichever of it and its complement is small."""
     if level < 0.5:
@@ -313,3 +391,8 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
     from scipy.optimize import brentq
 
     return float(brentq(function, low, high, xtol=1e-300, rtol=1e-15, maxiter=5000))
+
+
+def _degenerate(mean: float, dispersion: float, g: int) -> float:
+    what = Beta(mean, dispersion)
+    return float(what.all_correct(g) + what.all_wrong(g))

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from rlsignal.formats.counts import smallest_count
-from rlsignal.reading import read
-from rlsignal.records import Rollouts, TrainingLog
+from rlsignal.data.counts import smallest_count
+from rlsignal.data.read import read
+from rlsignal.data.records import Rollouts, TrainingLog
 
 
 def rows(**columns):

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from rlsignal import Recorded, degenerate_probability
-from rlsignal.formats import Note, Rollouts
-from rlsignal.reading import read
-from rlsignal.records import TrainingLog
+from rlsignal.data.gather import Note, Rollouts
+from rlsignal.data.read import read
+from rlsignal.data.records import TrainingLog
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rlsignal import Beta, Recorded, degenerate_probability, diagnose, group_estimate, pass_at_k, read
-from rlsignal.diagnosis import GROUP_SIZES
-from rlsignal.theory.bounds import group_bounds
+from rlsignal.diagnosis.diagnose import GROUP_SIZES
+from rlsignal.inference.bounds import group_bounds
 
 
 def counts(correct, n=8, **columns):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlsignal import Beta, degenerate_probability, dispersion_for, load, read, save, track
-from rlsignal.monitoring import DEAD, by_step, dead_rows, dying_rows
+from rlsignal.diagnosis.track import DEAD, by_step, dead_rows, dying_rows
 
 
 def log(dead, reward=0.3):

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.matched_starts import placed, train_twins, undecidedness
 from rlsignal.sim import GRPORecipe, Network, Teacher
-from rlsignal.sim.twins import placed, train_twins, undecidedness
 
 POLICY = Network(features=4, widths=(48,), tokens=1, choices=8)
 TASK = Teacher(Network(features=4, widths=(6,), tokens=1, choices=8), features=4, demonstrations=1, prompts=24)

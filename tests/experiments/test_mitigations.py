@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from experiments.mitigations import RESCUES, Rescue, averaged, flattened, rescue
 from rlsignal.sim import Course, GRPORecipe, Network, SFTRecipe, Teacher
 from rlsignal.sim.policies import entropy, log_probabilities
-from rlsignal.sim.rescues import RESCUES, Rescue, averaged, flattened, rescue
 
 POLICY = Network(features=4, widths=(12,), tokens=2, choices=3)
 TEACHER = Network(features=4, widths=(6,), tokens=2, choices=3)

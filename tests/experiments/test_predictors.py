@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from rlsignal import GRPO, Fixed, Recorded, forecast, informative_probability, pass_at_k
-from rlsignal.sim import GRPORecipe, Network, SFTRecipe, Teacher
-from rlsignal.sim.predictors import (
+from experiments.predictors import (
     Kind,
     _drawn,
     _known_before,
@@ -15,6 +13,8 @@ from rlsignal.sim.predictors import (
     _settings,
     score_predictors,
 )
+from rlsignal import GRPO, Fixed, Recorded, forecast, informative_probability, pass_at_k
+from rlsignal.sim import GRPORecipe, Network, SFTRecipe, Teacher
 
 POLICY = Network(features=4, widths=(12,), tokens=1, choices=6)
 KIND = Kind(

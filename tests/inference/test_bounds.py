@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rlsignal import Beta, Fixed, Recorded, degenerate_probability, pass_at_k
-from rlsignal.theory.bounds import _prices, group_bounds
-from rlsignal.theory.intervals import group_estimate
+from rlsignal.inference.bounds import _prices, group_bounds
+from rlsignal.inference.intervals import group_estimate
 
 
 @pytest.mark.parametrize(

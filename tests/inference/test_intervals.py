@@ -22,7 +22,7 @@ from rlsignal import (
     informative_probability,
     pass_at_k,
 )
-from rlsignal.theory.intervals import (
+from rlsignal.inference.intervals import (
     CHECKED_CLUSTERS,
     CHECKED_DISPERSIONS,
     CHECKED_MEANS,

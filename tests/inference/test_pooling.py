@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlsignal import Recorded
-from rlsignal.theory.visits import exchangeability
+from rlsignal.inference.pooling import exchangeability
 
 
 def visits(rng, prompts, first, second, *, moved=None, mean=0.3, dispersion=0.5):

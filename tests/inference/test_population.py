@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlsignal import Beta, Recorded, degenerate_probability, informative_probability, pass_at_k
-from rlsignal.theory.mixing import _Likelihood, _misfit, band, beta_estimate, posterior
+from rlsignal.inference.population import _Likelihood, _misfit, band, beta_estimate, posterior
 
 
 def evaluation(rng, mean, dispersion, samples, prompts):

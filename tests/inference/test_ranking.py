@@ -10,8 +10,8 @@ from scipy import stats
 from scipy.special import ndtr, ndtri, stdtr
 
 from rlsignal import inversions, paired_interval, variance_explained
-from rlsignal.theory import ranking
-from rlsignal.theory.ranking import LEAST_LOSS, _opposite, disagreement_probability, rank_correlation
+from rlsignal.inference import ranking
+from rlsignal.inference.ranking import LEAST_LOSS, _opposite, disagreement_probability, rank_correlation
 
 STUDENT = {2: 12.7062047, 3: 4.30265273, 4: 3.18244631, 8: 2.36462425}
 """The 97.5% quantile of Student's t for so many draws, from a printed table."""

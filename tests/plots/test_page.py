@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 import matplotlib.pyplot as plt
 import pytest
 
-from rlsignal import compare, diagnose, report
+from rlsignal import compare, diagnose
+from rlsignal.plots import page as writer
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "$\\frac{1}$", "a\nb & c", "\u202e]]>"]
 
@@ -39,7 +40,7 @@ def page():
         "checkpoint": [x for x in range(12) for _ in HOSTILE],
     }
     named = {name: {"prompt": HOSTILE, "n": [8] * 5, "c": [0, 1, 4, 7, 8 - i]} for i, name in enumerate(HOSTILE)}
-    found = report.html(diagnose(rows, checkpoint=0), compare(named), source=HOSTILE[0])
+    found = writer.html(diagnose(rows, checkpoint=0), compare(named), source=HOSTILE[0])
     yield found
     plt.close("all")
 
@@ -81,7 +82,7 @@ def test_pictures_have_words(page):
 
 def test_figures_are_the_result_s():
     found = diagnose([[0, 1, 1, 0], [0, 0, 0, 0]] * 30, 4)
-    text = " ".join(parsed(report.html(found)).text)
+    text = " ".join(parsed(writer.html(found)).text)
     assert f"{found.chosen.degenerate.value:.3f}" in text
     assert found.findings[0].text in text
     plt.close("all")

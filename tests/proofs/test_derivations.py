@@ -19,7 +19,7 @@ from rlsignal import (
     gradient_weight,
     variance_of_advantage_variance,
 )
-from rlsignal.theory.derivations import (
+from rlsignal.proofs.derivations import (
     PROOFS,
     Derivation,
     Step,

@@ -28,7 +28,7 @@ from rlsignal import (
     pass_at_k,
     variance_of_advantage_variance,
 )
-from rlsignal.theory.exact import (
+from rlsignal.proofs.enumeration import (
     beta,
     chance,
     climb,

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rlsignal import ESTIMATORS, verification
-from rlsignal.claims import CLAIMS, DATA
-from rlsignal.verification import FEWEST_GROUPS, STANDARD_ERRORS, check, verify
+import rlsignal.proofs.verify as verification
+from rlsignal import ESTIMATORS
+from rlsignal.proofs.claims import CLAIMS, DATA
+from rlsignal.proofs.verify import FEWEST_GROUPS, STANDARD_ERRORS, check, verify
 
 SEED = 1
 VARIANCE = next(claim for claim in CLAIMS if claim.name == "advantage variance of a population")

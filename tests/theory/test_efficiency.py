@@ -26,8 +26,8 @@ from rlsignal import (
     gradient_weight,
     informative_probability,
 )
-from rlsignal.theory import exact
-from rlsignal.theory.derivations import efficiency as proofs
+from rlsignal.proofs import enumeration
+from rlsignal.proofs.derivations import efficiency as proofs
 from rlsignal.theory.efficiency import (
     Scores,
     allocate_rollouts,
@@ -38,7 +38,7 @@ from rlsignal.theory.efficiency import (
     update_variance,
 )
 from rlsignal.theory.estimators import posterior_baseline
-from rlsignal.theory.verifier import verdict_efficiency, verdict_rate
+from rlsignal.theory.filters import verdict_efficiency, verdict_rate
 
 mp = mpmath.mp.clone()
 mp.dps = 700
@@ -408,7 +408,7 @@ class TestDynamicSampling:
         for policy in prompts:
             update, _ = policy.update(g, lambda rewards: leave_one_out(rewards) if 0 < sum(rewards) < g else [0] * g)
             kept.append(update)
-            mixed.append(exact.expectation(lambda rewards: 0 < sum(rewards) < g, exact.fixed(policy.p), g))
+            mixed.append(enumeration.expectation(lambda rewards: 0 < sum(rewards) < g, enumeration.fixed(policy.p), g))
         whole = [(x + y) / 2 for x, y in zip(*(policy.slope for policy in prompts), strict=True)]
         given_mixed = [(x + y) / sum(mixed) for x, y in zip(*kept, strict=True)]
         assert [x * sum(mixed) / 2 for x in given_mixed] == whole

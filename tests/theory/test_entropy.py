@@ -19,7 +19,7 @@ from rlsignal import (
     gradient_weight,
     informative_probability,
 )
-from rlsignal.theory.derivations import entropy as proofs
+from rlsignal.proofs.derivations import entropy as proofs
 from rlsignal.theory.entropy import (
     LN2,
     Responses,

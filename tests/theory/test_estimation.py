@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rlsignal import Beta, Recorded, degenerate_probability, dispersion_for
-from rlsignal.theory.estimation import group_deviation, log_estimate
+from rlsignal.inference.population import log_estimate
+from rlsignal.theory.signal import group_deviation
 
 MEANS = (0.01, 0.05, 0.2, 0.2812, 0.5, 0.7, 0.9)
 GROUP_SIZES = (2, 3, 4, 8, 16, 64)

@@ -24,7 +24,7 @@ from rlsignal import (
     advantages,
     standardised,
 )
-from rlsignal.theory import exact
+from rlsignal.proofs import enumeration
 from rlsignal.theory.estimators import (
     MAXRL_UNCENTRED,
     batch_standardised,
@@ -286,14 +286,16 @@ class TestBaselines:
     def test_second_moments_over_every_group(self, g, mean, rho):
         """Posterior mean, batch mean, leave-one-out, exactly, in their own closed forms."""
         m, rho = Fraction(mean), Fraction(rho)
-        urn = exact.beta(m, rho)
+        urn = enumeration.beta(m, rho)
 
         def moment(baseline):
             def statistic(rewards):
                 others = [rewards[:i] + rewards[i + 1 :] for i in range(g)]
-                return exact.mean([(r - baseline(sum(o), g - 1)) ** 2 for r, o in zip(rewards, others, strict=True)])
+                return enumeration.mean(
+                    [(r - baseline(sum(o), g - 1)) ** 2 for r, o in zip(rewards, others, strict=True)]
+                )
 
-            return exact.expectation(statistic, urn, g)
+            return enumeration.expectation(statistic, urn, g)
 
         spread, fit = m * (1 - m), posterior_baseline(float(m), float(rho))
         posterior, batch, group = (moment(b) for b in (urn, lambda *_: m, lambda right, seen: Fraction(right, seen)))
@@ -325,9 +327,12 @@ class TestBaselines:
         def moment(intercept, slope):
             def statistic(rewards):
                 lines = [intercept + slope * (sum(rewards) - r) for r in rewards]
-                return exact.mean([(r - line) ** 2 for r, line in zip(rewards, lines, strict=True)])
+                return enumeration.mean([(r - line) ** 2 for r, line in zip(rewards, lines, strict=True)])
 
-            return sum(s * exact.expectation(statistic, exact.fixed(p), g) for s, p in zip(shares, rates, strict=True))
+            return sum(
+                s * enumeration.expectation(statistic, enumeration.fixed(p), g)
+                for s, p in zip(shares, rates, strict=True)
+            )
 
         intercept, slope = (x / (1 + (g - 2) * rho) for x in (m * (1 - rho), rho))
         best = moment(intercept, slope)

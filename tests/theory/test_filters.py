@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlsignal import ESTIMATORS, Beta, Fixed, Recorded, degenerate_probability, informative_probability
-from rlsignal.theory.sampling import kept_law, rollouts_per_kept_group, rollouts_to_mixed, unfilled_probability
+from rlsignal.theory.filters import kept_law, rollouts_per_kept_group, rollouts_to_mixed, unfilled_probability
 
 mp = mpmath.mp.clone()
 mp.dps = 700

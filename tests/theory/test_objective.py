@@ -33,7 +33,7 @@ from rlsignal import (
     pass_at_k,
     standardised,
 )
-from rlsignal.theory import exact
+from rlsignal.proofs import enumeration
 from rlsignal.theory.estimators import MAXRL_UNCENTRED, batch_standardised, pass_at_k_gradient, pass_at_k_training
 from rlsignal.theory.objective import mixed_group_bias
 
@@ -392,9 +392,11 @@ class TestMixedGroups:
         """Rational arithmetic over all 2^g groups, at g + 1 pass rates."""
         for at in range(1, g + 2):
             p = Fraction(at, g + 2)
-            urn = exact.fixed(p)
-            share = exact.expectation(lambda rewards: len(set(rewards)) == 2, urn, g)
-            inside = exact.expectation(lambda rewards: (len(set(rewards)) == 2) * exact.mean(rewards), urn, g)
+            urn = enumeration.fixed(p)
+            share = enumeration.expectation(lambda rewards: len(set(rewards)) == 2, urn, g)
+            inside = enumeration.expectation(
+                lambda rewards: (len(set(rewards)) == 2) * enumeration.mean(rewards), urn, g
+            )
             q, bias = 1 - p, inside / share - p
             assert bias == (p * q**g - q * p**g) / (1 - p**g - q**g)
             assert mixed_group_bias(float(p), g) == pytest.approx(float(bias), rel=1e-12, abs=1e-16)

@@ -28,8 +28,8 @@ from rlsignal import (
     pass_at_k,
     reachable_pass_rate,
 )
-from rlsignal.theory import exact
-from rlsignal.theory.derivations import passk as proofs
+from rlsignal.proofs import enumeration
+from rlsignal.proofs.derivations import passk as proofs
 from rlsignal.theory.estimators import pass_at_k_gradient
 from rlsignal.theory.passk import (
     bernstein_product,
@@ -119,7 +119,7 @@ class TestWeight:
     def test_is_the_slope_of_pass_at_k_exactly(self, k):
         """At k + 1 points, by enumeration."""
         for p in (Fraction(i + 1, 16) for i in range(k + 1)):
-            assert pass_at_k_weight(float(p), k) == pytest.approx(float(exact.slope(any, p, k)), rel=1e-13, abs=0)
+            assert pass_at_k_weight(float(p), k) == pytest.approx(float(enumeration.slope(any, p, k)), rel=1e-13, abs=0)
 
     @pytest.mark.parametrize("p", [1e-300, 1e-17, 0.02, 0.5, 1 - 1e-16])
     def test_twelve_digits_up_to_a_million_attempts(self, p):
@@ -281,7 +281,7 @@ class TestMissedMode:
         for t in (Fraction(1, 50), Fraction(1, 7)):
             for p in (t + (1 - t) * Fraction(i, g) for i in range(g + 1)):
                 want = Fraction(0)
-                for rewards in exact.every_group(g):  # of the two right kinds only the other one may come
+                for rewards in enumeration.every_group(g):  # of the two right kinds only the other one may come
                     if len(set(rewards)) == 2:
                         want += (p - t) ** sum(rewards) * (1 - p) ** (g - sum(rewards))
                 assert missed_mode_probability(float(p), float(t), g) == pytest.approx(

@@ -6,7 +6,7 @@ import mpmath
 import pytest
 
 from rlsignal import degenerate_probability
-from rlsignal.theory.verifier import verdict_efficiency, verdict_rate
+from rlsignal.theory.filters import verdict_efficiency, verdict_rate
 
 mp = mpmath.mp.clone()
 mp.dps = 700

@@ -3,29 +3,29 @@
 One module for each theme of the theory. sympy is loaded when a proof is asked for, not with these modules.
 """
 
-from rlsignal.theory.derivations.dynamics import chain_of_decisions, drift_under_adam, escape_clocks, tabular_flow
-from rlsignal.theory.derivations.efficiency import best_group, faulty_verdicts, noise_of_rloo, shrinking_baseline
-from rlsignal.theory.derivations.entropy import (
+from rlsignal.proofs.derivations.dynamics import chain_of_decisions, drift_under_adam, escape_clocks, tabular_flow
+from rlsignal.proofs.derivations.efficiency import best_group, faulty_verdicts, noise_of_rloo, shrinking_baseline
+from rlsignal.proofs.derivations.entropy import (
     entropy_of_a_population,
     entropy_under_the_natural_gradient,
     entropy_under_the_plain_gradient,
     parts_of_entropy,
 )
-from rlsignal.theory.derivations.estimation import posterior_of_a_prompt, unbiased_reward_variance
-from rlsignal.theory.derivations.objective import (
+from rlsignal.proofs.derivations.estimation import posterior_of_a_prompt, unbiased_reward_variance
+from rlsignal.proofs.derivations.objective import (
     bias_of_mixed_groups,
     expected_update,
     gradients_of_kl_losses,
     slope_of_the_objective,
 )
-from rlsignal.theory.derivations.passk import missed_mode, power_law_of_failures
-from rlsignal.theory.derivations.signal import (
+from rlsignal.proofs.derivations.passk import missed_mode, power_law_of_failures
+from rlsignal.proofs.derivations.signal import (
     beta_population,
     variance_of_the_variance,
     within_group_variance,
     within_group_variance_by_pairs,
 )
-from rlsignal.theory.derivations.steps import Derivation, Step
+from rlsignal.proofs.derivations.steps import Derivation, Step
 
 PROOFS = (
     within_group_variance,

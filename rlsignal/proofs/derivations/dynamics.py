@@ -1,6 +1,6 @@
 """How p moves, derived: the flow of a softmax, its clocks, a chain of decisions, and drift under Adam."""
 
-from rlsignal.theory.derivations.steps import Derivation, Step
+from rlsignal.proofs.derivations.steps import Derivation, Step
 
 
 def tabular_flow() -> Derivation:

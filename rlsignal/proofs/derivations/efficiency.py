@@ -1,7 +1,7 @@
 """What a rollout buys, derived: the noise of RLOO, the best group size, a baseline that shrinks, faulty verdicts."""
 
-from rlsignal.theory.derivations.signal import one_prompt
-from rlsignal.theory.derivations.steps import Derivation, Expression, Step
+from rlsignal.proofs.derivations.signal import one_prompt
+from rlsignal.proofs.derivations.steps import Derivation, Expression, Step
 
 
 def noise_of_rloo() -> Derivation:
@@ -162,7 +162,7 @@ def faulty_verdicts() -> Derivation:
 
     Examples
     --------
-    >>> from rlsignal.theory.verifier import verdict_efficiency
+    >>> from rlsignal.theory.filters import verdict_efficiency
     >>> proof = faulty_verdicts().check()
     >>> round(proof.value(p=0.02, n=0.1, f=0.05), 6) == round(
     ...     verdict_efficiency(0.02, false_negatives=0.1, false_positives=0.05), 6)

@@ -1,6 +1,6 @@
 """What entropy allows, derived: its parts, their flows under two gradients, and its mean over a Beta population."""
 
-from rlsignal.theory.derivations.steps import Derivation, Expression, Step
+from rlsignal.proofs.derivations.steps import Derivation, Expression, Step
 
 
 def parts_of_entropy() -> Derivation:

@@ -1,7 +1,7 @@
 """From samples, derived: what recorded counts estimate without bias, and what they say of one prompt."""
 
-from rlsignal.theory.derivations.signal import one_prompt
-from rlsignal.theory.derivations.steps import Derivation, Expression, Step
+from rlsignal.proofs.derivations.signal import one_prompt
+from rlsignal.proofs.derivations.steps import Derivation, Expression, Step
 
 
 def unbiased_reward_variance() -> Derivation:

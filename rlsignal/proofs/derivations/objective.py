@@ -1,6 +1,6 @@
 """Where an estimator pushes, derived: the expected update, and the objective behind it."""
 
-from rlsignal.theory.derivations.steps import SIZES, Derivation, Expression, Step
+from rlsignal.proofs.derivations.steps import SIZES, Derivation, Expression, Step
 
 
 def expected_update() -> Derivation:

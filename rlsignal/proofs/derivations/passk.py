@@ -1,6 +1,6 @@
 """pass@k, derived: the power law of a population, and the answer that a group misses."""
 
-from rlsignal.theory.derivations.steps import Derivation, Step
+from rlsignal.proofs.derivations.steps import Derivation, Step
 
 
 def power_law_of_failures() -> Derivation:

@@ -1,6 +1,6 @@
 """How much signal a group carries, derived: the within-group variance, and a population of prompts."""
 
-from rlsignal.theory.derivations.steps import SIZES, Derivation, Expression, Step
+from rlsignal.proofs.derivations.steps import SIZES, Derivation, Expression, Step
 
 
 def within_group_variance() -> Derivation:

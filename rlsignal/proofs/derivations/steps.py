@@ -81,7 +81,7 @@ class Derivation:
 
     Examples
     --------
-    >>> from rlsignal.theory.derivations import within_group_variance
+    >>> from rlsignal.proofs.derivations import within_group_variance
     >>> proof = within_group_variance().check()
     >>> print(proof.claim)
     E(v) = p*q*(g - 1)/g
