@@ -55,7 +55,7 @@ def coverage(
     """Shares of evaluations whose interval holds the truth, by kind of interval, and of those that warn."""
     (statistic, g), (prompts, n, mean, dispersion) = STATISTICS[name], row
     law, c, table = Beta(mean, dispersion), np.arange(n + 1), group_table(statistic, g)
-    drawn = generator.multinomial(prompts, law.law(n), repetitions).astype(float)
+    drawn = generator.multinomial(prompts, law.pmf(n), repetitions).astype(float)
     worth, truth, quantile = Recorded(c, n).each(g) @ table, statistic(law, g), stdtrit(prompts - 1, 0.975)
     value = drawn @ worth / prompts
     error = np.sqrt(np.maximum(drawn @ worth**2 / prompts - value**2, 0) / (prompts - 1))

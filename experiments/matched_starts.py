@@ -102,7 +102,7 @@ class Distil:
         task, policy = self.task(task_key), self.grpo.policy
         sizes = tabular.Recipe(prompts=self.task.prompts, responses=policy.choices, correct=self.task.correct)
         log_odds = beta_log_odds(odds_key, sizes, mean, dispersion)
-        inside = entropy - undecidedness(log_odds)
+        inside = entropy - reward_entropy(log_odds)
         log_pi = placed(nn.log_softmax(shaped_logits(shape_key, sizes, log_odds, inside)), task)
 
         def miss(parameters: Parameters) -> Array:
@@ -119,7 +119,7 @@ class Distil:
         return train(rl_key, start, task, self.grpo, setting)[1]
 
 
-def undecidedness(log_odds: Array) -> Array:
+def reward_entropy(log_odds: Array) -> Array:
     """E h_b(p), nats, mean over prompts [prompts]."""
     p, q = nn.sigmoid(log_odds), nn.sigmoid(-log_odds)
     return (p * nn.softplus(-log_odds) + q * nn.softplus(log_odds)).mean()

@@ -24,7 +24,7 @@ rl.GRPO.table(4).round(3)
 # Frameworks differ in details, and it shows:
 
 # %%
-print(rl.same_rewards([1, 0, 0, 0, 0, 0, 0, 0]))
+print(rl.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0]))
 
 # %% [markdown]
 # ## The weight
@@ -110,7 +110,7 @@ ratio = rl.gradient_weight(np.linspace(0.01, 0.99, 9), 8, rl.GRPO_TRL) / rl.grad
 )
 assert np.allclose(ratio, np.sqrt(7 / 8), rtol=1e-3)
 # 2. They do not; and it is, for it is a table like any other.
-print(rl.same_rewards([1, 0, 0, 0, 0, 0, 0, 0], (rl.GRPO_NEMO,)))
+print(rl.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (rl.GRPO_NEMO,)))
 # 3. By the cosine of the two weights over a population, as the library measures it:
 law = rl.Beta(0.3, 0.4)
 alignments = {e.name: round(rl.pass_at_k_alignment(law, 8, 8, e), 3) for e in (rl.RLOO, rl.GRPO, rl.MAXRL)}

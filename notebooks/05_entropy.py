@@ -90,7 +90,7 @@ plots.plot_curves(steps, curves);
 # 1.
 start = sim.from_pass_rates(key, recipe, law, within_entropy=0.5)
 metrics = sim.measure(start, recipe)
-assert float(metrics.undecidedness) <= float(metrics.entropy)
+assert float(metrics.reward_entropy) <= float(metrics.entropy)
 # 2. The law of lesson 6: p_c = 1 / (w(0) (kappa_C + kappa_I) rate steps).
 start = sim.from_pass_rates(key, recipe, rl.Beta(0.3, 0.7), within_entropy=1.0)
 collision = np.asarray(sum((jax.nn.softmax(x) ** 2).sum(-1) for x in (start[:, :2], start[:, 2:])))

@@ -55,7 +55,7 @@ plots.plot_comparison(compared);
 
 # %%
 best = checkpoints[compared.best["informative"]]
-print(rl.group_size_advice(rl.Recorded(best["c"], 16), rollouts=512))
+print(rl.recommend_group_size(rl.Recorded(best["c"], 16), rollouts=512))
 
 # %% [markdown]
 # ## A run's log
@@ -77,7 +77,7 @@ print(rl.track(log, 8, groups=64, window=25))
 
 # %% tags=["solution"]
 # 1. Not the size, which is chosen by counts; but hard prompts would weigh like the others.
-rloo = rl.group_size_advice(rl.Recorded(best["c"], 16), estimator=rl.RLOO)
+rloo = rl.recommend_group_size(rl.Recorded(best["c"], 16), estimator=rl.RLOO)
 assert {round(line.hard, 9) for line in rloo.lines} == {1.0}
 # 2. Bounds instead of counts.
 few = {**best, "n": [4] * 200, "c": rng.hypergeometric(best["c"], 16 - np.array(best["c"]), 4).tolist()}
@@ -85,4 +85,4 @@ print(rl.diagnose(few, 8).chosen.degenerate)
 assert rl.diagnose(few, 8).chosen.degenerate.how == "bounds"
 # 3.
 deepest = rl.Recorded(checkpoints["6 epochs"]["c"], 16)
-print(f"{rl.rollouts_per_kept_group(deepest, 8):.0f} rollouts for each group of 8 that is kept")
+print(f"{rl.rollouts_per_accepted_group(deepest, 8):.0f} rollouts for each group of 8 that is kept")

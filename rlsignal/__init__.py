@@ -13,10 +13,10 @@ Start with one prompt, a data set, or your own evaluation; each is a law of how 
 
 Where to go on, by question:
 
-- What do I have? `read` a file, then `diagnose` it, `compare` checkpoints, ask `group_size_advice`, `track` a log.
+- What do I have? `read` a file, then `diagnose` it, `compare` checkpoints, ask `recommend_group_size`, `track` a log.
 - How much signal? `advantage_variance`, `degenerate_probability`, `critical_pass_rate`, `group_size_for`, `pass_at_k`.
-- What does an estimator do? `advantages`, `same_rewards`, `gradient_weight`, `effective_objective`, `Estimator`.
-- What does a rollout buy? `signal_to_noise`, `best_group_size`, `rollouts_per_kept_group`, `allocate_rollouts`.
+- What does an estimator do? `advantages`, `compare_estimators`, `gradient_weight`, `effective_objective`, `Estimator`.
+- What does a rollout buy? `signal_to_noise`, `best_group_size`, `rollouts_per_accepted_group`, `allocate_rollouts`.
 - Where does training go? `escape_time`, `reachable_pass_rate`, `forecast`, `kl_fixed_points`.
 - How sure is it? `group_estimate`, `beta_estimate`, `group_bounds`, `exchangeability`, `log_estimate`.
 - Is it true? `verify`, and the proofs in `rlsignal.theory.derivations`.
@@ -29,7 +29,7 @@ from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.diagnosis.compare import compare
 from rlsignal.diagnosis.diagnose import diagnose, grouped
-from rlsignal.diagnosis.group_size import group_size_advice, same_rewards
+from rlsignal.diagnosis.group_size import compare_estimators, recommend_group_size
 from rlsignal.diagnosis.track import track
 from rlsignal.inference.bounds import group_bounds
 from rlsignal.inference.intervals import Estimate, dispersion_estimate, group_estimate, per_prompt_estimate
@@ -42,7 +42,7 @@ from rlsignal.inference.ranking import (
     rank_correlation,
     variance_explained,
 )
-from rlsignal.inference.sequential import fall_evidence
+from rlsignal.inference.sequential import log_e_process
 from rlsignal.proofs.verify import verify
 from rlsignal.store import load, save, save_counts
 from rlsignal.theory.clock import escape_time, forecast
@@ -63,7 +63,7 @@ from rlsignal.theory.efficiency import (
     signal_to_noise_cap,
     update_variance,
 )
-from rlsignal.theory.entropy import Responses, binding_entropy, pass_rate_cap, reward_variance_cap, verdict_entropy
+from rlsignal.theory.entropy import Responses, binding_entropy, pass_rate_cap, reward_entropy, reward_variance_cap
 from rlsignal.theory.estimators import (
     DR_GRPO,
     ESTIMATORS,
@@ -84,19 +84,19 @@ from rlsignal.theory.estimators import (
     standardised,
 )
 from rlsignal.theory.filters import (
-    kept_law,
-    rollouts_per_kept_group,
-    rollouts_to_mixed,
-    unfilled_probability,
-    verdict_efficiency,
-    verdict_rate,
+    accepted_pmf,
+    noisy_pass_rate,
+    noisy_verifier_efficiency,
+    rollouts_per_accepted_group,
+    rollouts_to_informative,
+    shortfall_probability,
 )
 from rlsignal.theory.objective import (
     advantage_magnitude,
     advantage_second_moment,
     effective_objective,
     gradient_weight,
-    mixed_group_bias,
+    informative_group_bias,
 )
 from rlsignal.theory.passk import (
     failure_power_law,
@@ -108,7 +108,7 @@ from rlsignal.theory.passk import (
 from rlsignal.theory.regularisation import clipped_batches, kl_fixed_points, kl_gradient, kl_value
 from rlsignal.theory.signal import (
     advantage_variance,
-    advantage_variance_law,
+    advantage_variance_distribution,
     critical_dispersion,
     critical_pass_rate,
     degenerate_probability,
@@ -145,7 +145,7 @@ __all__ = [
     "advantage_magnitude",
     "advantage_second_moment",
     "advantage_variance",
-    "advantage_variance_law",
+    "advantage_variance_distribution",
     "advantages",
     "allocate_rollouts",
     "band",
@@ -167,18 +167,18 @@ __all__ = [
     "escape_time",
     "exchangeability",
     "failure_power_law",
-    "fall_evidence",
+    "log_e_process",
     "forecast",
     "gradient_weight",
     "group_bounds",
     "group_deviation",
     "group_estimate",
-    "group_size_advice",
+    "recommend_group_size",
     "group_size_for",
     "grouped",
     "informative_probability",
     "inversions",
-    "kept_law",
+    "accepted_pmf",
     "kl_fixed_points",
     "kl_gradient",
     "kl_value",
@@ -186,7 +186,7 @@ __all__ = [
     "load",
     "log_estimate",
     "missed_mode_probability",
-    "mixed_group_bias",
+    "informative_group_bias",
     "paired_estimate",
     "pass_at_k",
     "pass_at_k_alignment",
@@ -202,22 +202,22 @@ __all__ = [
     "read",
     "relative_efficiency",
     "reward_variance_cap",
-    "rollouts_per_kept_group",
-    "rollouts_to_mixed",
+    "rollouts_per_accepted_group",
+    "rollouts_to_informative",
     "rollouts_to_success",
-    "same_rewards",
+    "compare_estimators",
     "save",
     "save_counts",
     "signal_to_noise",
     "signal_to_noise_cap",
     "standardised",
     "track",
-    "unfilled_probability",
+    "shortfall_probability",
     "update_variance",
     "variance_explained",
     "variance_of_advantage_variance",
-    "verdict_efficiency",
-    "verdict_entropy",
-    "verdict_rate",
+    "noisy_verifier_efficiency",
+    "reward_entropy",
+    "noisy_pass_rate",
     "verify",
 ]

@@ -94,9 +94,9 @@ def load(path: Pathlike) -> Any:
     Examples
     --------
     >>> import tempfile
-    >>> from rlsignal.diagnosis.group_size import same_rewards
+    >>> from rlsignal.diagnosis.group_size import compare_estimators
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = save(same_rewards([1, 0]), f"{folder}/table")
+    ...     _ = save(compare_estimators([1, 0]), f"{folder}/table")
     ...     load(f"{folder}/table").successes
     1
     """

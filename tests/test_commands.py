@@ -156,7 +156,7 @@ class TestData:
         assert main(["group-size", "--mean", "0.28", "--degenerate", "0.54", "--logged-at", "8", "--json"]) == 0
         said = json.loads(capsys.readouterr().out)
         law = rlsignal.Beta(0.28, rlsignal.dispersion_for(0.28, 0.54, 8))
-        assert said == rlsignal.group_size_advice(law).summary
+        assert said == rlsignal.recommend_group_size(law).summary
         assert main(["group-size", str(evaluation), "--budget", "128"]) == 0
         assert "for 128 rollouts a step" in capsys.readouterr().out
 

@@ -115,7 +115,7 @@ def test_identities_hold_on_real_counts(load):
     assert pass_at_k(data, 2) - pass_at_k(data, 1) == pytest.approx(float(data.reward_variance), rel=1e-12, abs=0)
     mixed = pass_at_k(data, 4) - float(data.all_correct(4))
     assert informative_probability(data, 4) == pytest.approx(mixed, rel=1e-12, abs=0)
-    np.testing.assert_allclose(data.each(4).mean(0), data.law(4), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(data.each(4).mean(0), data.pmf(4), rtol=0, atol=1e-15)
 
 
 @every_evaluation
@@ -201,10 +201,11 @@ class TestLargerGroupsFromFewerSamples:
         """The first visit's Beta foretells what both visits together show; so do the bounds, without a shape."""
         correct = visits()
         fit, pooled = beta_estimate(Recorded(correct[:, 0], 8)), Recorded(correct[:, :2].sum(1), 16)
-        assert fit.misfit_p > 0.05
+        assert fit.goodness_of_fit_p > 0.05
         foretold, shown = fit.predict(degenerate_probability, 16), degenerate_probability(pooled, 16)
         assert foretold.low < shown < foretold.high
-        low, high = group_bounds(degenerate_probability, Recorded(correct[:, 0], 8), 16)
+        allowed = group_bounds(degenerate_probability, Recorded(correct[:, 0], 8), 16)
+        low, high = allowed.low, allowed.high
         assert low < shown < high
         assert degenerate_probability(fit.mean, 16) < 0.1 * shown  # the mean alone
 
@@ -260,16 +261,16 @@ class TestLargerGroupsFromFewerSamples:
     def test_where_a_beta_is_no_good(self, load, fits):
         """Counts of CRUXEval and of one training log reject it, though it foretold their dead groups above."""
         fit = beta_estimate(load())
-        assert (fit.misfit_p > 0.05) is fits
+        assert (fit.goodness_of_fit_p > 0.05) is fits
         assert ("not those of a Beta" in fit.warning) is not fits
 
     def test_what_a_beta_gets_wrong_on_cruxeval(self):
         """Problems solved once or nine times of ten: 63 foretold, 43 there. So it is out on groups with one success."""
         data = cruxeval()
         fit, seen = beta_estimate(data), np.bincount(data.correct, minlength=11)
-        expected = len(data.correct) * fit.law.law(10)
+        expected = len(data.correct) * fit.distribution.pmf(10)
         assert (seen[1] + seen[9], round(expected[1] + expected[9])) == (43, 63)
-        lone = fit.predict(lambda p, g: p.law(g)[..., 1], 10)
+        lone = fit.predict(lambda p, g: p.pmf(g)[..., 1], 10)
         assert np.mean(np.asarray(data.correct) == 1) < lone.low
 
     def test_stored_order_is_not_always_random(self):
@@ -300,7 +301,7 @@ def test_a_band_keeps_prompts_that_look_harder_to_agree_than_they_are(load):
     first, second = split(data, np.random.default_rng(0))
     n = int(np.min(first.samples))
     through = (first.correct >= 1) & (first.correct <= n - 1)
-    kept = band(beta_estimate(first).law, n, 1, n - 1)
+    kept = band(beta_estimate(first).distribution, n, 1, n - 1)
     prompts = len(through)
     assert abs(through.mean() - kept.share) < 4 * np.sqrt(kept.share * (1 - kept.share) / prompts)
     rest = Recorded(second.correct[through], second.samples[through])

@@ -18,7 +18,7 @@ from rlsignal import (
     advantage_magnitude,
     advantage_second_moment,
     advantage_variance,
-    advantage_variance_law,
+    advantage_variance_distribution,
     advantages,
     critical_dispersion,
     critical_pass_rate,
@@ -35,7 +35,7 @@ from rlsignal import (
 
 OF_P_AND_G = {
     "advantage_variance": advantage_variance,
-    "advantage_variance_law": advantage_variance_law,
+    "advantage_variance_distribution": advantage_variance_distribution,
     "variance_of_advantage_variance": variance_of_advantage_variance,
     "degenerate_probability": degenerate_probability,
     "informative_probability": informative_probability,
@@ -161,7 +161,7 @@ class TestLargestGroup:
     @pytest.mark.parametrize(
         "function",
         [
-            advantage_variance_law,
+            advantage_variance_distribution,
             OF_P_AND_G["gradient_weight"],
             OF_P_AND_G["effective_objective"],
             OF_P_AND_G["advantage_second_moment"],
@@ -177,16 +177,16 @@ class TestLargestGroup:
     def test_of_a_law(self):
         for law in (Fixed(0.3), Beta(0.3, 0.5), Recorded([3], 9000)):
             with refused(f"g must be at most 4096, got 4097. {TO_THE_LAW}"):
-                law.law(4097)
+                law.pmf(4097)
             with refused("g must be at least 1, got 0."):
-                law.law(0)
+                law.pmf(0)
 
     def test_of_an_evaluation(self):
         data = Recorded([3, 1, 2], [8, 4, 6])
-        for function in (degenerate_probability, informative_probability, advantage_variance_law):
+        for function in (degenerate_probability, informative_probability, advantage_variance_distribution):
             with refused(f"g must be at most 4, got 5. {FIT}"):
                 function(data, 5)
-        for method in (data.law, data.each, data.all_wrong, data.all_correct, data.any_correct, data.mixed):
+        for method in (data.pmf, data.each, data.all_incorrect, data.all_correct, data.any_correct, data.mixed):
             with refused(f"g must be at most 4, got 5. {FIT}"):
                 method(5)
 

@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the advice."""
-    advice = rlsignal.group_size_advice(
+    advice = rlsignal.recommend_group_size(
         _population(chosen),
         rollouts=chosen.budget,
         informative=chosen.informative,

@@ -70,7 +70,7 @@ class Diagnosis(Result):
     signal : E[p(1-p)] over prompts; times (g-1)/g it is the variance of mean-centred advantages.
     dispersion : Var(p) / (mean (1 - mean)) of the pass rates.
     never, always : share of prompts with no sample right, and with every one.
-    misfit_p : p-value of "the pass rates are a Beta"; NaN where the samples cannot tell.
+    goodness_of_fit_p : p-value of "the pass rates are a Beta"; NaN where the samples cannot tell.
     sizes : one GroupSize for each group size looked at.
     findings : what to know, the weightiest first.
     notes : what was met while reading.
@@ -87,7 +87,7 @@ class Diagnosis(Result):
     dispersion: Estimate
     never: float
     always: float
-    misfit_p: float
+    goodness_of_fit_p: float
     sizes: tuple[GroupSize, ...]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
@@ -112,7 +112,7 @@ class Diagnosis(Result):
             "dispersion": self.dispersion.summary,
             "never": self.never,
             "always": self.always,
-            "misfit_p": plain(self.misfit_p),
+            "goodness_of_fit_p": plain(self.goodness_of_fit_p),
             "degenerate": {str(size.group_size): size.degenerate.summary for size in self.sizes},
             "from_the_mean": {str(size.group_size): size.from_the_mean for size in self.sizes},
             "informative_per_batch": {
@@ -297,7 +297,7 @@ def _diagnosis(
         dispersion=_dispersion(data, labels, n),
         never=float(np.mean(correct == 0)),
         always=float(np.mean(correct == samples)),
-        misfit_p=float("nan") if fit is None else fit.misfit_p,
+        goodness_of_fit_p=float("nan") if fit is None else fit.goodness_of_fit_p,
         sizes=sizes,
         findings=(),
         notes=notes,
@@ -387,12 +387,12 @@ def _findings(found: Diagnosis) -> tuple[Finding, ...]:
                 dead.high - dead.low,
             )
         )
-    if found.misfit_p < 0.05:
+    if found.goodness_of_fit_p < 0.05:
         beyond = [size for size in found.sizes if size.degenerate.how == "bounds"]
         said.append(
             Finding(
                 "no Beta",
-                f"The pass rates are not those of a Beta (p = {found.misfit_p:.2g})"
+                f"The pass rates are not those of a Beta (p = {found.goodness_of_fit_p:.2g})"
                 + (f"; above g = {found.samples} trust the brackets, not the value." if beyond else "."),
                 "",
                 0.05,

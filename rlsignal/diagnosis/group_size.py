@@ -100,7 +100,7 @@ class AdviceLine(Result):
 
 
 @dataclass(frozen=True, repr=False)
-class SameRewards(Result):
+class EstimatorTable(Result):
     """What each advantage estimator makes of one group.
 
     successes, group_size : K and g.
@@ -141,7 +141,7 @@ HARD, EVEN = 0.05, 0.5
 """The pass rates whose weights are compared."""
 
 
-def group_size_advice(
+def recommend_group_size(
     p: ArrayLike | PassRate,
     *,
     rollouts: int = 512,
@@ -178,7 +178,7 @@ def group_size_advice(
 
     Examples
     --------
-    >>> advice = group_size_advice(Beta(0.28, 0.54), rollouts=512)
+    >>> advice = recommend_group_size(Beta(0.28, 0.54), rollouts=512)
     >>> advice.group_size, advice.reasons[0]
     (16, 'At g = 16 56% of the groups teach; at 8 it is 46%.')
     """
@@ -248,7 +248,7 @@ def group_size_advice(
     return Advice(chosen, rollouts, estimator.name, lines, tuple(reasons), doubts)
 
 
-def same_rewards(rewards: Any, estimators: tuple[Estimator, ...] = ESTIMATORS) -> SameRewards:
+def compare_estimators(rewards: Any, estimators: tuple[Estimator, ...] = ESTIMATORS) -> EstimatorTable:
     """One group's rewards, and the advantage that each framework would assign.
 
     Parameters
@@ -258,7 +258,7 @@ def same_rewards(rewards: Any, estimators: tuple[Estimator, ...] = ESTIMATORS) -
 
     Returns
     -------
-    SameRewards; prints as a table.
+    EstimatorTable; prints as a table.
 
     Raises
     ------
@@ -268,7 +268,7 @@ def same_rewards(rewards: Any, estimators: tuple[Estimator, ...] = ESTIMATORS) -
 
     Examples
     --------
-    >>> print(same_rewards([1, 0, 0, 0, 0, 0, 0, 0], (GRPO, ESTIMATORS[-1])))
+    >>> print(compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (GRPO, ESTIMATORS[-1])))
     1 of 8 right    right    wrong      sum  mean square
     GRPO            2.646   -0.378    0.000        1.000
     MAXRL           7.000   -1.000    0.000        7.000
@@ -278,7 +278,7 @@ def same_rewards(rewards: Any, estimators: tuple[Estimator, ...] = ESTIMATORS) -
         raise ValueError(f"rewards must be one group [g], got shape {group.shape}. Call once per group.")
     each = [np.asarray(advantages(group, estimator)) for estimator in estimators]
     right, wrong = group == 1, group == 0
-    return SameRewards(
+    return EstimatorTable(
         successes=int(right.sum()),
         group_size=len(group),
         estimators=tuple(estimator.name for estimator in estimators),
@@ -298,7 +298,7 @@ def _size_for(what: PassRate, target: float) -> str:
 
 def _law(what: PassRate) -> PassRate:
     """What answers for any g: of an evaluation, its fitted Beta."""
-    return beta_estimate(what).law if isinstance(what, Recorded) else what
+    return beta_estimate(what).distribution if isinstance(what, Recorded) else what
 
 
 def _informative(what: PassRate, g: int) -> float:

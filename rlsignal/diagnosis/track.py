@@ -13,7 +13,7 @@ from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.inference.intervals import Estimate, bounded_interval
 from rlsignal.inference.population import log_estimate
-from rlsignal.inference.sequential import fall_evidence
+from rlsignal.inference.sequential import log_e_process
 from rlsignal.theory.distributions import Beta
 from rlsignal.theory.signal import degenerate_probability, dispersion_for
 
@@ -191,7 +191,7 @@ def first_warning(dead: Floats, groups: int, *, window: int = 20) -> tuple[int, 
 
 def dead_rows(dead: Floats, groups: int, window: int) -> Any:
     """[..., rows], where a tenth of the groups teaching is ruled out (I10)."""
-    return fall_evidence(1 - dead, groups, level=1 - DEAD, spacing=window) > -np.log(WRONG)
+    return log_e_process(1 - dead, groups, level=1 - DEAD, spacing=window) > -np.log(WRONG)
 
 
 def dying_rows(dead: Floats, groups: int, window: int) -> Any:

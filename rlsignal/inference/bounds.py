@@ -7,7 +7,7 @@ from rlsignal import _validate
 from rlsignal._validate import Floats
 from rlsignal.inference.intervals import Estimate, Statistic, bounded_interval, effective_trials, group_table
 from rlsignal.inference.population import beta_estimate
-from rlsignal.theory.distributions import LARGEST_LAW, Beta, Fixed, Recorded
+from rlsignal.theory.distributions import LARGEST_SUMMED, Beta, Fixed, Recorded
 
 
 def group_bounds(
@@ -50,11 +50,11 @@ def group_bounds(
     if isinstance(p, Recorded):
         n = int(np.min(p.samples))
         counts = p.each(n)  # of the unbiased law of c in n samples; 0 and 1 where a prompt has n
-        target = beta_estimate(p).law.law(n)
+        target = beta_estimate(p).distribution.pmf(n)
         loose = np.sqrt(target * (1 - target) / len(counts))
     else:
-        n = _validate.whole("samples", samples, 1, LARGEST_LAW)
-        counts, target, loose = None, p.law(n), np.zeros(n + 1)
+        n = _validate.whole("samples", samples, 1, LARGEST_SUMMED)
+        counts, target, loose = None, p.pmf(n), np.zeros(n + 1)
     ends = []
     for sign in (-1, 1):
         prices, slack = _prices(statistic, sign, g, target, loose)
@@ -79,7 +79,7 @@ def _prices(statistic: Statistic, sign: int, g: int, target: Floats, loose: Floa
 
     n = len(target) - 1
     grid, fine = (np.sin(np.linspace(0, np.pi / 2, max(n, g) * per + 1)) ** 2 for per in (8, 64))
-    chances = Fixed(grid).law(n).T
+    chances = Fixed(grid).pmf(n).T
     solved = linprog(
         -worth(grid),
         A_ub=np.vstack([chances, -chances]),
@@ -89,7 +89,7 @@ def _prices(statistic: Statistic, sign: int, g: int, target: Floats, loose: Floa
     )
     upper, lower = np.split(solved.ineqlin.marginals, 2) if solved.status == 0 else np.zeros((2, n + 1))
     prices = lower - upper
-    return prices, float(np.max(worth(fine) - Fixed(fine).law(n) @ prices))
+    return prices, float(np.max(worth(fine) - Fixed(fine).pmf(n) @ prices))
 
 
 def _upper_end(paid: Floats, prices: Floats, level: float) -> float:

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 from rlsignal import _validate
 from rlsignal._show import Part, Result, figure, plain
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import LARGEST_LAW, Beta, PassRate, Recorded, counted_dispersion
+from rlsignal.theory.distributions import LARGEST_SUMMED, Beta, PassRate, Recorded, counted_dispersion
 
 Statistic = Callable[[PassRate, int], float | Floats]
 """A mean over groups, as the library's public functions are: (p, g) -> number. `degenerate_probability` is one."""
@@ -61,7 +61,7 @@ class Estimate(Result):
 def per_prompt_estimate(statistic: Statistic, data: Recorded, g: int) -> Floats:
     """The unbiased estimate of a group statistic for each prompt by itself (I2): sum_k f(k) P(K = k | c).
 
-    Differences of two checkpoints on the same prompts, entry by entry, go to `paired_interval`.
+    Differences of two checkpoints on the same prompts, entry by entry, go to `paired_estimate`.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def group_estimate(
 
 def group_table(statistic: Statistic, g: int) -> Floats:
     """The table f(0..g) behind a statistic: what it says of a group of g in which k are right."""
-    g = _validate.whole("g", g, 1, LARGEST_LAW)
+    g = _validate.whole("g", g, 1, LARGEST_SUMMED)
     return np.array([float(np.asarray(statistic(Recorded([k], [g]), g))) for k in range(g + 1)])
 
 
@@ -253,12 +253,12 @@ def trials_over_prompts(counts: Floats, kinds: NDArray[np.int64], table: Floats)
     shares = counts / prompts[..., None]
     value, variance = _moments(shares, worth)
     sampled = effective_trials(value, variance / (prompts - 1), bounds, prompts)
-    if n.min() < 2 or n.max() > LARGEST_LAW:
+    if n.min() < 2 or n.max() > LARGEST_SUMMED:
         return sampled
     law = Beta(shares @ (c / n), np.nan_to_num(counted_dispersion(counts, kinds)))
     sizes, starts = np.unique(n, return_index=True)
     of_size = np.add.reduceat(shares, starts, axis=-1)
-    chances = np.concatenate([of_size[..., i, None] * law.law(int(size)) for i, size in enumerate(sizes)], -1)
+    chances = np.concatenate([of_size[..., i, None] * law.pmf(int(size)) for i, size in enumerate(sizes)], -1)
     mean, expected = _moments(chances, worth)
     noise = np.sqrt(np.maximum((chances * (worth - mean[..., None]) ** 4).sum(-1) - expected**2, 0) / prompts)
     steady = effective_trials(mean, expected / prompts, bounds, prompts)

@@ -60,7 +60,7 @@ def exchangeability(first: Recorded, second: Recorded) -> Exchangeability:
     chance, surplus, noise, skew = 0.0, 0.0, 0.0, 0.0
     for c, n, drawn in np.unique(np.stack([c1 + c2, n1 + n2, n1], 1), axis=0):
         here = (c1 + c2 == c) & (n1 + n2 == n) & (n1 == drawn)
-        law, k = Recorded([c], [n]).law(int(drawn)), np.arange(drawn + 1)
+        law, k = Recorded([c], [n]).pmf(int(drawn)), np.arange(drawn + 1)
         squares = ((c - k) / (n - drawn) - k / drawn) ** 2
         expected = float(law @ squares)
         chance += here.sum() * expected

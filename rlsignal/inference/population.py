@@ -12,7 +12,7 @@ from rlsignal import _validate
 from rlsignal._show import Result
 from rlsignal._validate import Floats
 from rlsignal.inference.intervals import Estimate, Statistic, bounded_interval, effective_trials, group_table
-from rlsignal.theory.distributions import LARGEST_LAW, Beta, Recorded
+from rlsignal.theory.distributions import LARGEST_SUMMED, Beta, Recorded
 from rlsignal.theory.signal import degenerate_probability, dispersion_for
 
 
@@ -23,7 +23,7 @@ class BetaEstimate(Result):
     mean, dispersion : of the population.
     covariance : [2, 2], of these two.
     units : prompts or groups behind it.
-    misfit_p : p-value of "it is a Beta", from the counts; nan where they cannot tell.
+    goodness_of_fit_p : p-value of "it is a Beta", from the counts; nan where they cannot tell.
     warning : what speaks against using it; empty if nothing is known.
     """
 
@@ -31,11 +31,11 @@ class BetaEstimate(Result):
     dispersion: float
     covariance: Floats
     units: int
-    misfit_p: float = float("nan")
+    goodness_of_fit_p: float = float("nan")
     warning: str = ""
 
     @property
-    def law(self) -> Beta:
+    def distribution(self) -> Beta:
         """The population, for every question of the library."""
         return Beta(self.mean, self.dispersion)
 
@@ -49,7 +49,7 @@ class BetaEstimate(Result):
         """A group statistic at any g, also beyond the samples, if the population is a Beta (I5).
 
         The error is the covariance carried through the statistic's slopes in mean and dispersion. It does not know of
-        a wrong shape: that is what `misfit_p` and `group_bounds` are for.
+        a wrong shape: that is what `goodness_of_fit_p` and `group_bounds` are for.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class BetaEstimate(Result):
             f"Beta of mean {self.mean:.4g} ± {errors[0]:.2g} and dispersion {self.dispersion:.4g} ± {errors[1]:.2g}, "
             f"from {self.units}"
         )
-        line += "" if np.isnan(self.misfit_p) else f"; misfit p = {self.misfit_p:.2g}"
+        line += "" if np.isnan(self.goodness_of_fit_p) else f"; misfit p = {self.goodness_of_fit_p:.2g}"
         return f"{line}. Careful: {self.warning}" if self.warning else line
 
 
@@ -135,10 +135,10 @@ def beta_estimate(data: Recorded) -> BetaEstimate:
     warning = ""
     if rho in (0, 1):
         warning = f"the likeliest dispersion is its end {rho:g}, where standard errors are rough. "
-    misfit_p = _misfit(data, Beta(mean, rho))
-    if misfit_p < 0.05:
-        warning += f"the counts are not those of a Beta (p = {misfit_p:.2g}); predictions may miss by more than errors."
-    return BetaEstimate(mean, rho, covariance, len(c), misfit_p, warning.strip())
+    goodness_of_fit_p = _goodness_of_fit(data, Beta(mean, rho))
+    if goodness_of_fit_p < 0.05:
+        warning += f"the counts are not those of a Beta (p = {goodness_of_fit_p:.2g}); predictions may miss by more than errors."
+    return BetaEstimate(mean, rho, covariance, len(c), goodness_of_fit_p, warning.strip())
 
 
 def log_estimate(mean: float, degenerate: float, g: int, groups: int) -> BetaEstimate:
@@ -196,7 +196,7 @@ def posterior(prior: Beta, correct: ArrayLike, samples: int) -> Beta:
 
     Parameters
     ----------
-    prior : the population, such as `beta_estimate(data).law`.
+    prior : the population, such as `beta_estimate(data).distribution`.
     correct, samples : right samples, whole counts in [0, samples].
 
     Raises
@@ -267,11 +267,11 @@ def band(prior: Beta, samples: int, lowest: int, highest: int) -> Band:
     >>> round(kept.expected(degenerate_probability, 8), 2), round(degenerate_probability(Beta(0.15, 0.4), 8), 2)
     (0.28, 0.62)
     """
-    n = _validate.whole("samples", samples, 1, LARGEST_LAW)
+    n = _validate.whole("samples", samples, 1, LARGEST_SUMMED)
     lowest = _validate.whole("lowest", lowest, 0, n)
     highest = _validate.whole("highest", highest, lowest, n)
     c = np.arange(lowest, highest + 1)
-    chances = prior.law(n)[c]
+    chances = prior.pmf(n)[c]
     share = float(chances.sum())
     if share == 0:
         raise ValueError(f"lowest and highest must keep some prompts, got [{lowest}, {highest}], which none reach.")
@@ -300,7 +300,7 @@ class _Likelihood(NamedTuple):
         """The mean of the counts under a law, which turns the observed information into the expected one."""
         reached = np.zeros((3, samples.max()))
         for n, prompts in zip(*np.unique(samples, return_counts=True), strict=True):
-            chances = law.law(int(n))
+            chances = law.pmf(int(n))
             reached[0, :n] += prompts * np.cumsum(chances[:0:-1])[::-1]  # P(c > i)
             reached[1, :n] += prompts * np.cumsum(chances[:-1])[::-1]  # P(n - c > i)
             reached[2, :n] += prompts
@@ -333,13 +333,13 @@ class _Likelihood(NamedTuple):
         return mean * (1 - rho) + past, (1 - mean) * (1 - rho) + past, 1 - rho + past
 
 
-def _misfit(data: Recorded, law: Beta) -> float:
+def _goodness_of_fit(data: Recorded, law: Beta) -> float:
     """p-value of the counts under the law: Pearson's chi-square, two parameters spent, cells of at least five."""
     c, n = np.asarray(data.correct), np.asarray(data.samples)
     chi_square, freedom = 0.0, -2
     for size in np.unique(n):
         here = c[n == size]
-        expected = len(here) * law.law(int(size))
+        expected = len(here) * law.pmf(int(size))
         edges = _merged(expected)
         seen = np.add.reduceat(np.bincount(here, minlength=size + 1), edges)
         want = np.add.reduceat(expected, edges)
@@ -376,7 +376,10 @@ def _slopes(mean: float, rho: float, g: int) -> tuple[float, float]:
     i = np.arange(g)
     scale = 1 - rho + i * rho
     by_mean = by_rho = 0.0
-    for m, sign, chance in ((mean, 1, Beta(mean, rho).all_correct(g)), (1 - mean, -1, Beta(mean, rho).all_wrong(g))):
+    for m, sign, chance in (
+        (mean, 1, Beta(mean, rho).all_correct(g)),
+        (1 - mean, -1, Beta(mean, rho).all_incorrect(g)),
+    ):
         odds = m * (1 - rho) + i * rho
         by_mean += sign * float(chance * np.sum((1 - rho) / odds)) if rho < 1 else 0.0
         by_rho += float(chance * np.sum(i * (1 - m) / (odds * scale))) if rho < 1 else 0.0

@@ -7,7 +7,7 @@ from rlsignal import _validate
 from rlsignal._validate import Floats
 
 
-def fall_evidence(informative: ArrayLike, groups: int, *, level: float = 0.1, spacing: int = 1) -> Floats:
+def log_e_process(informative: ArrayLike, groups: int, *, level: float = 0.1, spacing: int = 1) -> Floats:
     """Log of the evidence, row after row, that informative groups have become rarer than `level` (I10).
 
     A mixture of likelihood ratios, each of half the level against the level from some row on. As long as at least
@@ -32,7 +32,7 @@ def fall_evidence(informative: ArrayLike, groups: int, *, level: float = 0.1, sp
 
     Examples
     --------
-    >>> fall_evidence([0.5, 0.5, 0.0, 0.0, 0.0], groups=64).round(1)
+    >>> log_e_process([0.5, 0.5, 0.0, 0.0, 0.0], groups=64).round(1)
     array([-21.1, -22.2,   1. ,   4.5,   7.9])
     """
     share = _validate.probability("informative", informative)

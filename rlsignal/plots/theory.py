@@ -153,7 +153,7 @@ def plot_population(*populations: Beta, samples: int = 100, ax: Axes | None = No
     right = np.arange(samples + 1)
     for law, (colour, style) in zip(populations, cycle(_LOOKS), strict=False):
         label = f"mean {float(np.asarray(law.mean)):g}, dispersion {float(np.asarray(law.dispersion)):g}"
-        ax.step(right, np.cumsum(law.law(samples)), where="post", linestyle=style, color=colour, label=label)
+        ax.step(right, np.cumsum(law.pmf(samples)), where="post", linestyle=style, color=colour, label=label)
     ax.set_ylim(0, 1.02)
     ax.set_xlabel(f"at most so many of {samples} samples right")
     ax.set_ylabel("share of prompts")

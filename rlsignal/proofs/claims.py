@@ -36,7 +36,7 @@ from rlsignal.proofs.measured import (
 from rlsignal.theory.distributions import Beta, Fixed, Recorded
 from rlsignal.theory.dynamics import discoverable_pass_rate
 from rlsignal.theory.efficiency import Scores, signal_to_noise_cap, update_variance
-from rlsignal.theory.entropy import Responses, verdict_entropy
+from rlsignal.theory.entropy import Responses, reward_entropy
 from rlsignal.theory.estimators import (
     DR_GRPO,
     GRPO,
@@ -54,18 +54,18 @@ from rlsignal.theory.estimators import (
     pass_at_k_training,
     posterior_baseline,
 )
-from rlsignal.theory.filters import unfilled_probability, verdict_rate
+from rlsignal.theory.filters import noisy_pass_rate, shortfall_probability
 from rlsignal.theory.objective import (
     advantage_magnitude,
     advantage_second_moment,
     effective_objective,
     gradient_weight,
-    mixed_group_bias,
+    informative_group_bias,
 )
 from rlsignal.theory.passk import missed_mode_probability, pass_at_k, pass_at_k_weight
 from rlsignal.theory.signal import (
     advantage_variance,
-    advantage_variance_law,
+    advantage_variance_distribution,
     critical_dispersion,
     critical_pass_rate,
     degenerate_probability,
@@ -130,7 +130,7 @@ SAMPLES = 10
 
 def mean_estimate(p: float, estimate: Callable[[int], Any]) -> float:
     """The mean over evaluations of a prompt of what is estimated from c correct samples."""
-    return float(Fixed(p).law(SAMPLES) @ [estimate(c) for c in range(SAMPLES + 1)])
+    return float(Fixed(p).pmf(SAMPLES) @ [estimate(c) for c in range(SAMPLES + 1)])
 
 
 def _grpo_magnitude(p: Any, g: int) -> Any:
@@ -141,21 +141,21 @@ def _grpo_magnitude(p: Any, g: int) -> Any:
 # fmt: off
 CLAIMS = (
     Claim("L1", "binomial law", 0.2, 8, lambda rewards: sum(rewards) == 2,
-          "P(K=2) = C(g,2) p^2 q^(g-2)", lambda p, g: Fixed(p).law(g)[2],
+          "P(K=2) = C(g,2) p^2 q^(g-2)", lambda p, g: Fixed(p).pmf(g)[2],
           "Poisson", lambda p, g: exp(-g * p) * (g * p) ** 2 / 2),
     Claim("L2", "beta-binomial law", DATA, 8, lambda rewards: sum(rewards) == 2,
-          "P(K=2) of Polya's urn", lambda p, g: p.law(g)[2],
-          "binomial at the mean", lambda p, g: Fixed(p.mean).law(g)[2]),
+          "P(K=2) of Polya's urn", lambda p, g: p.pmf(g)[2],
+          "binomial at the mean", lambda p, g: Fixed(p.mean).pmf(g)[2]),
     Claim("L3", "degenerate groups from an evaluation", 0.2, 4, unanimous,
           "D = E [C(c,g) + C(n-c,g)] / C(n,g)", lambda p, g: (
               mean_estimate(p, lambda c: degenerate_probability(Recorded([c], SAMPLES), g)),
-              mean_estimate(p, lambda c: Recorded([c], SAMPLES).law(g)[[0, g]].sum()),
+              mean_estimate(p, lambda c: Recorded([c], SAMPLES).pmf(g)[[0, g]].sum()),
               degenerate_probability(p, g)),
           "plug-in (c/n)^g + (1-c/n)^g", lambda p, g:
               mean_estimate(p, lambda c: degenerate_probability(c / SAMPLES, g))),
     Claim("E1", "mean advantage of GRPO_NEMO", 0.1, 8, lambda rewards: mean(whitened_by_others(rewards)),
           "NEMO: E A = E[K A+(K) + (g-K) A-(K)] / g", lambda p, g:
-              Fixed(p).law(g) @ [advantages([1] * k + [0] * (g - k), GRPO_NEMO).mean() for k in range(g + 1)],
+              Fixed(p).pmf(g) @ [advantages([1] * k + [0] * (g - k), GRPO_NEMO).mean() for k in range(g + 1)],
           "0, as if centred", lambda p, g: 0.0),
 
     Claim("V1", "advantage variance", 0.2, 8, variance,
@@ -171,8 +171,8 @@ CLAIMS = (
           "Gaussian 2 (pq)^2 (g-1)/g^2", lambda p, _: 2 * (p * (1 - p)) ** 2 * 3 / 16),
     Claim("V3", "law of the advantage variance", 0.4, 8, lambda rewards: variance(rewards) == Fraction(2 * 6, 8 * 8),
           "P(v = 2(g-2)/g^2) = P(K=2) + P(K=g-2)", lambda p, g: (
-              advantage_variance_law(p, g)[1][2], 1 - advantage_variance_law(p, g)[1][[0, 1, 3, 4]].sum()),
-          "P(K=2)", lambda p, g: Fixed(p).law(g)[2]),
+              advantage_variance_distribution(p, g)[1][2], 1 - advantage_variance_distribution(p, g)[1][[0, 1, 3, 4]].sum()),
+          "P(K=2)", lambda p, g: Fixed(p).pmf(g)[2]),
     Claim("V4", "advantage variance of GRPO", 0.1, 8, lambda rewards: variance(whitened()(rewards)),
           "GRPO: variance of A = 1 - D", lambda p, g: (advantage_variance(p, g, GRPO), informative_probability(p, g)),
           "V1", advantage_variance),
@@ -238,7 +238,7 @@ CLAIMS = (
           "(1-t)^g (1 - D), as if independent", lambda p, _: (1 - p * p) ** 5 * informative_probability(p, 5)),
 
     Claim("N1", "entropy of a verdict", 0.2, 8, lambda rewards: mean(surprises(rewards, 0.2)),
-          "h_b = -p ln p - q ln q", lambda p, _: verdict_entropy(p),
+          "h_b = -p ln p - q ln q", lambda p, _: reward_entropy(p),
           "4 ln 2 pq, its bound", lambda p, _: 4 * log(2) * p * (1 - p)),
     Claim("N6", "entropy slope of GRPO, natural gradient", 0.2, 8,  # one right and one wrong response
           lambda rewards: mean([a * s for a, s in zip(whitened()(rewards), surprises(rewards, 0.2), strict=True)]),
@@ -249,7 +249,7 @@ CLAIMS = (
     Claim("W1", "weight of GRPO", 0.1, 8, push(whitened(), 0.1),
           "GRPO: w = E sqrt(K(g-K)) / (g pq)", lambda p, g: (
               gradient_weight(p, g, GRPO),
-              Fixed(p).law(g) @ [sqrt(k * (g - k)) for k in range(g + 1)] / (g * p * (1 - p))),
+              Fixed(p).pmf(g) @ [sqrt(k * (g - k)) for k in range(g + 1)] / (g * p * (1 - p))),
           "1/sqrt(pq)", lambda p, g: 1 / sqrt(p * (1 - p))),
     Claim("W1", "weight of GRPO over a population", DATA, 8, turn(whitened()),
           "GRPO: E w", lambda p, g: gradient_weight(p, g, GRPO),
@@ -266,7 +266,7 @@ CLAIMS = (
     Claim("W1", "weight of GRPO_NEMO", 0.9, 8, push(whitened_by_others, 0.9),
           "NEMO: w = E[A+(J+1) - A-(J)], J ~ Bin(g-1, p)", lambda p, g: gradient_weight(p, g, GRPO_NEMO),
           "E[K A+(K)] / (g pq), as if centred", lambda p, g:
-              Fixed(p).law(g) @ (np.arange(g + 1) * GRPO_NEMO.table(g)[1]) / (g * p * (1 - p))),
+              Fixed(p).pmf(g) @ (np.arange(g + 1) * GRPO_NEMO.table(g)[1]) / (g * p * (1 - p))),
     Claim("W1", "weight of DR_GRPO", 0.1, 8, push(centred, 0.1),
           "DR_GRPO: w = (g-1)/g", lambda p, g: (gradient_weight(p, g, DR_GRPO), (g - 1) / g),
           "1", lambda p, g: 1.0),
@@ -296,7 +296,7 @@ CLAIMS = (
     Claim("W3", "mean reward of mixed groups", 0.1, 8,
           lambda rewards: mixed(rewards) * (mean(rewards) - Fraction(0.1)),
           "E (mean - p) over mixed groups = p q^g - q p^g", lambda p, g: (
-              mixed_group_bias(p, g) * informative_probability(p, g), p * (1 - p) ** g - (1 - p) * p**g),
+              informative_group_bias(p, g) * informative_probability(p, g), p * (1 - p) ** g - (1 - p) * p**g),
           "0, as over all groups", lambda p, g: 0.0),
 
     Claim("W2", "objective of GRPO", 0.1, 8, climb(whitened()),
@@ -363,7 +363,7 @@ CLAIMS = (
     Claim("S7", "degenerate groups of a faulty verifier", 0.2, 10,  # half of the rollouts are its coins: FN = p
           lambda rewards: unanimous(tuple(r * (1 - coin) for r, coin in zip(rewards[:5], rewards[5:], strict=True))),
           "D at p~ = (1-FN) p + FP q, FN = p, FP = 0, g = 5", lambda p, _: degenerate_probability(
-              verdict_rate(p, false_negatives=p, false_positives=0), 5),
+              noisy_pass_rate(p, fnr=p, fpr=0), 5),
           "D at p", lambda p, _: degenerate_probability(p, 5)),
 
     Claim("B1", "second moment beside a batch baseline", DATA, 8, squared(against(lambda *_: Fraction(0.33))),
@@ -377,7 +377,7 @@ CLAIMS = (
           "m(1-m)(1-rho), as if p were known", lambda p, g: p.reward_variance),
     Claim("B4", "batches that cannot be filled", 0.2, 10,
           lambda rewards: sum(mixed(rewards[i : i + 2]) for i in range(0, 10, 2)) < 3,
-          "P(Bin(5, 1-D) < 3), g = 2", lambda p, _: unfilled_probability(p, 2, kept=3, sampled=5),
-          "P(Bin(5, 1-D) <= 3)", lambda p, _: unfilled_probability(p, 2, kept=4, sampled=5)),
+          "P(Bin(5, 1-D) < 3), g = 2", lambda p, _: shortfall_probability(p, 2, kept=3, sampled=5),
+          "P(Bin(5, 1-D) <= 3)", lambda p, _: shortfall_probability(p, 2, kept=4, sampled=5)),
 )
 # fmt: on

@@ -148,7 +148,7 @@ def cases(statistic: Statistic, urn: Urn, g: int) -> Iterator[tuple[Fraction, Fr
     return ((chance(rewards, urn), statistic(rewards)) for rewards in every_group(g))
 
 
-def law(urn: Urn, g: int) -> list[Fraction]:
+def pmf(urn: Urn, g: int) -> list[Fraction]:
     """P(K = k) for k = 0..g, found by listing strings.
 
     Examples

@@ -19,7 +19,7 @@ from rlsignal import _validate
 from rlsignal.inference.ranking import LEAST_LOSS, Inversions, inversions, paired_estimate, variance_explained
 from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.meanfield import check_plain_ascent, flow
-from rlsignal.sim.starts import beta_log_odds, shaped_logits, sharpened_logits, two_point_log_odds, undecidedness
+from rlsignal.sim.starts import beta_log_odds, reward_entropy, shaped_logits, sharpened_logits, two_point_log_odds
 from rlsignal.sim.sweep import Store, cross, fingerprint, sweep, width_for
 from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure, train
 from rlsignal.theory.dynamics import reachable_pass_rate
@@ -350,9 +350,9 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
     alike = plan.log_odds("entropy control", [MEAN], DISPERSION)
     same_pass_rates = plan.shaped("entropy control", alike, within[:, None])
     twins = plan.log_odds("dispersion control", MEAN, spread)
-    same_entropy = plan.shaped("dispersion control", twins, entropy - undecidedness(twins))
+    same_entropy = plan.shaped("dispersion control", twins, entropy - reward_entropy(twins))
     two_points = np.stack([two_point_log_odds(plan.recipe, low, MEAN, DISPERSION) for low in lowest])[:, None]
-    same_spread = plan.shaped("reach control", two_points, entropy - undecidedness(two_points))
+    same_spread = plan.shaped("reach control", two_points, entropy - reward_entropy(two_points))
     pass_rates = f"every pass rate held (mean {MEAN:g}, dispersion {DISPERSION:g})"
     return (
         _control(

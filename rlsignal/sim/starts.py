@@ -284,7 +284,7 @@ def _log_odds(key: Array, recipe: Recipe, law: PassRate) -> Array:
     return log_odds
 
 
-def undecidedness(log_odds: ArrayLike) -> np.ndarray:
+def reward_entropy(log_odds: ArrayLike) -> np.ndarray:
     """E h_b(p), nats, mean over prompts: numpy [..., prompts] -> [...]."""
     x = np.asarray(log_odds, np.float64)
     with np.errstate(invalid="ignore"):  # NaN is no prompt

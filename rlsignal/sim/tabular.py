@@ -122,7 +122,7 @@ class Metrics(NamedTuple):
     pass_at_1: Array
     pass_at_k: Array  # [..., attempts]
     entropy: Array  # of the response, nats
-    undecidedness: Array  # its part E h_b(p): right or wrong?
+    reward_entropy: Array  # its part E h_b(p): right or wrong?
     within_entropy: Array  # its part E[p H_C + (1-p) H_I]: which one of them?
     dispersion: Array  # Var p / (mean p (1 - mean p)); 0 where all prompts are certain and alike
     degenerate: Array  # E[p^g + (1-p)^g]
@@ -179,7 +179,7 @@ def measure(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> 
         pass_at_1=mean,
         pass_at_k=jnp.stack([-jnp.expm1(k * log_q).mean() for k in recipe.attempts]),
         entropy=entropy.mean(),
-        undecidedness=undecided.mean(),
+        reward_entropy=undecided.mean(),
         within_entropy=(entropy - undecided).mean(),
         dispersion=jnp.where(spread == 0, 0.0, 1 - pq.mean() / jnp.where(spread == 0, 1.0, spread)),
         degenerate=(jnp.exp(g * log_p) + jnp.exp(g * log_q)).mean(),

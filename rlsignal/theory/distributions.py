@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.pmf import drawn_alike, drawn_once, hypergeometric_law, log1p, log_run_factors, polya_law
+from rlsignal.theory.pmf import beta_binomial_pmf, drawn_alike, drawn_once, hypergeometric_pmf, log1p, log_run_factors
 
-LARGEST_LAW = 4096
+LARGEST_SUMMED = 4096
 """The largest group whose law is summed (accuracy 1e-11); closed forms go on to a million rollouts and more."""
 
 
@@ -35,7 +35,7 @@ class Fixed:
 
     Examples
     --------
-    >>> Fixed(0.5).law(2)
+    >>> Fixed(0.5).pmf(2)
     array([0.25, 0.5 , 0.25])
     """
 
@@ -54,7 +54,7 @@ class Fixed:
         """E[p(1-p)], the variance of one reward given its prompt."""
         return self.mean * (1 - self.mean)
 
-    def all_wrong(self, n: int) -> Floats:
+    def all_incorrect(self, n: int) -> Floats:
         """E[(1-p)^n], the chance that n rollouts of one prompt all fail."""
         return np.exp(_times(n, log1p(-self.mean)))
 
@@ -66,14 +66,14 @@ class Fixed:
         """1 - E[(1-p)^n], which is pass@n."""
         return -np.expm1(_times(n, log1p(-self.mean)))
 
-    def mixed(self, n: int) -> Floats:
+    def informative(self, n: int) -> Floats:
         """1 - E[p^n] - E[(1-p)^n], the chance that n rollouts of one prompt disagree."""
         rarer = np.minimum(self.mean, 1 - self.mean)
         return -np.expm1(_times(n, log1p(-rarer))) - rarer**n
 
-    def law(self, g: int) -> Floats:
+    def pmf(self, g: int) -> Floats:
         """P(K = k) for k = 0..g, shape [..., g+1]."""
-        return polya_law(self.mean, np.zeros_like(self.mean), _law_size(g))
+        return beta_binomial_pmf(self.mean, np.zeros_like(self.mean), _summed_size(g))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class Beta:
     --------
     Pass rates spread evenly over [0, 1]:
 
-    >>> Beta(0.5, 1/3).law(2)
+    >>> Beta(0.5, 1/3).pmf(2)
     array([0.33333333, 0.33333333, 0.33333333])
     """
 
@@ -131,7 +131,7 @@ class Beta:
         mean, rho = self._parameters
         return mean * (1 - mean) * (1 - rho)
 
-    def all_wrong(self, n: int) -> Floats:
+    def all_incorrect(self, n: int) -> Floats:
         """E[(1-p)^n], the chance that n rollouts of one prompt all fail."""
         mean, rho = self._parameters
         return np.exp(log_run_factors(1 - mean, mean, rho, n).sum(-1))
@@ -146,7 +146,7 @@ class Beta:
         mean, rho = self._parameters
         return -np.expm1(log_run_factors(1 - mean, mean, rho, n).sum(-1))
 
-    def mixed(self, n: int) -> Floats:
+    def informative(self, n: int) -> Floats:
         """1 - E[p^n] - E[(1-p)^n], the chance that n rollouts of one prompt disagree.
 
         Summed over the rollout that breaks the agreement first: every term is positive, so nothing cancels however
@@ -160,12 +160,12 @@ class Beta:
         runs[..., :1] *= 2
         runs[..., 1:] = after_wrong + after_correct
         surprise = runs * apart / (apart + i * rho[..., None])
-        return np.where(rho == 0, Fixed(mean).mixed(n), mean * (1 - mean) * surprise.sum(-1))
+        return np.where(rho == 0, Fixed(mean).informative(n), mean * (1 - mean) * surprise.sum(-1))
 
-    def law(self, g: int) -> Floats:
+    def pmf(self, g: int) -> Floats:
         """P(K = k) for k = 0..g over prompts and rollouts together, shape [..., g+1]."""
         mean, rho = self._parameters
-        return polya_law(mean, rho, _law_size(g))
+        return beta_binomial_pmf(mean, rho, _summed_size(g))
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +189,7 @@ class Recorded:
 
     Examples
     --------
-    >>> Recorded([0, 2, 4], 4).law(2)
+    >>> Recorded([0, 2, 4], 4).pmf(2)
     array([0.38888889, 0.22222222, 0.38888889])
     """
 
@@ -225,7 +225,7 @@ class Recorded:
         kinds, _, shares = self._kinds()
         return counted_dispersion(shares * len(c), kinds)
 
-    def all_wrong(self, n: int) -> Floats:
+    def all_incorrect(self, n: int) -> Floats:
         """Unbiased E[(1-p)^n] from draws without replacement."""
         return self._averaged(lambda c, samples: drawn_alike(samples - c, samples, self._at_most(n)))
 
@@ -237,7 +237,7 @@ class Recorded:
         """Unbiased pass@n."""
         return self._averaged(lambda c, samples: drawn_once(c, samples, self._at_most(n)))
 
-    def mixed(self, n: int) -> Floats:
+    def informative(self, n: int) -> Floats:
         """Unbiased chance that n fresh rollouts of one prompt disagree."""
         size = self._at_most(n)
 
@@ -250,11 +250,11 @@ class Recorded:
     def each(self, g: int) -> Floats:
         """P(K = k) for k = 0..g of each prompt by itself, shape [prompts, g+1]."""
         kinds, which, _ = self._kinds()
-        return hypergeometric_law(kinds[:, 0], kinds[:, 1], self._at_most(_law_size(g)))[which]
+        return hypergeometric_pmf(kinds[:, 0], kinds[:, 1], self._at_most(_summed_size(g)))[which]
 
-    def law(self, g: int) -> Floats:
+    def pmf(self, g: int) -> Floats:
         """P(K = k) for k = 0..g, averaged over prompts, shape [g+1]."""
-        return self._averaged(lambda c, n: hypergeometric_law(c, n, self._at_most(_law_size(g))))
+        return self._averaged(lambda c, n: hypergeometric_pmf(c, n, self._at_most(_summed_size(g))))
 
     def _sampled_twice(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The counts, or an error where a prompt has one sample, which tells nothing of p(1-p)."""
@@ -329,7 +329,7 @@ def group(
     `summed` questions go through the law of K, so g ends at 4096; a `Recorded` ends at its smallest n.
     """
     what = pass_rate(p)
-    g = _law_size(g, name, smallest) if summed else _validate.whole(name, g, smallest, 10**9)
+    g = _summed_size(g, name, smallest) if summed else _validate.whole(name, g, smallest, 10**9)
     return what, what._at_most(g, name, smallest) if isinstance(what, Recorded) else g
 
 
@@ -339,9 +339,9 @@ def answer(values: Floats) -> "float | Floats":
     return float(values) if np.ndim(values) == 0 else values
 
 
-def _law_size(g: int, name: str = "g", smallest: int = 1) -> int:
+def _summed_size(g: int, name: str = "g", smallest: int = 1) -> int:
     g = _validate.whole(name, g, smallest)
-    return _validate.whole(name, g, smallest, LARGEST_LAW, way_out="Sums over the law of K lose accuracy beyond.")
+    return _validate.whole(name, g, smallest, LARGEST_SUMMED, way_out="Sums over the law of K lose accuracy beyond.")
 
 
 def _times(n: int, logs: Floats) -> Floats:

@@ -50,7 +50,7 @@ def learning_speed(
     j, factor = np.arange(g), np.ones(g)
     for i in range(each):  # pq b(g-1, j) = b(g+1, j+1) (j+1)(g-j) / (g(g+1)), and once more
         factor *= (j + 1 + i) / (g + 2 * i) * ((g - j + i) / (g + 1 + 2 * i))
-    return answer(what.law(more)[..., each:-each] @ (gain * factor) * (1.0 if natural else rate))
+    return answer(what.pmf(more)[..., each:-each] @ (gain * factor) * (1.0 if natural else rate))
 
 
 def reachable_pass_rate(g: int, estimator: Estimator, *, budget: float, collision: ArrayLike) -> float | Floats:

@@ -29,7 +29,7 @@ class Scores:
     ----------
     p : pass rate in (0, 1).
     slope_squared : |grad p|^2. At 0, its default, the regime in which noise dominates.
-    spread_right, spread_wrong : tr Cov(s | right) and tr Cov(s | wrong), in the units of slope_squared.
+    variance_correct, variance_incorrect : tr Cov(s | right) and tr Cov(s | wrong), in the units of slope_squared.
         Numbers or arrays that broadcast, one entry per prompt.
 
     Raises
@@ -41,11 +41,11 @@ class Scores:
 
     p: ArrayLike
     slope_squared: ArrayLike = 0.0
-    spread_right: ArrayLike = 1.0
-    spread_wrong: ArrayLike = 1.0
+    variance_correct: ArrayLike = 1.0
+    variance_incorrect: ArrayLike = 1.0
 
     def __post_init__(self) -> None:
-        names = ("slope_squared", "spread_right", "spread_wrong")
+        names = ("slope_squared", "variance_correct", "variance_incorrect")
         values = [_inside("p", self.p), *(_validate.within(name, getattr(self, name), 0, np.inf) for name in names)]
         try:
             values = list(np.broadcast_arrays(*values))
@@ -56,13 +56,13 @@ class Scores:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def tabular(cls, p: ArrayLike, collision_right: ArrayLike, collision_wrong: ArrayLike) -> "Scores":
+    def tabular(cls, p: ArrayLike, collision_correct: ArrayLike, collision_incorrect: ArrayLike) -> "Scores":
         """Those of a softmax with a logit for each response: spreads 1 - kappa, slope^2 (pq)^2 (kappa_C + kappa_I).
 
         Parameters
         ----------
         p : pass rate in (0, 1).
-        collision_right, collision_wrong : kappa_C and kappa_I, the chances that two right responses are the same
+        collision_correct, collision_incorrect : kappa_C and kappa_I, the chances that two right responses are the same
             one, and two wrong ones; in [0, 1].
 
         Source: derived in docs/theory.md (S1).
@@ -73,8 +73,8 @@ class Scores:
         array(0.125)
         """
         p = _inside("p", p)
-        right = _validate.probability("collision_right", collision_right)
-        wrong = _validate.probability("collision_wrong", collision_wrong)
+        right = _validate.probability("collision_correct", collision_correct)
+        wrong = _validate.probability("collision_incorrect", collision_incorrect)
         return cls(p, (p * (1 - p)) ** 2 * (right + wrong), 1 - right, 1 - wrong)
 
     @property
@@ -93,7 +93,8 @@ class Scores:
     @property
     def _parts(self) -> tuple[Floats, Floats, Floats, Floats]:
         p, slope, right, wrong = (
-            np.asarray(x, np.float64) for x in (self.p, self.slope_squared, self.spread_right, self.spread_wrong)
+            np.asarray(x, np.float64)
+            for x in (self.p, self.slope_squared, self.variance_correct, self.variance_incorrect)
         )
         return p, slope, right, wrong
 
@@ -131,7 +132,7 @@ def update_variance(scores: Scores, g: int, estimator: Estimator | None = None) 
         g = _validate.group_size(g)
         return answer((scores.oracle_noise + scores.baseline_noise / (g - 1)) / g)
     what, g = group(p, g, summed=True)
-    k, (minus, plus), law = np.arange(g + 1), known(estimator).table(g), what.law(g)
+    k, (minus, plus), law = np.arange(g + 1), known(estimator).table(g), what.pmf(g)
     within = right * (law @ (k * plus**2)) + wrong * (law @ ((g - k) * minus**2))
     pull = k * plus * (1 - p)[..., None] - (g - k) * minus * p[..., None]  # along grad p, times g p q
     between = (law * (pull - (law * pull).sum(-1, keepdims=True)) ** 2).sum(-1)

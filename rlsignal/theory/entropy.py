@@ -21,7 +21,7 @@ LN2 = float(np.log(2))
 _LN2_BEYOND = 2.3190468138462996e-17  # ln 2 less its float: near ln 2 a cap hangs on the difference
 
 
-def verdict_entropy(p: ArrayLike | PassRate) -> float | Floats:
+def reward_entropy(p: ArrayLike | PassRate) -> float | Floats:
     """Entropy of the verdict right or wrong (N1): h_b(p) = -p ln p - (1-p) ln(1-p); of a population, its mean (N2).
 
     A Beta population has E[h_b(p)] = psi(a+b+1) - m psi(a+1) - (1-m) psi(b+1), psi the digamma function.
@@ -42,7 +42,7 @@ def verdict_entropy(p: ArrayLike | PassRate) -> float | Floats:
 
     Examples
     --------
-    >>> round(verdict_entropy(0.02), 4), round(verdict_entropy(Beta(0.33, 0.49)), 4), round(verdict_entropy(0.33), 4)
+    >>> round(reward_entropy(0.02), 4), round(reward_entropy(Beta(0.33, 0.49)), 4), round(reward_entropy(0.33), 4)
     (0.098, 0.3504, 0.6342)
     """
     what = pass_rate(p)
@@ -181,7 +181,7 @@ class Responses:
     Four equal answers, one of them right: ln 4 = h_b(1/4) + 0 + 3/4 ln 3.
 
     >>> policy = Responses([0.25] * 4, [1, 0, 0, 0])
-    >>> round(policy.entropy, 4), round(verdict_entropy(0.25), 4), round(policy.wrong_entropy, 4)
+    >>> round(policy.entropy, 4), round(reward_entropy(0.25), 4), round(policy.wrong_entropy, 4)
     (1.3863, 0.5623, 1.0986)
     """
 

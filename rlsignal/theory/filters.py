@@ -10,7 +10,7 @@ from rlsignal.theory.distributions import PassRate, answer, group
 from rlsignal.theory.signal import informative_probability
 
 
-def rollouts_per_kept_group(p: ArrayLike | PassRate, g: int) -> float | Floats:
+def rollouts_per_accepted_group(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """Rollouts that dynamic sampling spends on each mixed group it keeps (B3): g / (1 - D).
 
     Parameters
@@ -30,14 +30,14 @@ def rollouts_per_kept_group(p: ArrayLike | PassRate, g: int) -> float | Floats:
 
     Examples
     --------
-    >>> round(rollouts_per_kept_group(0.02, 8), 1), round(rollouts_per_kept_group(Beta(0.33, 0.49), 8), 1)
+    >>> round(rollouts_per_accepted_group(0.02, 8), 1), round(rollouts_per_accepted_group(Beta(0.33, 0.49), 8), 1)
     (53.6, 14.5)
     """
     with np.errstate(divide="ignore"):
         return answer(np.asarray(g) / informative_probability(p, g))
 
 
-def kept_law(p: ArrayLike | PassRate, g: int) -> Floats:
+def accepted_pmf(p: ArrayLike | PassRate, g: int) -> Floats:
     """P(K = k | the group is mixed) for k = 0..g, the law under dynamic sampling (B3): the law of K without its ends.
 
     Parameters
@@ -51,17 +51,17 @@ def kept_law(p: ArrayLike | PassRate, g: int) -> Floats:
 
     Raises
     ------
-    ValueError : as `rollouts_per_kept_group`; a population without mixed groups.
+    ValueError : as `rollouts_per_accepted_group`; a population without mixed groups.
 
     Source: derived in docs/theory.md (B3).
 
     Examples
     --------
-    >>> kept_law(0.5, 4).round(3)
+    >>> accepted_pmf(0.5, 4).round(3)
     array([0.   , 0.286, 0.429, 0.286, 0.   ])
     """
     what, g = group(p, g, summed=True)
-    law = what.law(g)
+    law = what.pmf(g)
     law[..., [0, -1]] = 0
     mixed = law.sum(-1, keepdims=True)
     if np.any(mixed == 0):
@@ -71,7 +71,7 @@ def kept_law(p: ArrayLike | PassRate, g: int) -> Floats:
     return np.asarray(law / mixed)
 
 
-def unfilled_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled: int) -> float | Floats:
+def shortfall_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled: int) -> float | Floats:
     """Chance that `sampled` groups hold fewer than `kept` mixed ones (B4): P(Binomial(sampled, 1 - D) < kept).
 
     How often dynamic sampling gives up, when it may generate `sampled` groups for a batch of `kept`.
@@ -97,7 +97,7 @@ def unfilled_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled:
     --------
     10 batches of 64 prompts for one batch of 64, at pass rates of 1 and 2 %:
 
-    >>> [round(unfilled_probability(p, 8, kept=64, sampled=640), 3) for p in (0.01, 0.02)]
+    >>> [round(shortfall_probability(p, 8, kept=64, sampled=640), 3) for p in (0.01, 0.02)]
     [0.978, 0.0]
     """
     mixed = np.asarray(informative_probability(p, g))
@@ -107,7 +107,7 @@ def unfilled_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled:
     return answer(betaincc(kept, sampled - kept + 1, mixed))
 
 
-def rollouts_to_mixed(p: ArrayLike) -> float | Floats:
+def rollouts_to_informative(p: ArrayLike) -> float | Floats:
     """Rollouts of one prompt until both a right and a wrong one have been seen (B5), on average: 1/p + 1/q - 1.
 
     Parameters
@@ -126,22 +126,22 @@ def rollouts_to_mixed(p: ArrayLike) -> float | Floats:
 
     Examples
     --------
-    >>> rollouts_to_mixed(0.5), round(rollouts_to_mixed(0.02), 2)
+    >>> rollouts_to_informative(0.5), round(rollouts_to_informative(0.02), 2)
     (3.0, 50.02)
     """
     p = _validate.within("p", p, 0, 1, open_ends=True)
     return answer(1 / p + p / (1 - p))
 
 
-def verdict_rate(p: ArrayLike, *, false_negatives: float, false_positives: float) -> float | Floats:
+def noisy_pass_rate(p: ArrayLike, *, fnr: float, fpr: float) -> float | Floats:
     """The pass rate that a faulty verifier reports (S7): p~ = (1 - FN) p + FP (1-p).
 
-    Give it to any function of this library for what a log will show; `verdict_efficiency` says what it is worth.
+    Give it to any function of this library for what a log will show; `noisy_verifier_efficiency` says what it is worth.
 
     Parameters
     ----------
     p : true pass rate(s) in [0, 1].
-    false_negatives, false_positives : chances that a right response is failed, and a wrong one passed; together at
+    fnr, fpr : chances that a right response is failed, and a wrong one passed; together at
         most 1.
 
     Returns
@@ -158,16 +158,16 @@ def verdict_rate(p: ArrayLike, *, false_negatives: float, false_positives: float
     --------
     A third of the dead groups turn mixed, and not because anything was learned:
 
-    >>> p = verdict_rate(0.02, false_negatives=0.1, false_positives=0.05)
+    >>> p = noisy_pass_rate(0.02, fnr=0.1, fpr=0.05)
     >>> round(degenerate_probability(0.02, 8), 2), round(degenerate_probability(p, 8), 2)
     (0.85, 0.57)
     """
     p = _validate.probability("p", p)
-    negatives, positives = _faults(false_negatives, false_positives)
+    negatives, positives = _faults(fnr, fpr)
     return answer((1 - negatives) * p + positives * (1 - p))
 
 
-def verdict_efficiency(p: ArrayLike, *, false_negatives: float, false_positives: float) -> float | Floats:
+def noisy_verifier_efficiency(p: ArrayLike, *, fnr: float, fpr: float) -> float | Floats:
     """Signal-to-noise ratio, squared, that a faulty verifier leaves where noise dominates (S7): J^2 pq / (p~ q~).
 
     J = 1 - FN - FP is what is left of grad p. The product is the squared correlation of verdict and truth: the share
@@ -176,7 +176,7 @@ def verdict_efficiency(p: ArrayLike, *, false_negatives: float, false_positives:
     Parameters
     ----------
     p : true pass rate(s) in (0, 1).
-    false_negatives, false_positives : as `verdict_rate`.
+    fnr, fpr : as `noisy_pass_rate`.
 
     Returns
     -------
@@ -184,17 +184,17 @@ def verdict_efficiency(p: ArrayLike, *, false_negatives: float, false_positives:
 
     Raises
     ------
-    ValueError : p outside (0, 1), else as `verdict_rate`.
+    ValueError : p outside (0, 1), else as `noisy_pass_rate`.
 
     Source: derived in docs/theory.md (S7).
 
     Examples
     --------
-    >>> round(verdict_efficiency(0.02, false_negatives=0.1, false_positives=0.05), 2)
+    >>> round(noisy_verifier_efficiency(0.02, fnr=0.1, fpr=0.05), 2)
     0.23
     """
     p = _validate.within("p", p, 0, 1, open_ends=True)
-    negatives, positives = _faults(false_negatives, false_positives)
+    negatives, positives = _faults(fnr, fpr)
     if negatives + positives == 1:  # a verdict that ignores the response
         return answer(np.zeros_like(p))
     passed = (1 - negatives) * p + positives * (1 - p)
@@ -202,9 +202,9 @@ def verdict_efficiency(p: ArrayLike, *, false_negatives: float, false_positives:
     return answer((1 - negatives - positives) ** 2 * (p / passed) * ((1 - p) / failed))
 
 
-def _faults(false_negatives: float, false_positives: float) -> tuple[float, float]:
-    negatives = _validate.scalar("false_negatives", _validate.probability("false_negatives", false_negatives))
-    positives = _validate.scalar("false_positives", _validate.probability("false_positives", false_positives))
+def _faults(fnr: float, fpr: float) -> tuple[float, float]:
+    negatives = _validate.scalar("fnr", _validate.probability("fnr", fnr))
+    positives = _validate.scalar("fpr", _validate.probability("fpr", fpr))
     way_out = "Beyond 1 verdicts mean their opposite: swap them."
-    _validate.within("false_negatives + false_positives", negatives + positives, 0, 1, way_out=way_out)
+    _validate.within("fnr + fpr", negatives + positives, 0, 1, way_out=way_out)
     return negatives, positives

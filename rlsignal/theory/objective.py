@@ -44,7 +44,7 @@ def gradient_weight(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> fl
     [1.0, 1.414, 2.473]
     """
     what, g = group(p, g, summed=True)
-    return answer(what.law(g - 1) @ known(estimator).gain(g))
+    return answer(what.pmf(g - 1) @ known(estimator).gain(g))
 
 
 def effective_objective(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:
@@ -77,7 +77,7 @@ def effective_objective(p: ArrayLike | PassRate, g: int, estimator: Estimator) -
     """
     what, g = group(p, g, summed=True)
     heights = np.concatenate([[0.0], np.cumsum(known(estimator).gain(g))]) / g
-    return answer(what.law(g) @ heights)
+    return answer(what.pmf(g) @ heights)
 
 
 def advantage_second_moment(p: ArrayLike | PassRate, g: int, estimator: Estimator) -> float | Floats:
@@ -138,7 +138,7 @@ def advantage_magnitude(p: ArrayLike | PassRate, g: int, estimator: Estimator) -
     return _per_rollout(p, g, estimator, np.abs)
 
 
-def mixed_group_bias(p: ArrayLike | PassRate, g: int) -> float | Floats:
+def informative_group_bias(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """How far the mean reward of mixed groups is from the pass rate (W3): (p q^g - q p^g) / (1 - D), q = 1-p.
 
     Positive on hard prompts, whose successes are then credited too little, and negative on easy ones. That is what
@@ -162,18 +162,18 @@ def mixed_group_bias(p: ArrayLike | PassRate, g: int) -> float | Floats:
 
     Examples
     --------
-    >>> mixed_group_bias([0.05, 0.5, 0.95], 8).round(3)
+    >>> informative_group_bias([0.05, 0.5, 0.95], 8).round(3)
     array([ 0.099,  0.   , -0.099])
     """
     what, g = group(p, g)
-    mixed = what.mixed(g)
+    mixed = what.informative(g)
     if np.any(mixed == 0):
         raise ValueError(
             "p must leave a chance of mixed groups, got rollouts that always agree. Leave such prompts out."
         )
     if not isinstance(what, Fixed):  # p q^g is the chance that one given rollout of g+1 is the only right one
         _, more = group(what, g + 1, name="g + 1", smallest=3, summed=True)
-        law = what.law(more)
+        law = what.pmf(more)
         return answer((law[..., 1] - law[..., -2]) / (more * mixed))
     hard = 1 - 2 * what.mean  # exact near 1/2, where the answer changes sign
     rarer = np.minimum(what.mean, 1 - what.mean)
@@ -189,4 +189,4 @@ def _per_rollout(
     """Mean of a function of one rollout's advantage: over the rollouts of a group, then over the law of K."""
     what, g = group(p, g, summed=True)
     k, (wrong, correct) = np.arange(g + 1), of(known(estimator).table(g))
-    return answer(what.law(g) @ ((k * correct + (g - k) * wrong) / g))
+    return answer(what.pmf(g) @ ((k * correct + (g - k) * wrong) / g))

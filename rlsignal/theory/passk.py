@@ -66,7 +66,7 @@ def pass_at_k_weight(p: ArrayLike | PassRate, k: int) -> float | Floats:
     array([6.945, 1.678, 0.063])
     """
     what, others = group(p, _validate.whole("k", k, 1) - 1, name="k - 1", smallest=0)
-    return answer((others + 1) * what.all_wrong(others))
+    return answer((others + 1) * what.all_incorrect(others))
 
 
 class PowerLaw(NamedTuple):
@@ -158,7 +158,7 @@ def pass_at_k_alignment(p: Beta | Recorded, k: int, g: int, estimator: Estimator
 
     def inner(f: Floats, h: Floats) -> float:
         table = bernstein_product(bernstein_product(f, h), np.array([0, 0.5, 0]))
-        return float(table @ p.law(len(table) - 1))
+        return float(table @ p.pmf(len(table) - 1))
 
     norm = float(np.sqrt(inner(climbed, climbed)) * np.sqrt(inner(wanted, wanted)))
     return inner(climbed, wanted) / norm if norm > 0 else float("nan")
@@ -197,7 +197,7 @@ def missed_mode_probability(p: ArrayLike, mode: ArrayLike, g: int) -> float | Fl
         raise ValueError("mode must be at most p, being one of the ways to be right. Pass the chance of one answer.")
     left = np.where(mode < 1, 1 - mode, 1.0)
     others = Fixed(np.minimum(p - mode, 1 - p) / left)  # the rarer verdict once the mode is left out
-    return answer(Fixed(mode).all_wrong(g) * others.mixed(g))
+    return answer(Fixed(mode).all_incorrect(g) * others.informative(g))
 
 
 def bernstein_product(f: Floats, h: Floats) -> Floats:

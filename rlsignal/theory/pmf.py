@@ -20,7 +20,7 @@ def log_run_factors(x: Floats, y: Floats, rho: Floats, n: int) -> Floats:
         return np.where(lost < 0.5, np.log1p(-lost), np.log(kept))
 
 
-def polya_law(mean: Floats, rho: Floats, g: int) -> Floats:
+def beta_binomial_pmf(mean: Floats, rho: Floats, g: int) -> Floats:
     """Beta-binomial law of K, shape [..., g+1]; binomial at rho = 0, all or nothing at rho = 1."""
     m, all_or_nothing = mean[..., None], rho[..., None] == 1
     rho = np.where(all_or_nothing, 0, rho[..., None])  # its ends have no path of ratios between them
@@ -29,17 +29,17 @@ def polya_law(mean: Floats, rho: Floats, g: int) -> Floats:
     falling = (k + 1) * ((1 - m) * (1 - rho) + (g - 1 - k) * rho)
     ends = np.zeros((*mean.shape, g + 1))
     ends[..., :1], ends[..., -1:] = 1 - m, m
-    return np.where(all_or_nothing, ends, _law_from_ratios(rising, falling))
+    return np.where(all_or_nothing, ends, _pmf_from_ratios(rising, falling))
 
 
-def hypergeometric_law(c: NDArray[np.int64], n: NDArray[np.int64], g: int) -> Floats:
+def hypergeometric_pmf(c: NDArray[np.int64], n: NDArray[np.int64], g: int) -> Floats:
     """Law of K when g of n samples, c of them correct, are drawn without replacement, shape [..., g+1]."""
     c, n = c[..., None].astype(np.float64), n[..., None].astype(np.float64)
     k = np.arange(g)
-    return _law_from_ratios(np.maximum((c - k) * (g - k), 0), np.maximum((k + 1) * (n - c - g + k + 1), 0))
+    return _pmf_from_ratios(np.maximum((c - k) * (g - k), 0), np.maximum((k + 1) * (n - c - g + k + 1), 0))
 
 
-def _law_from_ratios(rising: Floats, falling: Floats) -> Floats:
+def _pmf_from_ratios(rising: Floats, falling: Floats) -> Floats:
     """Law of K from P(k+1)/P(k) = rising/falling, multiplied outward from the mode and normalised.
 
     Outward, because products of ratios below one lose no digits; gammaln and betaln lose up to half of them.

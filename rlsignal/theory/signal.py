@@ -47,10 +47,10 @@ def advantage_variance(p: ArrayLike | PassRate, g: int, estimator: Estimator | N
         return answer(pass_rate(p).reward_variance * (g - 1) / g)
     what, g = group(p, g, summed=True)
     k, (wrong, correct) = np.arange(g + 1), known(estimator).table(g)
-    return answer(what.law(g) @ (k * (g - k) / g**2 * (correct - wrong) ** 2))
+    return answer(what.pmf(g) @ (k * (g - k) / g**2 * (correct - wrong) ** 2))
 
 
-def advantage_variance_law(p: ArrayLike | PassRate, g: int) -> tuple[Floats, Floats]:
+def advantage_variance_distribution(p: ArrayLike | PassRate, g: int) -> tuple[Floats, Floats]:
     """The full distribution of v = K(g-K)/g^2 (V3): its values [floor(g/2)+1] and their probabilities.
 
     K and g-K give the same v, so P(v = k(g-k)/g^2) = P(K = k) + P(K = g-k) for k < g/2, and P(K = g/2) at the middle.
@@ -72,12 +72,12 @@ def advantage_variance_law(p: ArrayLike | PassRate, g: int) -> tuple[Floats, Flo
 
     Examples
     --------
-    >>> values, chances = advantage_variance_law(0.5, 4)
+    >>> values, chances = advantage_variance_distribution(0.5, 4)
     >>> values, chances
     (array([0.    , 0.1875, 0.25  ]), array([0.125, 0.5  , 0.375]))
     """
     what, g = group(p, g, summed=True)
-    law = what.law(g)
+    law = what.pmf(g)
     k = np.arange(g // 2 + 1)
     folded = law[..., : len(k)] + np.where(k < g - k, law[..., ::-1][..., : len(k)], 0)
     return k * (g - k) / g**2, folded
@@ -114,7 +114,7 @@ def variance_of_advantage_variance(p: ArrayLike | PassRate, g: int) -> float | F
     if isinstance(what, Fixed):
         pq = what.reward_variance
         return answer((g - 1) / g**3 * pq * ((g - 1) * (1 - 2 * what.mean) ** 2 + 2 * pq))
-    values, chances = advantage_variance_law(what, g)
+    values, chances = advantage_variance_distribution(what, g)
     mean = (chances * values).sum(-1)
     return answer((chances * (values - mean[..., None]) ** 2).sum(-1))
 
@@ -146,7 +146,7 @@ def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     (0.45, 0.04)
     """
     what, g = group(p, g)
-    return answer(what.all_correct(g) + what.all_wrong(g))
+    return answer(what.all_correct(g) + what.all_incorrect(g))
 
 
 def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
@@ -175,7 +175,7 @@ def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     8e-300
     """
     what, g = group(p, g)
-    return answer(what.mixed(g))
+    return answer(what.informative(g))
 
 
 def critical_pass_rate(g: int, *, level: float = 0.5, dispersion: float = 0.0) -> float:
@@ -284,7 +284,7 @@ def group_size_for(p: float | PassRate, *, informative: float = 0.9, largest: in
     if isinstance(what, Recorded):
         high = min(high, int(np.min(what.samples)))
         way_out = "A Recorded ends at its smallest n: lower `informative`, or fit a Beta."
-    reached = float(what.mixed(high)) if high > 1 else 0.0
+    reached = float(what.informative(high)) if high > 1 else 0.0
     if reached == 0 and high > 1:
         way_out = "Rollouts that always agree teach nothing at any size."
     if reached < wanted:
@@ -294,7 +294,7 @@ def group_size_for(p: float | PassRate, *, informative: float = 0.9, largest: in
         )
     while high - low > 1:  # the informative probability never falls as g grows
         middle = (low + high) // 2
-        low, high = (low, middle) if float(what.mixed(middle)) >= wanted else (middle, high)
+        low, high = (low, middle) if float(what.informative(middle)) >= wanted else (middle, high)
     return high
 
 
@@ -373,14 +373,14 @@ def group_deviation(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """
     what, g = group(p, g, summed=True)
     k = np.arange(g + 1)
-    return answer(what.law(g) @ np.sqrt(k * (g - k) / (g * (g - 1))))
+    return answer(what.pmf(g) @ np.sqrt(k * (g - k) / (g * (g - 1))))
 
 
 def _spare(what: PassRate, g: int, level: float) -> float:
     """How far the degenerate fraction stays under `level`, from whichever of it and its complement is small."""
     if level < 0.5:
-        return level - float(what.all_correct(g) + what.all_wrong(g))
-    return float(what.mixed(g)) - (1 - level)
+        return level - float(what.all_correct(g) + what.all_incorrect(g))
+    return float(what.informative(g)) - (1 - level)
 
 
 def _rounding(level: float) -> float:
@@ -395,4 +395,4 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
 
 def _degenerate(mean: float, dispersion: float, g: int) -> float:
     what = Beta(mean, dispersion)
-    return float(what.all_correct(g) + what.all_wrong(g))
+    return float(what.all_correct(g) + what.all_incorrect(g))

@@ -22,7 +22,7 @@ from rlsignal.data.gather import Note, Rollouts
 from rlsignal.data.read import read
 from rlsignal.data.records import TrainingLog
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
 MUTATE = runpy.run_path(str(ROOT / "benchmarks" / "mutate.py"))
 ROWS = [{"prompt": f"p{i // 4}", "reward": int(i % 3 == 0), "text": 'a, "b"\nc'} for i in range(12)]

@@ -15,29 +15,29 @@ from rlsignal import (
     Scores,
     advantages,
     best_group_size,
+    compare_estimators,
     gradient_weight,
-    group_size_advice,
     informative_probability,
-    same_rewards,
+    recommend_group_size,
 )
 
 
 class TestAdvice:
     def test_eight_where_half_of_the_groups_teach(self):
-        assert group_size_advice(0.3).group_size == 8
-        assert group_size_advice(Beta(0.3, 0.2)).group_size == 8
+        assert recommend_group_size(0.3).group_size == 8
+        assert recommend_group_size(Beta(0.3, 0.2)).group_size == 8
 
     def test_larger_where_fewer_do_as_long_as_a_step_keeps_sixteen_that_teach(self):
         law = Beta(0.28, 0.54)
-        assert [group_size_advice(law, rollouts=n).group_size for n in (256, 512, 2048)] == [8, 16, 16]
-        assert group_size_advice(law, rollouts=4096, informative=0.65).group_size == 64
+        assert [recommend_group_size(law, rollouts=n).group_size for n in (256, 512, 2048)] == [8, 16, 16]
+        assert recommend_group_size(law, rollouts=4096, informative=0.65).group_size == 64
 
     def test_where_it_falls_short_it_says_what_it_would_take(self):
-        assert any("which takes g = 35" in reason for reason in group_size_advice(0.02).reasons)
-        assert any("more than 4096" in reason for reason in group_size_advice(Beta(0.1, 0.95)).reasons)
+        assert any("which takes g = 35" in reason for reason in recommend_group_size(0.02).reasons)
+        assert any("more than 4096" in reason for reason in recommend_group_size(Beta(0.1, 0.95)).reasons)
 
     def test_lines_are_the_theory(self):
-        advice = group_size_advice(Beta(0.28, 0.54), estimator=GRPO)
+        advice = recommend_group_size(Beta(0.28, 0.54), estimator=GRPO)
         for line in advice.lines:
             assert line.informative == informative_probability(Beta(0.28, 0.54), line.group_size)
             assert line.informative_groups == line.prompts * line.informative
@@ -46,27 +46,27 @@ class TestAdvice:
             assert line.hard == pytest.approx(weights[0] / weights[1], rel=1e-12)
 
     def test_an_estimator_without_a_difficulty_bias_weighs_alike(self):
-        assert {round(x.hard, 12) for x in group_size_advice(0.3, estimator=RLOO).lines} == {1.0}
+        assert {round(x.hard, 12) for x in recommend_group_size(0.3, estimator=RLOO).lines} == {1.0}
 
     def test_an_evaluation_is_asked_itself_as_far_as_it_reaches(self):
         data = Recorded(np.repeat(np.arange(9), [70, 30, 20, 16, 14, 12, 12, 12, 14]), 8)
-        lines = {x.group_size: x.informative for x in group_size_advice(data).lines}
+        lines = {x.group_size: x.informative for x in recommend_group_size(data).lines}
         assert lines[8] == informative_probability(data, 8)
         assert lines[16] > lines[8]
 
     def test_the_gradient_noise_decides_where_it_is_given(self):
         scores = Scores([0.05, 0.3], 0.001)
-        advice = group_size_advice(0.3, scores=scores, between=0.001)
+        advice = recommend_group_size(0.3, scores=scores, between=0.001)
         assert advice.group_size == best_group_size(scores, 0.001) == 12
         assert advice.reasons[0].startswith("The gradient noise that you gave is least at g = 12")
 
     def test_says_what_counts_cannot_tell(self):
-        advice = group_size_advice(0.3)
+        advice = recommend_group_size(0.3)
         assert any("Counts alone do not fix the best g" in doubt for doubt in advice.doubts)
         assert "Counts alone" in str(advice)
 
     def test_for_machines(self):
-        said = json.loads(json.dumps(group_size_advice(0.3).summary, allow_nan=False))
+        said = json.loads(json.dumps(recommend_group_size(0.3).summary, allow_nan=False))
         assert {"group_size", "informative", "reasons"} <= said.keys()
 
     @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ class TestAdvice:
     )
     def test_bad_input_is_refused(self, arguments, message):
         with pytest.raises(ValueError, match=message):
-            group_size_advice(0.3, **arguments)
+            recommend_group_size(0.3, **arguments)
 
 
 class TestSameRewards:
     def test_every_row_is_what_the_estimator_assigns(self):
         group = [1, 1, 0, 0, 0, 0, 0, 0]
-        table = same_rewards(group)
+        table = compare_estimators(group)
         assert table.estimators == tuple(x.name for x in ESTIMATORS)
         for i, estimator in enumerate(ESTIMATORS):
             assigned = advantages(group, estimator)
@@ -94,15 +94,15 @@ class TestSameRewards:
             assert table.total[i] == pytest.approx(assigned.sum(), abs=1e-12)
 
     def test_nemo_does_not_sum_to_zero(self):
-        (total,) = same_rewards([1, 0, 0, 0, 0, 0, 0, 0], (GRPO_NEMO,)).total
+        (total,) = compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (GRPO_NEMO,)).total
         assert total == pytest.approx(-1.646, abs=5e-4)
 
     def test_a_unanimous_group_has_one_kind(self):
-        table = same_rewards([1, 1, 1])
+        table = compare_estimators([1, 1, 1])
         assert np.isnan(table.wrong).all()
         assert set(table.right) == {0.0}
         assert "-" in str(table)
 
     def test_one_group_at_a_time(self):
         with pytest.raises(ValueError, match=r"^rewards must be one group \[g\], got shape \(2, 2\)"):
-            same_rewards([[0, 1], [1, 1]])
+            compare_estimators([[0, 1], [1, 1]])

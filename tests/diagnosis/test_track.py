@@ -158,7 +158,7 @@ class TestSaying:
     ("name", "dead"), [("rasbt_7_3_plus_tracking.csv", 0.538), ("rasbt_7_4_plus_clip_ratio.csv", 0.656)]
 )
 def test_recorded_runs_that_stay_alive_are_not_warned_of(name, dead):
-    path = Path(__file__).parents[2] / "shared" / "data" / name
+    path = Path(__file__).parents[3] / "shared" / "data" / name
     if not path.is_file():
         pytest.skip(f"recorded data not at hand: {name}")
     trend = track(path, 8)

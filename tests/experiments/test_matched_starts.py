@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.matched_starts import placed, train_twins, undecidedness
+from experiments.matched_starts import placed, reward_entropy, train_twins
 from rlsignal.sim import GRPORecipe, Network, Teacher
 
 POLICY = Network(features=4, widths=(48,), tokens=1, choices=8)
@@ -51,8 +51,8 @@ def test_answers_are_put_where_the_task_has_them():
 
 
 def test_undecidedness_is_the_entropy_of_a_coin():
-    assert float(undecidedness(jnp.zeros(3))) == pytest.approx(np.log(2), rel=1e-6)
-    assert float(undecidedness(jnp.array([50.0, -50.0]))) == pytest.approx(0, abs=1e-6)
+    assert float(reward_entropy(jnp.zeros(3))) == pytest.approx(np.log(2), rel=1e-6)
+    assert float(reward_entropy(jnp.array([50.0, -50.0]))) == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize(

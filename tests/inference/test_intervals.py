@@ -69,7 +69,7 @@ class TestUnbiased:
         n = 6
         values = per_prompt_estimate(statistic, Recorded(np.arange(n + 1), n), g)
         for p in np.arange(1, n + 2) / (n + 2):
-            assert Fixed(p).law(n) @ values == pytest.approx(statistic(p, g), rel=1e-12, abs=0)
+            assert Fixed(p).pmf(n) @ values == pytest.approx(statistic(p, g), rel=1e-12, abs=0)
 
     @pytest.mark.parametrize("n", [2, 3, 5, 8])
     def test_the_reward_variance_exactly(self, n):
@@ -84,7 +84,7 @@ class TestUnbiased:
 
     def test_the_plug_in_is_not(self):
         """16 samples at p = 0.2: the plug-in sees 0.242 of groups of 8 dead where 0.168 are."""
-        law, c = Fixed(0.2).law(16), np.arange(17)
+        law, c = Fixed(0.2).pmf(16), np.arange(17)
         assert law @ degenerate_probability(c / 16, 8) == pytest.approx(0.242, abs=5e-4)
         assert law @ per_prompt_estimate(degenerate_probability, Recorded(c, 16), 8) == pytest.approx(0.16777, abs=5e-6)
 
@@ -150,7 +150,7 @@ class TestCoverage:
     def test_a_population_that_is_no_beta(self):
         """Half of the prompts never, half every second time: the sample variance overrules the fitted law."""
         rng, n, prompts = np.random.default_rng(0), 16, 100
-        law = (Fixed(0.0).law(n) + Fixed(0.5).law(n)) / 2
+        law = (Fixed(0.0).pmf(n) + Fixed(0.5).pmf(n)) / 2
         kinds, drawn = np.stack([np.arange(n + 1), np.full(n + 1, n)], 1), rng.multinomial(prompts, law, 8000)
         table = group_table(degenerate_probability, 8)
         worth = Recorded(np.arange(n + 1), n).each(8) @ table
@@ -228,7 +228,7 @@ class TestEdges:
 class TestDispersion:
     def test_moments_are_unbiased_exactly(self):
         """Above and below the line, over every outcome of three prompts with four samples each."""
-        p, n, laws = (0.2, 0.5, 0.9), 4, [Fixed(x).law(4) for x in (0.2, 0.5, 0.9)]
+        p, n, laws = (0.2, 0.5, 0.9), 4, [Fixed(x).pmf(4) for x in (0.2, 0.5, 0.9)]
         inside = whole = 0.0
         for counts_ in np.ndindex(5, 5, 5):
             chance, c = np.prod([law[k] for law, k in zip(laws, counts_, strict=True)]), np.array(counts_)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlsignal import Beta, Recorded, degenerate_probability, informative_probability, pass_at_k
-from rlsignal.inference.population import _Likelihood, _misfit, band, beta_estimate, posterior
+from rlsignal.inference.population import _goodness_of_fit, _Likelihood, band, beta_estimate, posterior
 
 
 def evaluation(rng, mean, dispersion, samples, prompts):
@@ -18,7 +18,7 @@ def evaluation(rng, mean, dispersion, samples, prompts):
 def log_likelihood(data, mean, dispersion):
     """By the law itself, prompt by prompt."""
     pairs = zip(np.asarray(data.correct), np.asarray(data.samples), strict=True)
-    return sum(np.log(Beta(mean, dispersion).law(int(n))[c]) for c, n in pairs)
+    return sum(np.log(Beta(mean, dispersion).pmf(int(n))[c]) for c, n in pairs)
 
 
 MIXED_SIZES = Recorded([0, 1, 3, 5, 2, 0, 9, 4, 4, 1], [4, 2, 8, 5, 7, 1, 12, 4, 9, 3])
@@ -51,7 +51,7 @@ class TestTheFit:
         mean = sum(
             chance * _Likelihood.of(Recorded([c], [size])).information(0.3, 0.2)
             for size in n
-            for c, chance in enumerate(law.law(int(size)))
+            for c, chance in enumerate(law.pmf(int(size)))
         )
         np.testing.assert_allclose(_Likelihood.expected(law, n).information(0.3, 0.2), mean, rtol=1e-10)
 
@@ -110,27 +110,27 @@ class TestUncertainty:
 class TestMisfit:
     def test_a_beta_is_rejected_as_rarely_as_it_should_be(self):
         rng, runs = np.random.default_rng(0), 200
-        p = np.array([beta_estimate(evaluation(rng, 0.3, 0.4, 8, 300)).misfit_p for _ in range(runs)])
+        p = np.array([beta_estimate(evaluation(rng, 0.3, 0.4, 8, 300)).goodness_of_fit_p for _ in range(runs)])
         assert np.mean(p < 0.05) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / runs)
         assert abs(np.mean(p) - 0.5) < 5 / np.sqrt(12 * runs)
 
     def test_two_kinds_of_prompts_are_no_beta(self):
         rng = np.random.default_rng(0)
         fit = beta_estimate(Recorded(rng.binomial(8, rng.choice([0.0, 0.5], 300)), 8))
-        assert fit.misfit_p < 1e-6
+        assert fit.goodness_of_fit_p < 1e-6
         assert "not those of a Beta" in str(fit)
 
     def test_the_statistic_by_hand(self):
         """100 prompts of two samples: cells c = 0, 1, 2, and no freedom left after two parameters."""
-        assert np.isnan(beta_estimate(Recorded([0] * 50 + [1] * 30 + [2] * 20, 2)).misfit_p)
+        assert np.isnan(beta_estimate(Recorded([0] * 50 + [1] * 30 + [2] * 20, 2)).goodness_of_fit_p)
         seen = np.array([40, 20, 20, 20])
-        expected = 100 * Beta(0.4, 0.3).law(3)
+        expected = 100 * Beta(0.4, 0.3).pmf(3)
         chi_square = ((seen - expected) ** 2 / expected).sum()
         data = Recorded(np.repeat(np.arange(4), seen), 3)
-        assert _misfit(data, Beta(0.4, 0.3)) == pytest.approx(_tail_of_chi_square_1(chi_square), rel=1e-12)
+        assert _goodness_of_fit(data, Beta(0.4, 0.3)) == pytest.approx(_tail_of_chi_square_1(chi_square), rel=1e-12)
 
     def test_few_prompts_of_many_sizes_tell_nothing(self):
-        assert np.isnan(beta_estimate(MIXED_SIZES).misfit_p)
+        assert np.isnan(beta_estimate(MIXED_SIZES).goodness_of_fit_p)
 
 
 def _tail_of_chi_square_1(x):
@@ -143,10 +143,10 @@ class TestPosterior:
     def test_is_bayes(self):
         """The chance of k right in g more rollouts after c of n: from the law of n + g by counting orders."""
         prior, n, c, g = Beta(0.3, 0.2), 6, 2, 4
-        later = posterior(prior, c, n).law(g)
+        later = posterior(prior, c, n).pmf(g)
         for k in range(g + 1):
-            both = prior.law(n + g)[c + k] * comb(n, c) * comb(g, k) / comb(n + g, c + k)
-            assert later[k] == pytest.approx(both / prior.law(n)[c], rel=1e-12)
+            both = prior.pmf(n + g)[c + k] * comb(n, c) * comb(g, k) / comb(n + g, c + k)
+            assert later[k] == pytest.approx(both / prior.pmf(n)[c], rel=1e-12)
 
     def test_without_dispersion_samples_say_nothing(self):
         assert posterior(Beta(0.3, 0), [0, 8], 8).mean == pytest.approx([0.3, 0.3])

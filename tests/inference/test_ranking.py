@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from scipy.special import ndtr, ndtri, stdtr
 
-from rlsignal import inversions, paired_interval, variance_explained
+from rlsignal import inversions, paired_estimate, variance_explained
 from rlsignal.inference import ranking
 from rlsignal.inference.ranking import LEAST_LOSS, _opposite, disagreement_probability, rank_correlation
 
@@ -351,14 +351,16 @@ class TestPairedInterval:
     def test_is_the_textbook_one(self):
         """t_{0.975} of 4 degrees of freedom is 2.776445."""
         x = np.array([0.1, -0.2, 0.4, 0.3, 0.15])
-        low, high = paired_interval(x)
+        found = paired_estimate(x)
+        low, high = found.low, found.high
         half = 2.7764451 * np.sqrt(((x - x.mean()) ** 2).sum() / 4) / np.sqrt(5)
         assert (low, high) == pytest.approx((x.mean() - half, x.mean() + half), rel=1e-7)
 
     @pytest.mark.parametrize(("draws", "level"), [(2, 0.95), (4, 0.95), (8, 0.5)])
     def test_covers_as_often_as_it_says_and_the_normal_one_does_not(self, draws, level):
         x = np.random.default_rng(draws).normal(0.3, 1, (4000, draws))
-        bounds = np.array([paired_interval(row, level=level) for row in x])
+        ends = [paired_estimate(row, level=level) for row in x]
+        bounds = np.array([(end.low, end.high) for end in ends])
         covered = ((bounds[:, 0] < 0.3) & (bounds[:, 1] > 0.3)).mean()
         error = np.sqrt(level * (1 - level) / len(x))
         assert abs(covered - level) < 5 * error
@@ -367,19 +369,20 @@ class TestPairedInterval:
             assert (np.abs(x.mean(-1) - 0.3) < normal).mean() < level - 5 * error
 
     def test_a_constant_difference_is_certain(self):
-        assert paired_interval([0.25, 0.25, 0.25]) == (0.25, 0.25)
+        found = paired_estimate([0.25, 0.25, 0.25])
+        assert (found.value, found.low, found.high) == (0.25, 0.25, 0.25)
 
     @pytest.mark.parametrize("differences", [[0.1], [], 0.1, [[0.1, 0.2]]])
     def test_fewer_than_two_are_refused(self, differences):
         shape = np.shape(differences)
         with pytest.raises(ValueError) as error:
-            paired_interval(differences)
+            paired_estimate(differences)
         assert str(error.value) == f"differences must be at least 2 numbers on one axis, got shape {shape}."
 
     @pytest.mark.parametrize("level", [0, 1, 1.5, np.nan])
     def test_levels_out_of_range_are_refused(self, level):
         with pytest.raises(ValueError, match=r"^level must lie in \(0, 1\), got "):
-            paired_interval([0.1, 0.2], level=level)
+            paired_estimate([0.1, 0.2], level=level)
 
 
 class TestVarianceExplained:

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from rlsignal import fall_evidence
+from rlsignal import log_e_process
 
 
 @pytest.mark.parametrize("spacing", [1, 3])
@@ -14,7 +14,7 @@ def test_the_mean_evidence_is_the_weight_of_the_beginnings_so_far(share, level, 
     """Over all 2^8 runs: equal at the level, less above it; so it and the weight to come start at 1 and never gain."""
     runs = np.array(list(product((0.0, 1.0), repeat=8)))
     chance = np.prod(np.where(runs == 1, share, 1 - share), axis=1)
-    mean = chance @ np.exp(fall_evidence(runs, 1, level=level, spacing=spacing))
+    mean = chance @ np.exp(log_e_process(runs, 1, level=level, spacing=spacing))
     begun = np.arange(8) // spacing + 1
     weight = 1 - 1 / (begun + 1)
     if share == level:
@@ -27,7 +27,7 @@ def test_it_is_ever_high_as_rarely_as_promised():
     """By enumeration: the chance that 1/a is reached within 12 groups is at most a. Unweighted, it is not."""
     runs = np.array(list(product((0.0, 1.0), repeat=12)))
     chance = np.prod(np.where(runs == 1, 0.5, 0.5), axis=1)
-    evidence = fall_evidence(runs, 1, level=0.5)
+    evidence = log_e_process(runs, 1, level=0.5)
     for a in (0.05, 0.2, 0.5):
         assert chance[(evidence >= -np.log(a)).any(-1)].sum() <= a
     unweighted = evidence + np.log(np.arange(1, 13) * np.arange(2, 14.0))
@@ -35,8 +35,8 @@ def test_it_is_ever_high_as_rarely_as_promised():
 
 
 def test_rows_of_several_groups_are_so_many_groups():
-    one = fall_evidence([0, 0, 1, 0, 0, 0], 1, spacing=3)[2::3]
-    rows = fall_evidence([1 / 3, 0], 3)
+    one = log_e_process([0, 0, 1, 0, 0, 0], 1, spacing=3)[2::3]
+    rows = log_e_process([1 / 3, 0], 3)
     np.testing.assert_allclose(one, rows)
 
 
@@ -44,12 +44,12 @@ def test_fewer_groups_than_true_are_safe():
     """A row's mean taken for one group: the mean evidence is no larger than the weight."""
     rng = np.random.default_rng(0)
     share = rng.binomial(4, 0.1, (4000, 30)) / 4
-    assert np.exp(fall_evidence(share, 1)).mean(0).max() < 1
+    assert np.exp(log_e_process(share, 1)).mean(0).max() < 1
 
 
 def test_leading_axes_are_runs():
     share = np.random.default_rng(0).random((2, 3, 7))
-    np.testing.assert_array_equal(fall_evidence(share, 2)[1, 2], fall_evidence(share[1, 2], 2))
+    np.testing.assert_array_equal(log_e_process(share, 2)[1, 2], log_e_process(share[1, 2], 2))
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_leading_axes_are_runs():
 )
 def test_bad_input(arguments, message):
     with pytest.raises(ValueError, match=message):
-        fall_evidence(**arguments)
+        log_e_process(**arguments)

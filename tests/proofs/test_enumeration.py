@@ -20,7 +20,7 @@ from rlsignal import (
     advantage_magnitude,
     advantage_second_moment,
     advantage_variance,
-    advantage_variance_law,
+    advantage_variance_distribution,
     degenerate_probability,
     effective_objective,
     gradient_weight,
@@ -302,13 +302,13 @@ class TestLibraryOnOnePrompt:
     def test_signal(self, p, g):
         urn = fixed(p)
         second = expectation(lambda rewards: variance(rewards) ** 2, urn, g)
-        close(Fixed(p).law(g), law(urn, g))
+        close(Fixed(p).pmf(g), law(urn, g))
         close(advantage_variance(p, g), expectation(variance, urn, g))
         close(variance_of_advantage_variance(p, g), second - expectation(variance, urn, g) ** 2)
         close(degenerate_probability(p, g), expectation(unanimous, urn, g))
         close(informative_probability(p, g), 1 - expectation(unanimous, urn, g))
         close(pass_at_k(p, g), expectation(any, urn, g))
-        values, chances = advantage_variance_law(p, g)
+        values, chances = advantage_variance_distribution(p, g)
         for value, share in zip(values, chances, strict=True):
             nearest = Fraction(round(value * g**2), g**2)
             close(share, expectation(lambda rewards, v=nearest: variance(rewards) == v, urn, g))
@@ -332,7 +332,7 @@ class TestLibraryOnOnePrompt:
 def test_library_on_populations(m, rho, g):
     data, urn = Beta(m, rho), beta(m, rho)
     second = expectation(lambda rewards: variance(rewards) ** 2, urn, g)
-    close(data.law(g), law(urn, g))
+    close(data.pmf(g), law(urn, g))
     close(advantage_variance(data, g), expectation(variance, urn, g))
     close(variance_of_advantage_variance(data, g), second - expectation(variance, urn, g) ** 2)
     close(degenerate_probability(data, g), expectation(unanimous, urn, g))

@@ -43,7 +43,7 @@ every_estimator = pytest.mark.parametrize("estimator", EVERY, ids=lambda estimat
 
 def as_if_centred(estimator, p, g):
     """E[K A+(K)] / (g p q): right only where a group's advantages sum to zero."""
-    return np.array([Fixed(x).law(g) @ (np.arange(g + 1) * estimator.table(g)[1]) for x in p]) / (g * p * (1 - p))
+    return np.array([Fixed(x).pmf(g) @ (np.arange(g + 1) * estimator.table(g)[1]) for x in p]) / (g * p * (1 - p))
 
 
 TEMPTING = [

@@ -306,7 +306,7 @@ class TestSharpeningFamily:
         """Share of p above 1 / (sqrt(g-1) (kappa_C + kappa_I) rate steps); not with one collision or RLOO's weight."""
         starts, _, field = family
 
-        def law(estimator, collision):
+        def pmf(estimator, collision):
             critical = reachable_pass_rate(8, estimator, budget=400.0, collision=collision)
             return (starts.pass_rate > critical).mean(-1).reshape(4, 3, DRAWS).mean(-1)
 

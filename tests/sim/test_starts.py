@@ -17,7 +17,7 @@ from rlsignal.sim import (
     sharpened,
     temper,
 )
-from rlsignal.sim.starts import beta_log_odds, shaped_logits, sharpened_logits, two_point_log_odds, undecidedness
+from rlsignal.sim.starts import beta_log_odds, reward_entropy, shaped_logits, sharpened_logits, two_point_log_odds
 
 KEY = jax.random.key(12)
 TOLERANCE = 1e-3  # as promised, in pass rate, dispersion and nats
@@ -55,7 +55,7 @@ SPREAD = np.stack([_means, _spreads, _shares * (_means * np.log(4) + (1 - _means
 SPREAD_LOST = np.array([(0.3, 1.0, 1.0), (0.3, 1.5, 1.0), (0.3, 0.5, 3.0), (0.3, 0.5, -0.1), (0.3, -0.1, 1.0)]).T
 
 _means, _spreads = grid([0.05, 0.3, 0.5], [0.0, 0.3, 0.6, 0.9])
-TWINS = np.stack([_means, _spreads, 0.6 + 0.6 * _means])  # above the undecidedness of identical prompts
+TWINS = np.stack([_means, _spreads, 0.6 + 0.6 * _means])  # above the reward_entropy of identical prompts
 TWINS_LOST = np.array([(0.3, 0.0, 0.6), (0.3, 0.0, 3.0)]).T  # h_b(0.3) is 0.611
 
 
@@ -71,11 +71,11 @@ def spread():
 
 @pytest.fixture(scope="module")
 def twins():
-    """Given the response entropy: the classes take what undecidedness leaves of it."""
+    """Given the response entropy: the classes take what reward_entropy leaves of it."""
     means, spreads, entropies = np.hstack([TWINS, TWINS_LOST]).astype(np.float32)
     spread_key, _ = jax.random.split(KEY)
     odds = jax.vmap(lambda *of: beta_log_odds(spread_key, RECIPE, *of))(means, spreads)
-    return built(spread_logits, np.stack([means, spreads, entropies - undecidedness(odds)]))
+    return built(spread_logits, np.stack([means, spreads, entropies - reward_entropy(odds)]))
 
 
 def close(got, want):
@@ -134,7 +134,7 @@ class TestTargets:
             logits = shaped_logits(KEY, recipe, log_odds, within_entropy)
             return logits, measure(logits, recipe)
 
-        logits, metrics = jax.tree.map(np.asarray, jax.jit(jax.vmap(one))(odds, 1.0 - undecidedness(odds)))
+        logits, metrics = jax.tree.map(np.asarray, jax.jit(jax.vmap(one))(odds, 1.0 - reward_entropy(odds)))
         np.testing.assert_array_equal(np.isnan(logits).all((1, 2)), lows == 0.28)
         for low, row in zip(lows[:-1], pass_rates_of(logits), strict=False):
             at_low = np.isclose(row, low, rtol=1e-4, atol=0)
@@ -191,7 +191,7 @@ class TestReachableEntropy:
         assert high == pytest.approx(-(even * np.log(even)).sum(-1).mean(), rel=1e-12)
 
     @pytest.mark.parametrize("p", [0.0, 1.0, [0.0, 1.0]])
-    def test_certain_prompts_have_no_undecidedness(self, p):
+    def test_certain_prompts_have_no_reward_entropy(self, p):
         low, high = reachable_entropy(p, RECIPE)
         assert low == 0
         assert high == pytest.approx(np.mean(np.where(np.asarray(p) == 1, np.log(4), np.log(12))))

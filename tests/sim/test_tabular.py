@@ -130,7 +130,7 @@ def by_hand(logits, recipe, temperature=1.0):
         pass_at_1=p.mean(),
         pass_at_k=np.array([(1 - q**k).mean() for k in recipe.attempts]),
         entropy=-(pi * np.log(pi)).sum(-1).mean(),
-        undecidedness=-(p * np.log(p) + q * np.log(q)).mean(),
+        reward_entropy=-(p * np.log(p) + q * np.log(q)).mean(),
         within_entropy=(p * inside[0] + q * inside[1]).mean(),
         dispersion=p.var() / (p.mean() * q.mean()),
         degenerate=(p**g + q**g).mean(),
@@ -159,7 +159,7 @@ class TestMeasure:
 
     def test_entropy_is_undecidedness_and_what_is_left_inside_the_classes(self):
         metrics = measured(START, SMALL)
-        assert metrics.undecidedness + metrics.within_entropy == pytest.approx(float(metrics.entropy), abs=1e-6)
+        assert metrics.reward_entropy + metrics.within_entropy == pytest.approx(float(metrics.entropy), abs=1e-6)
 
     @pytest.mark.parametrize("rate", [1e-3, 1e-5, 1e-7, 1e-12, 1e-30])
     def test_rare_successes_are_measured_to_relative_accuracy(self, rate):
@@ -173,7 +173,7 @@ class TestMeasure:
         assert metrics.pass_at_1 == pytest.approx(p, rel=relative, abs=0)
         assert metrics.pass_at_k == pytest.approx([pass_at_k(p, k) for k in recipe.attempts], rel=relative, abs=0)
         undecided = -p * np.log(p) - (1 - p) * np.log1p(-p)
-        assert metrics.undecidedness == pytest.approx(undecided, rel=relative, abs=0)
+        assert metrics.reward_entropy == pytest.approx(undecided, rel=relative, abs=0)
 
     def test_log_pass_rates_stay_finite_where_pass_rates_do_not(self):
         log_p, log_q = log_pass_rates(jnp.array([[1e3, 0, 0], [-1e3, 0, 0]], jnp.float32), 1)

@@ -18,17 +18,17 @@ from rlsignal import (
     degenerate_probability,
     effective_objective,
     gradient_weight,
+    informative_group_bias,
     informative_probability,
-    mixed_group_bias,
+    noisy_pass_rate,
     pass_at_k,
     pass_at_k_weight,
     posterior_baseline,
-    rollouts_per_kept_group,
-    rollouts_to_mixed,
+    rollouts_per_accepted_group,
+    rollouts_to_informative,
     rollouts_to_success,
     signal_to_noise_cap,
     variance_of_advantage_variance,
-    verdict_rate,
 )
 
 mp = mpmath.mp.clone()
@@ -62,8 +62,8 @@ def one_prompt(p, g):
         informative_probability: 1 - degenerate,
         pass_at_k: 1 - q**g,
         pass_at_k_weight: g * q ** (g - 1),
-        mixed_group_bias: (p * q**g - q * p**g) / (1 - degenerate),
-        rollouts_per_kept_group: g / (1 - degenerate),
+        informative_group_bias: (p * q**g - q * p**g) / (1 - degenerate),
+        rollouts_per_accepted_group: g / (1 - degenerate),
         signal_to_noise_cap: g / (1 / (p * q) - 4 + mp.mpf(2) / (g - 1)),
     }
 
@@ -84,11 +84,11 @@ def test_closed_forms_without_a_group():
     generator = np.random.default_rng(1)
     for p in pass_rates(generator, DRAWS):
         x = mp.mpf(float(p))
-        held(rollouts_to_mixed(p), 1 / x + 1 / (1 - x) - 1, 1e-12, p)
+        held(rollouts_to_informative(p), 1 / x + 1 / (1 - x) - 1, 1e-12, p)
         held(rollouts_to_success(p), mp.log(1 - mp.mpf(0.95)) / mp.log(1 - x), 1e-12, p)
         misses, alarms = generator.uniform(0, 0.5, 2)
         want = (1 - mp.mpf(misses)) * x + mp.mpf(alarms) * (1 - x)
-        held(verdict_rate(p, false_negatives=misses, false_positives=alarms), want, 1e-12, p, misses, alarms)
+        held(noisy_pass_rate(p, fnr=misses, fpr=alarms), want, 1e-12, p, misses, alarms)
 
 
 def test_closed_forms_of_a_population():

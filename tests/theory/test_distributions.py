@@ -33,7 +33,7 @@ def alike_in_a_population(mean, dispersion, g):
     return mp.rf(b, g) / mp.rf(a + b, g), mp.rf(a, g) / mp.rf(a + b, g)
 
 
-def polya_law(mean, dispersion, g):
+def beta_binomial_pmf(mean, dispersion, g):
     """Beta-binomial law in exact rational arithmetic; dispersion 0 is the binomial."""
     m, rho = Fraction(mean), Fraction(dispersion)
 
@@ -43,7 +43,7 @@ def polya_law(mean, dispersion, g):
     return [comb(g, k) * rising(m, k) * rising(1 - m, g - k) / rising(Fraction(1), g) for k in range(g + 1)]
 
 
-def hypergeometric_law(c, n, g):
+def hypergeometric_pmf(c, n, g):
     return [Fraction(comb(c, k) * comb(n - c, g - k), comb(n, g)) for k in range(g + 1)]
 
 
@@ -53,7 +53,12 @@ class TestFixed:
         exact = mp.mpf(p)
         for g in (2, 3, 8, 64, 1000, 4096, 10**5, 10**6):
             right, wrong = exact**g, (1 - exact) ** g
-            answers = {"all_correct": right, "all_wrong": wrong, "any_correct": 1 - wrong, "mixed": 1 - right - wrong}
+            answers = {
+                "all_correct": right,
+                "all_incorrect": wrong,
+                "any_correct": 1 - wrong,
+                "mixed": 1 - right - wrong,
+            }
             for name, want in answers.items():
                 if want >= TINY:
                     assert relative_error(getattr(Fixed(p), name)(g), want) < 1e-12, (name, g)
@@ -61,23 +66,28 @@ class TestFixed:
     @pytest.mark.parametrize("p", [1e-300, 1e-16, 0.02, 0.5, 0.9, 1 - 1e-16])
     @pytest.mark.parametrize("g", [1, 2, 3, 8, 64])
     def test_law_is_the_binomial_entry_by_entry(self, p, g):
-        for got, want in zip(Fixed(p).law(g), polya_law(p, 0, g), strict=True):
+        for got, want in zip(Fixed(p).pmf(g), beta_binomial_pmf(p, 0, g), strict=True):
             if want >= Fraction(1, 10**300):
                 assert relative_error(got, mp.mpf(want.numerator) / want.denominator) < 1e-13
 
     def test_the_certain_ends(self):
         never, always = Fixed(0), Fixed(1)
-        assert never.law(3).tolist() == [1, 0, 0, 0]
-        assert always.law(3).tolist() == [0, 0, 0, 1]
+        assert never.pmf(3).tolist() == [1, 0, 0, 0]
+        assert always.pmf(3).tolist() == [0, 0, 0, 1]
         for law, right, wrong in ((never, 0, 1), (always, 1, 0)):
-            assert (law.all_correct(5), law.all_wrong(5), law.any_correct(5), law.mixed(5)) == (right, wrong, right, 0)
+            assert (law.all_correct(5), law.all_incorrect(5), law.any_correct(5), law.informative(5)) == (
+                right,
+                wrong,
+                right,
+                0,
+            )
             assert law.reward_variance == 0
-            assert (law.all_correct(0), law.all_wrong(0)) == (1, 1)  # nothing was drawn, so nothing disagrees
+            assert (law.all_correct(0), law.all_incorrect(0)) == (1, 1)  # nothing was drawn, so nothing disagrees
 
     def test_one_answer_per_entry_of_any_shape(self):
         p = np.linspace(0, 1, 6).reshape(3, 2)
-        assert Fixed(p).law(4).shape == (3, 2, 5)
-        for name in ("all_wrong", "all_correct", "any_correct", "mixed"):
+        assert Fixed(p).pmf(4).shape == (3, 2, 5)
+        for name in ("all_incorrect", "all_correct", "any_correct", "mixed"):
             together = getattr(Fixed(p), name)(4)
             apart = [[float(getattr(Fixed(x), name)(4)) for x in row] for row in p]
             np.testing.assert_array_equal(together, apart)
@@ -89,7 +99,12 @@ class TestBeta:
     def test_closed_forms_to_twelve_digits(self, mean, dispersion):
         for g in (2, 8, 64, 4096):
             wrong, right = alike_in_a_population(mean, dispersion, g)
-            answers = {"all_correct": right, "all_wrong": wrong, "any_correct": 1 - wrong, "mixed": 1 - right - wrong}
+            answers = {
+                "all_correct": right,
+                "all_incorrect": wrong,
+                "any_correct": 1 - wrong,
+                "mixed": 1 - right - wrong,
+            }
             for name, want in answers.items():
                 if want >= TINY:
                     assert relative_error(getattr(Beta(mean, dispersion), name)(g), want) < 1e-12, (name, g)
@@ -99,14 +114,14 @@ class TestBeta:
         wrong, right = alike_in_a_population(mean, dispersion, 10**6)
         law = Beta(mean, dispersion)
         assert relative_error(law.any_correct(10**6), 1 - wrong) < 1e-12
-        assert relative_error(law.mixed(10**6), 1 - right - wrong) < 1e-12
+        assert relative_error(law.informative(10**6), 1 - right - wrong) < 1e-12
 
     @pytest.mark.parametrize(
         ("mean", "dispersion"), [(0.1, 0.3), (0.5, 1 / 3), (0.9, 1e-12), (0.02, 0.9), (1e-200, 0.5), (0.5, 1 - 1e-12)]
     )
     @pytest.mark.parametrize("g", [2, 3, 8, 64])
     def test_law_is_the_beta_binomial_entry_by_entry(self, mean, dispersion, g):
-        for got, want in zip(Beta(mean, dispersion).law(g), polya_law(mean, dispersion, g), strict=True):
+        for got, want in zip(Beta(mean, dispersion).pmf(g), beta_binomial_pmf(mean, dispersion, g), strict=True):
             if want >= Fraction(1, 10**300):
                 assert relative_error(got, mp.mpf(want.numerator) / want.denominator) < 1e-12
 
@@ -114,7 +129,7 @@ class TestBeta:
     def test_law_of_the_largest_group(self, mean, dispersion):
         """Every product runs over 4096 ratios at most: 1e-11 is what sums over it may rely on."""
         g, m, rho = 4096, mp.mpf(mean), mp.mpf(dispersion)
-        a, b, law = m * (1 - rho) / rho, (1 - m) * (1 - rho) / rho, Beta(mean, dispersion).law(g)
+        a, b, law = m * (1 - rho) / rho, (1 - m) * (1 - rho) / rho, Beta(mean, dispersion).pmf(g)
         for k in (0, 1, 2, 100, 2048, 4000, 4095, 4096):
             want = comb(g, k) * mp.rf(a, k) * mp.rf(b, g - k) / mp.rf(a + b, g)
             if want >= TINY:
@@ -122,52 +137,52 @@ class TestBeta:
 
     def test_dispersion_zero_is_one_prompt_repeated(self):
         p = np.array([0, 1e-300, 0.02, 0.5, 1 - 1e-16, 1])
-        np.testing.assert_array_equal(Beta(p, 0).law(16), Fixed(p).law(16))
-        np.testing.assert_array_equal(Beta(p, 0).mixed(16), Fixed(p).mixed(16))
-        for name in ("all_wrong", "all_correct", "any_correct", "reward_variance"):
+        np.testing.assert_array_equal(Beta(p, 0).pmf(16), Fixed(p).pmf(16))
+        np.testing.assert_array_equal(Beta(p, 0).informative(16), Fixed(p).informative(16))
+        for name in ("all_incorrect", "all_correct", "any_correct", "reward_variance"):
             population, prompt = (getattr(x, name) for x in (Beta(p, 0), Fixed(p)))
             got, want = (x(16) if callable(x) else x for x in (population, prompt))
             np.testing.assert_allclose(got, want, rtol=1e-14)  # 16 factors against one power
 
     def test_dispersion_one_is_all_or_nothing(self):
         law = Beta(0.3, 1)
-        assert law.law(4).tolist() == [0.7, 0, 0, 0, 0.3]
-        assert (law.mixed(4), law.reward_variance) == (0, 0)
+        assert law.pmf(4).tolist() == [0.7, 0, 0, 0, 0.3]
+        assert (law.informative(4), law.reward_variance) == (0, 0)
         assert law.all_correct(4) == pytest.approx(0.3, rel=1e-15, abs=0)
         assert law.any_correct(4) == pytest.approx(0.3, rel=1e-15, abs=0)
-        assert law.all_wrong(4) == pytest.approx(0.7, rel=1e-15, abs=0)
+        assert law.all_incorrect(4) == pytest.approx(0.7, rel=1e-15, abs=0)
 
     @pytest.mark.parametrize("mean", [0.0, 1.0])
     @pytest.mark.parametrize("dispersion", [0.0, 1e-12, 0.5, 1.0])
     def test_certain_prompts_are_certain_however_dispersed(self, mean, dispersion):
         law = Beta(mean, dispersion)
-        assert law.law(3)[-1] == mean
-        assert law.law(3)[0] == 1 - mean
-        assert (law.mixed(3), law.any_correct(3), law.all_correct(3)) == (0, mean, mean)
+        assert law.pmf(3)[-1] == mean
+        assert law.pmf(3)[0] == 1 - mean
+        assert (law.informative(3), law.any_correct(3), law.all_correct(3)) == (0, mean, mean)
 
     def test_uniform_pass_rates_give_uniform_counts(self):
         """Bayes' billiard table: Beta(1, 1) has mean 1/2 and dispersion 1/(1+1+1)."""
-        np.testing.assert_allclose(Beta(0.5, 1 / 3).law(9), np.full(10, 0.1), rtol=1e-14)
+        np.testing.assert_allclose(Beta(0.5, 1 / 3).pmf(9), np.full(10, 0.1), rtol=1e-14)
 
     def test_sets_broadcast(self):
         mean, dispersion = np.array([[0.1], [0.4]]), np.array([0.0, 0.3, 1.0])
         grid = Beta(mean, dispersion)
-        assert grid.law(4).shape == (2, 3, 5)
-        assert grid.reward_variance.shape == grid.mixed(4).shape == (2, 3)
-        np.testing.assert_array_equal(grid.law(4)[1, 1], Beta(0.4, 0.3).law(4))
+        assert grid.pmf(4).shape == (2, 3, 5)
+        assert grid.reward_variance.shape == grid.informative(4).shape == (2, 3)
+        np.testing.assert_array_equal(grid.pmf(4)[1, 1], Beta(0.4, 0.3).pmf(4))
 
 
 class TestRecorded:
     @pytest.mark.parametrize("n", [2, 5, 16])
     def test_law_is_the_hypergeometric_of_every_count(self, n):
         for g in range(1, n + 1):
-            want = [[float(x) for x in hypergeometric_law(c, n, g)] for c in range(n + 1)]
+            want = [[float(x) for x in hypergeometric_pmf(c, n, g)] for c in range(n + 1)]
             np.testing.assert_allclose(Recorded(np.arange(n + 1), n).each(g), want, rtol=1e-13, atol=0)
 
     @pytest.mark.parametrize("c", [0, 1, 37, 2048, 4095, 4096])
     def test_law_of_many_samples(self, c):
         n, g = 4096, 300
-        for got, want in zip(Recorded([c], n).law(g), hypergeometric_law(c, n, g), strict=True):
+        for got, want in zip(Recorded([c], n).pmf(g), hypergeometric_pmf(c, n, g), strict=True):
             if want >= Fraction(1, 10**300) or want == 0:
                 assert got == pytest.approx(float(want), rel=1e-11, abs=0)
 
@@ -176,7 +191,12 @@ class TestRecorded:
         n, data = 1000, Recorded([c], 1000)
         for g in (2, 8, 500, 1000):
             right, wrong = Fraction(comb(c, g), comb(n, g)), Fraction(comb(n - c, g), comb(n, g))
-            answers = {"all_correct": right, "all_wrong": wrong, "any_correct": 1 - wrong, "mixed": 1 - right - wrong}
+            answers = {
+                "all_correct": right,
+                "all_incorrect": wrong,
+                "any_correct": 1 - wrong,
+                "mixed": 1 - right - wrong,
+            }
             for name, want in answers.items():
                 if want >= Fraction(1, 10**300) or want == 0:
                     assert float(getattr(data, name)(g)) == pytest.approx(float(want), rel=1e-12, abs=0), (name, g)
@@ -186,20 +206,20 @@ class TestRecorded:
     def test_unbiased_for_every_group_size_up_to_n(self, p, n, g):
         """Averaged over the evaluations that could have been, it is the law of fresh groups: no bias at all."""
         outcomes = Recorded(np.arange(n + 1), n)
-        np.testing.assert_allclose(Fixed(p).law(n) @ outcomes.each(g), Fixed(p).law(g), rtol=0, atol=1e-14)
+        np.testing.assert_allclose(Fixed(p).pmf(n) @ outcomes.each(g), Fixed(p).pmf(g), rtol=0, atol=1e-14)
 
     def test_groups_of_all_samples_are_the_histogram(self):
         correct = [0, 0, 3, 8, 8, 8, 5]
-        np.testing.assert_array_equal(Recorded(correct, 8).law(8) * 7, np.bincount(correct, minlength=9))
+        np.testing.assert_array_equal(Recorded(correct, 8).pmf(8) * 7, np.bincount(correct, minlength=9))
 
     def test_a_data_set_is_the_average_of_its_prompts_also_when_n_differs(self):
         correct, samples = np.array([0, 3, 7, 7, 50, 2]), np.array([4, 4, 7, 9, 100, 4])
         data = Recorded(correct, samples)
         alone = [Recorded([c], n) for c, n in zip(correct, samples, strict=True)]
         assert data.each(4).shape == (6, 5)
-        np.testing.assert_array_equal(data.each(4), [one.law(4) for one in alone])
-        np.testing.assert_allclose(data.law(4), data.each(4).mean(0), rtol=1e-15)
-        for name in ("all_wrong", "all_correct", "any_correct", "mixed"):
+        np.testing.assert_array_equal(data.each(4), [one.pmf(4) for one in alone])
+        np.testing.assert_allclose(data.pmf(4), data.each(4).mean(0), rtol=1e-15)
+        for name in ("all_incorrect", "all_correct", "any_correct", "mixed"):
             mean_of_prompts = np.mean([getattr(one, name)(4) for one in alone])
             assert getattr(data, name)(4) == pytest.approx(mean_of_prompts, rel=1e-15, abs=0), name
         assert data.mean == pytest.approx(np.mean(correct / samples), rel=1e-15, abs=0)
@@ -211,13 +231,13 @@ class TestRecorded:
 
     def test_the_order_of_prompts_does_not_matter_but_each_keeps_it(self):
         assert Recorded([4, 0, 4], 4).each(2)[:, 0].tolist() == [0, 1, 0]
-        np.testing.assert_array_equal(Recorded([4, 0, 1], 4).law(2), Recorded([0, 1, 4], 4).law(2))
+        np.testing.assert_array_equal(Recorded([4, 0, 1], 4).pmf(2), Recorded([0, 1, 4], 4).pmf(2))
 
     def test_a_large_evaluation_is_as_cheap_as_its_distinct_counts(self):
         """100 000 prompts by 4097 counts would be 3.3 GB; nine distinct counts are nothing."""
         data = Recorded(np.arange(100_000) % 9 * 512, 4096)
         tracemalloc.start()
-        law = data.law(4096)
+        law = data.pmf(4096)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert law.sum() == pytest.approx(1, abs=1e-12)
@@ -237,7 +257,7 @@ LAWS = [
 class TestEveryLaw:
     def test_sums_to_one_with_the_right_mean_and_variance(self, law, g):
         """E[K] = g E[p]; E[K(g-K)] = g(g-1) E[p(1-p)], since any two rollouts disagree with chance 2 E[p(1-p)]."""
-        chances, k = law.law(g), np.arange(g + 1)
+        chances, k = law.pmf(g), np.arange(g + 1)
         assert np.all(chances >= 0)
         assert chances.sum() == pytest.approx(1, rel=1e-13, abs=0)
         assert chances @ k == pytest.approx(g * law.mean, rel=1e-11, abs=0)
@@ -245,11 +265,11 @@ class TestEveryLaw:
 
     def test_its_ends_are_the_closed_forms(self, law, g):
         """Two roads that share no code, so each is a witness of the other."""
-        chances = law.law(g)
-        assert chances[0] == pytest.approx(law.all_wrong(g), rel=1e-11, abs=1e-300)
+        chances = law.pmf(g)
+        assert chances[0] == pytest.approx(law.all_incorrect(g), rel=1e-11, abs=1e-300)
         assert chances[-1] == pytest.approx(law.all_correct(g), rel=1e-11, abs=1e-300)
         assert chances[1:].sum() == pytest.approx(law.any_correct(g), rel=1e-11, abs=0)
-        assert chances[1:-1].sum() == pytest.approx(law.mixed(g), rel=1e-11, abs=0)
+        assert chances[1:-1].sum() == pytest.approx(law.informative(g), rel=1e-11, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -261,9 +281,9 @@ def test_a_law_keeps_its_own_numbers(build, numbers):
     """Inputs are checked once, at the door; so what was checked must not change behind it."""
     mine = np.array(numbers)
     law = build(mine)
-    before = law.law(3).copy()
+    before = law.pmf(3).copy()
     mine[0] = 0
-    np.testing.assert_array_equal(law.law(3), before)
+    np.testing.assert_array_equal(law.pmf(3), before)
 
 
 class TestDraws:
@@ -281,8 +301,8 @@ class TestDraws:
 
     def test_one_prompt(self):
         counts = (np.random.default_rng(1).random((self.DRAWS, 4)) < 0.3).sum(-1)
-        assert self.surprise(counts, Fixed(0.3).law(4)) < 5
-        assert self.surprise(counts, Fixed(0.7).law(4)) > 5  # K counts the wrong ones
+        assert self.surprise(counts, Fixed(0.3).pmf(4)) < 5
+        assert self.surprise(counts, Fixed(0.7).pmf(4)) > 5  # K counts the wrong ones
 
     def test_a_set_of_prompts(self):
         """Two temptations: the mean alone, and a + b = 1/dispersion instead of 1/dispersion - 1."""
@@ -290,29 +310,29 @@ class TestDraws:
         size = 1 / dispersion - 1
         p = rng.beta(mean * size, (1 - mean) * size, self.DRAWS)
         counts = (rng.random((self.DRAWS, 8)) < p[:, None]).sum(-1)
-        assert self.surprise(counts, Beta(mean, dispersion).law(8)) < 5
-        assert self.surprise(counts, Fixed(mean).law(8)) > 5
-        assert self.surprise(counts, Beta(mean, 1 / (size + 2)).law(8)) > 5
+        assert self.surprise(counts, Beta(mean, dispersion).pmf(8)) < 5
+        assert self.surprise(counts, Fixed(mean).pmf(8)) > 5
+        assert self.surprise(counts, Beta(mean, 1 / (size + 2)).pmf(8)) > 5
 
     def test_groups_drawn_from_an_evaluation(self):
         """With replacement (the plug-in c/n) is the wrong law of groups of recorded samples."""
         rng, recorded = np.random.default_rng(3), np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
         groups = rng.permuted(np.broadcast_to(recorded, (self.DRAWS, 10)), axis=-1)[:, :4]
-        law = Recorded([3], 10).law(4)
+        law = Recorded([3], 10).pmf(4)
         assert law[4] == 0
         assert self.surprise(groups.sum(-1), law[:4]) < 5
-        assert self.surprise(groups.sum(-1), Fixed(0.3).law(4)) > 5
+        assert self.surprise(groups.sum(-1), Fixed(0.3).pmf(4)) > 5
 
     def test_an_evaluation_of_fresh_samples_against_the_plug_in(self):
         """D_8 from 16 samples at p = 0.03: plugging c/n in says 0.822 where the truth is 0.784."""
         p, n, g = 0.03, 16, 8
         correct = np.random.default_rng(4).binomial(n, p, 20_000)
         each = Recorded(np.arange(n + 1), n).each(g)[:, [0, -1]].sum(-1)
-        truth = Fixed(p).law(n) @ each
-        error = np.sqrt((Fixed(p).law(n) @ each**2 - truth**2) / len(correct))
+        truth = Fixed(p).pmf(n) @ each
+        error = np.sqrt((Fixed(p).pmf(n) @ each**2 - truth**2) / len(correct))
         data = Recorded(correct, n)
-        estimate = data.all_wrong(g) + data.all_correct(g)
-        assert truth == pytest.approx(Fixed(p).all_wrong(g) + Fixed(p).all_correct(g), rel=1e-12, abs=0)
+        estimate = data.all_incorrect(g) + data.all_correct(g)
+        assert truth == pytest.approx(Fixed(p).all_incorrect(g) + Fixed(p).all_correct(g), rel=1e-12, abs=0)
         assert abs(estimate - truth) < 5 * error
         plug_in = np.mean((correct / n) ** g + (1 - correct / n) ** g)
         assert abs(plug_in - truth) > 5 * error

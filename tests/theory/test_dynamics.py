@@ -62,7 +62,7 @@ class TestSpeed:
         want = weights @ learning_speed(nodes, g, GRPO, natural=natural) / weights.sum()
         assert learning_speed(Beta(1 / 3, 1 / 4), g, GRPO, natural=natural) == pytest.approx(want, rel=1e-10)
         seen = [learning_speed(Recorded([c], n), g, GRPO, natural=natural) for c in range(n + 1)]
-        assert Fixed(p).law(n) @ seen == pytest.approx(learning_speed(p, g, GRPO, natural=natural), rel=1e-12)
+        assert Fixed(p).pmf(n) @ seen == pytest.approx(learning_speed(p, g, GRPO, natural=natural), rel=1e-12)
 
     def test_an_evaluation_needs_three_samples_more(self):
         with pytest.raises(ValueError, match=r"g \+ 3 must be at most 8, got 9"):

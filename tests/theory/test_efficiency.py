@@ -38,7 +38,7 @@ from rlsignal.theory.efficiency import (
     update_variance,
 )
 from rlsignal.theory.estimators import posterior_baseline
-from rlsignal.theory.filters import verdict_efficiency, verdict_rate
+from rlsignal.theory.filters import noisy_pass_rate, noisy_verifier_efficiency
 
 mp = mpmath.mp.clone()
 mp.dps = 700
@@ -183,7 +183,7 @@ class TestNoise:
             for kind, s in ((1, p), (0, q))
         ]
         told, known = Scores.tabular(float(p), *alike), policy.knows
-        for name in ("p", "slope_squared", "spread_right", "spread_wrong"):
+        for name in ("p", "slope_squared", "variance_correct", "variance_incorrect"):
             assert float(getattr(told, name)) == pytest.approx(float(getattr(known, name)), rel=1e-14, abs=0)
 
     @pytest.mark.parametrize("p", EXTREMES)
@@ -357,7 +357,7 @@ class TestRelativeEfficiency:
     def test_by_the_mass_of_each_group(self):
         """(E M)^2 / (E K(g-K) E M^2/(K(g-K))) for GRPO, exactly: M = sqrt(K(g-K))."""
         g, p = 6, 0.2
-        law, k = Fixed(p).law(g), np.arange(g + 1)
+        law, k = Fixed(p).pmf(g), np.arange(g + 1)
         want = (law @ np.sqrt(k * (g - k))) ** 2 / (law[1:-1].sum() * (law @ (k * (g - k))))
         assert relative_efficiency(p, g, GRPO) == pytest.approx(want, rel=1e-13)
 
@@ -450,10 +450,10 @@ class TestVerdicts:
             [s for s in scores for _ in (1, 0)],
         )
         assert noisy.slope == [(1 - n - f) * x for x in honest.slope]
-        faults = {"false_negatives": float(n), "false_positives": float(f)}
-        assert float(noisy.p) == pytest.approx(verdict_rate(float(honest.p), **faults), rel=1e-14)
+        faults = {"fnr": float(n), "fpr": float(f)}
+        assert float(noisy.p) == pytest.approx(noisy_pass_rate(float(honest.p), **faults), rel=1e-14)
         snr = [sum(x * x for x in policy.slope) / policy.update(g, leave_one_out)[1] for policy in (honest, noisy)]
-        assert float(snr[1] / snr[0]) == pytest.approx(verdict_efficiency(float(honest.p), **faults), rel=1e-5)
+        assert float(snr[1] / snr[0]) == pytest.approx(noisy_verifier_efficiency(float(honest.p), **faults), rel=1e-5)
 
 
 class TestProofs:
@@ -465,7 +465,7 @@ class TestProofs:
         got = proofs.shrinking_baseline().value(m=0.3, rho=0.2, g=4)
         assert got == pytest.approx(advantage_second_moment(Beta(0.3, 0.2), 4, posterior_baseline(0.3, 0.2)), rel=1e-13)
         got = proofs.faulty_verdicts().value(p=0.02, n=0.1, f=0.05)
-        assert got == pytest.approx(verdict_efficiency(0.02, false_negatives=0.1, false_positives=0.05), rel=1e-12)
+        assert got == pytest.approx(noisy_verifier_efficiency(0.02, fnr=0.1, fpr=0.05), rel=1e-12)
 
     def test_a_baseline_of_another_population_breaks_the_proof(self):
         whole = proofs.shrinking_baseline()
@@ -482,7 +482,7 @@ class TestProofs:
         (lambda: Scores([0.5, 1.0]), r"p must lie in \(0, 1\), got 1 at index 1\."),
         (lambda: Scores(0.5, -1), r"slope_squared must lie in \[0, inf\], got -1\."),
         (lambda: Scores([0.5, 0.2], [1, 2, 3]), r"must have shapes that broadcast, got \(2,\), \(3,\), \(\), \(\)\."),
-        (lambda: Scores.tabular(0.5, 1.5, 0), r"collision_right must lie in \[0, 1\], got 1\.5\."),
+        (lambda: Scores.tabular(0.5, 1.5, 0), r"collision_correct must lie in \[0, 1\], got 1\.5\."),
         (lambda: update_variance(0.5, 8), r"scores must be Scores, got 0\.5. Where only pass rates are known"),
         (lambda: update_variance(Scores(0.5), 1), "g must be at least 2, got 1"),
         (lambda: update_variance(Scores(0.5), 5000, RLOO), "g must be at most 4096, got 5000"),

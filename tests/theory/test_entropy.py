@@ -25,8 +25,8 @@ from rlsignal.theory.entropy import (
     Responses,
     binding_entropy,
     pass_rate_cap,
+    reward_entropy,
     reward_variance_cap,
-    verdict_entropy,
 )
 
 mp = mpmath.mp.clone()
@@ -43,12 +43,12 @@ def h_b(p):
 class TestVerdictEntropy:
     @pytest.mark.parametrize("p", EXTREMES)
     def test_twelve_digits(self, p):
-        assert abs(mp.mpf(verdict_entropy(p)) / h_b(mp.mpf(p)) - 1) < 1e-12
+        assert abs(mp.mpf(reward_entropy(p)) / h_b(mp.mpf(p)) - 1) < 1e-12
 
     def test_edges(self):
-        assert verdict_entropy([0, 1]).tolist() == [0, 0]
-        assert verdict_entropy(0.5) == LN2
-        assert verdict_entropy(Fixed([0.1, 0.9])) == pytest.approx([verdict_entropy(0.1)] * 2, rel=1e-15)
+        assert reward_entropy([0, 1]).tolist() == [0, 0]
+        assert reward_entropy(0.5) == LN2
+        assert reward_entropy(Fixed([0.1, 0.9])) == pytest.approx([reward_entropy(0.1)] * 2, rel=1e-15)
 
     @pytest.mark.parametrize("mean", EXTREMES)
     @pytest.mark.parametrize("rho", [1e-290, 1e-12, 1e-3, 0.1, 0.49, 0.9, 1 - 1e-12])
@@ -59,27 +59,27 @@ class TestVerdictEntropy:
         m, size = mp.mpf(mean), (1 - mp.mpf(rho)) / mp.mpf(rho)
         psi = [mp.psi(0, 1 + x) for x in (size, m * size, (1 - m) * size)]
         want = psi[0] - m * psi[1] - (1 - m) * psi[2]
-        assert abs(mp.mpf(verdict_entropy(Beta(mean, rho))) / want - 1) < 1e-12
+        assert abs(mp.mpf(reward_entropy(Beta(mean, rho))) / want - 1) < 1e-12
 
     def test_population_limits(self):
         means = np.array([0, 0.02, 0.5, 1])
-        np.testing.assert_array_equal(verdict_entropy(Beta(means, 0)), verdict_entropy(means))
-        np.testing.assert_allclose(verdict_entropy(Beta(means, 1e-14)), verdict_entropy(means), rtol=1e-10)
-        assert np.all(verdict_entropy(Beta(means, 1)) == 0)
-        assert verdict_entropy(Beta(0.5, 1 / 3)) == pytest.approx(0.5, rel=1e-14)  # uniform on [0, 1]
+        np.testing.assert_array_equal(reward_entropy(Beta(means, 0)), reward_entropy(means))
+        np.testing.assert_allclose(reward_entropy(Beta(means, 1e-14)), reward_entropy(means), rtol=1e-10)
+        assert np.all(reward_entropy(Beta(means, 1)) == 0)
+        assert reward_entropy(Beta(0.5, 1 / 3)) == pytest.approx(0.5, rel=1e-14)  # uniform on [0, 1]
 
     def test_population_against_draws(self):
         """The standard error is that of numbers in [0, ln 2]; the entropy at the mean, twice as large, is rejected."""
         population, draws = Beta(0.33, 0.49), 100_000
         size = 0.51 / 0.49
         p = np.random.default_rng(0).beta(0.33 * size, 0.67 * size, draws)
-        seen, error = np.mean(verdict_entropy(p)), LN2 / 2 / draws**0.5
-        assert abs(seen - verdict_entropy(population)) < 5 * error
-        assert abs(seen - verdict_entropy(0.33)) > 5 * error
+        seen, error = np.mean(reward_entropy(p)), LN2 / 2 / draws**0.5
+        assert abs(seen - reward_entropy(population)) < 5 * error
+        assert abs(seen - reward_entropy(0.33)) > 5 * error
 
     def test_counts_have_no_unbiased_estimate(self):
         with pytest.raises(ValueError, match=r"^p must be pass rates or a Beta, got a Recorded: .* Fit a Beta"):
-            verdict_entropy(Recorded([1], 4))
+            reward_entropy(Recorded([1], 4))
 
 
 class TestCaps:
@@ -96,8 +96,8 @@ class TestCaps:
 
     @pytest.mark.parametrize("p", [1e-300, 1e-17, 1e-5, 0.02, 0.2, 0.28, 0.29, 0.4, 0.49])
     def test_round_trip(self, p):
-        assert pass_rate_cap(verdict_entropy(p)) == pytest.approx(p, rel=1e-12, abs=0)
-        assert pass_rate_cap(verdict_entropy(1 - p)) == pytest.approx(p, rel=1e-12, abs=1e-15)
+        assert pass_rate_cap(reward_entropy(p)) == pytest.approx(p, rel=1e-12, abs=0)
+        assert pass_rate_cap(reward_entropy(1 - p)) == pytest.approx(p, rel=1e-12, abs=1e-15)
 
     def test_rises_from_nothing_to_a_half(self):
         entropies = np.concatenate([[0, 5e-324, 1e-310], np.geomspace(1e-300, LN2, 300), [1, 24, inf]])
@@ -127,7 +127,7 @@ class TestCaps:
         for mean in (0.01, 0.3, 0.5):
             for rho in (0, 0.1, 0.5, 0.99):
                 population = Beta(mean, rho)
-                assert population.reward_variance <= reward_variance_cap(verdict_entropy(population)) * (1 + 1e-12)
+                assert population.reward_variance <= reward_variance_cap(reward_entropy(population)) * (1 + 1e-12)
 
     def test_the_variance_is_convex_in_the_entropy(self):
         """Which is why the chord is the cap of a population."""
@@ -139,7 +139,7 @@ class TestCaps:
     def test_informative_groups_are_capped_with_the_pass_rate(self):
         for p in (0.001, 0.1, 0.7, 0.999):
             for g in (2, 8, 64):
-                cap = informative_probability(pass_rate_cap(verdict_entropy(p)), g)
+                cap = informative_probability(pass_rate_cap(reward_entropy(p)), g)
                 assert informative_probability(p, g) == pytest.approx(cap, rel=1e-11)
 
     def test_per_token(self):
@@ -152,7 +152,7 @@ class TestCaps:
     def test_a_response_is_as_entropic_as_its_tokens_together(self):
         """Two tokens, or one: the second's law is set by the first. Token entropies are summed, then averaged."""
         responses = np.array([0.2, 0.5 * 0.3, 0.5 * 0.7, 0.3 * 0.9, 0.3 * 0.1])
-        first, after = np.array([0.2, 0.5, 0.3]), [verdict_entropy(0.3), verdict_entropy(0.9)]
+        first, after = np.array([0.2, 0.5, 0.3]), [reward_entropy(0.3), reward_entropy(0.9)]
         summed = -(first @ np.log(first)) + first[1:] @ after
         assert Responses(responses, [1, 0, 1, 0, 0]).entropy == pytest.approx(summed, rel=1e-14)
         length = 0.2 * 1 + 0.8 * 2
@@ -179,7 +179,7 @@ class TestParts:
         for logits, correct in policies():
             policy, chances = Responses(softmax(logits), correct), softmax(logits)
             parts = (
-                verdict_entropy(policy.pass_rate)
+                reward_entropy(policy.pass_rate)
                 + policy.pass_rate * policy.right_entropy
                 + (1 - policy.pass_rate) * policy.wrong_entropy
             )
@@ -200,7 +200,7 @@ class TestParts:
         x = mp.mpf(rare / 4), mp.mpf(rare * 3 / 4)
         want = -sum(c * mp.log(c) for c in x) - (1 - sum(x)) * mp.log(1 - sum(x))
         assert abs(mp.mpf(policy.entropy) / want - 1) < 1e-12
-        assert (policy.right_entropy if right else policy.wrong_entropy) == pytest.approx(verdict_entropy(0.25))
+        assert (policy.right_entropy if right else policy.wrong_entropy) == pytest.approx(reward_entropy(0.25))
         assert (policy.right_collision if right else policy.wrong_collision) == pytest.approx(10 / 16)
 
     def test_a_dominant_response_keeps_the_digits_of_the_rest(self):
@@ -300,7 +300,7 @@ class TestFlow:
         speeds = {natural: [] for natural in (True, False)}
         for m in (1, 2, 8, 64):
             policy = Responses(np.repeat([0.1 / m, 0.9 / m], m), np.repeat([1, 0], m))
-            assert policy.entropy == pytest.approx(verdict_entropy(0.1) + log(m), rel=1e-12)
+            assert policy.entropy == pytest.approx(reward_entropy(0.1) + log(m), rel=1e-12)
             for natural, seen in speeds.items():
                 seen.append(policy.flow(natural=natural).pass_rate)
         assert speeds[True] == pytest.approx([0.09] * 4, rel=1e-12)
@@ -314,9 +314,9 @@ class TestFlow:
         for p in (0.01, 0.2, peak, 0.8, 0.999):
             moved = np.array([*np.array([0.25, 0.75]) * p, *np.array([0.5, 0.36, 0.1]) / 0.96 * (1 - p)])
             policy = Responses(moved, start.correct)
-            assert policy.entropy == pytest.approx(verdict_entropy(p) + p * right + (1 - p) * wrong, rel=1e-12)
+            assert policy.entropy == pytest.approx(reward_entropy(p) + p * right + (1 - p) * wrong, rel=1e-12)
             assert np.sign(round(policy.flow(natural=True).entropy, 12)) == np.sign(round(peak - p, 12))
-        assert verdict_entropy(peak) + peak * right + (1 - peak) * wrong == pytest.approx(log(exp(right) + exp(wrong)))
+        assert reward_entropy(peak) + peak * right + (1 - peak) * wrong == pytest.approx(log(exp(right) + exp(wrong)))
 
     @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: e.name)
     def test_a_batch_measures_it(self, estimator):
@@ -364,4 +364,4 @@ def test_proofs_say_what_the_library_computes():
     slope = proofs.entropy_under_the_plain_gradient().value(**parts, **both, **kappas, w=1.3)
     assert slope == pytest.approx(policy.flow(weight=1.3).entropy, rel=1e-12)
     mean = proofs.entropy_of_a_population().value(a=0.4, b=1.6)
-    assert mean == pytest.approx(verdict_entropy(Beta(0.2, 1 / 3)), rel=1e-12)
+    assert mean == pytest.approx(reward_entropy(Beta(0.2, 1 / 3)), rel=1e-12)

@@ -89,7 +89,7 @@ class TestLog:
     @pytest.mark.parametrize(("mean", "dispersion", "g"), [(0.3, 0.4, 4), (0.7, 0.05, 8), (0.1, 0.9, 16)])
     def test_covariance_from_the_law_itself(self, mean, dispersion, g):
         """Mean and dead fraction of one group, moment by moment over K, through numerical slopes."""
-        law, k = Beta(mean, dispersion).law(g), np.arange(g + 1)
+        law, k = Beta(mean, dispersion).pmf(g), np.arange(g + 1)
         dead = degenerate_probability(Beta(mean, dispersion), g)
         both = np.stack([k / g - mean, np.isin(k, (0, g)) - dead])
         noise, h = (law * both) @ both.T / 1000, 1e-6
@@ -109,7 +109,7 @@ class TestLog:
     def test_intervals_for_another_group_size_hold(self):
         """300 logs of 512 groups of 8, each asked for groups of 32; the mean alone is never inside."""
         rng, runs, groups = np.random.default_rng(0), 300, 512
-        drawn = rng.multinomial(groups, Beta(0.3, 0.5).law(8), runs)
+        drawn = rng.multinomial(groups, Beta(0.3, 0.5).pmf(8), runs)
         asked = [
             log_estimate(x @ np.arange(9) / 8 / groups, (x[0] + x[8]) / groups, 8, groups).predict(
                 degenerate_probability, 32

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from rlsignal import ESTIMATORS, Beta, Fixed, Recorded, degenerate_probability, informative_probability
-from rlsignal.theory.filters import kept_law, rollouts_per_kept_group, rollouts_to_mixed, unfilled_probability
+from rlsignal.theory.filters import (
+    accepted_pmf,
+    rollouts_per_accepted_group,
+    rollouts_to_informative,
+    shortfall_probability,
+)
 
 mp = mpmath.mp.clone()
 mp.dps = 700
@@ -22,25 +27,25 @@ def test_every_table_that_ships_is_silent_in_the_groups_that_are_dropped(estimat
 
 
 def test_cost():
-    assert rollouts_per_kept_group(0.5, 2) == 4
-    assert rollouts_per_kept_group([0.0, 0.5], 2).tolist() == [np.inf, 4]
-    assert rollouts_per_kept_group(1e-300, 8) == pytest.approx(1e300, rel=1e-12)
+    assert rollouts_per_accepted_group(0.5, 2) == 4
+    assert rollouts_per_accepted_group([0.0, 0.5], 2).tolist() == [np.inf, 4]
+    assert rollouts_per_accepted_group(1e-300, 8) == pytest.approx(1e300, rel=1e-12)
     data = Recorded([0, 1, 4], 4)
-    assert rollouts_per_kept_group(data, 2) == pytest.approx(2 / informative_probability(data, 2), rel=1e-14)
+    assert rollouts_per_accepted_group(data, 2) == pytest.approx(2 / informative_probability(data, 2), rel=1e-14)
 
 
 @pytest.mark.parametrize("law", [Fixed(0.2), Beta(0.33, 0.49), Recorded([1, 3, 0, 6], 6)], ids=repr)
-def test_kept_law(law):
-    kept, whole = kept_law(law, 5), law.law(5)
+def test_accepted_pmf(law):
+    kept, whole = accepted_pmf(law, 5), law.pmf(5)
     assert kept[[0, -1]].tolist() == [0, 0]
     assert kept.sum() == pytest.approx(1, rel=1e-14)
     assert kept[1:-1] == pytest.approx(whole[1:-1] / informative_probability(law, 5), rel=1e-13)
 
 
 def test_kept_law_of_the_rarest_success_is_one_success():
-    assert kept_law(1e-300, 8) == pytest.approx(np.eye(9)[1], abs=1e-15)
+    assert accepted_pmf(1e-300, 8) == pytest.approx(np.eye(9)[1], abs=1e-15)
     with pytest.raises(ValueError, match="must leave a chance of mixed groups"):
-        kept_law([0.5, 1.0], 8)
+        accepted_pmf([0.5, 1.0], 8)
 
 
 @pytest.mark.parametrize(("kept", "sampled"), [(1, 1), (1, 5), (3, 5), (5, 5), (6, 5), (64, 640)])
@@ -50,25 +55,25 @@ def test_unfilled(kept, sampled):
         want = mp.fsum(
             comb(sampled, k) * mixed**k * (1 - mixed) ** (sampled - k) for k in range(min(kept, sampled + 1))
         )
-        got = unfilled_probability(p, 8, kept=kept, sampled=sampled)
+        got = shortfall_probability(p, 8, kept=kept, sampled=sampled)
         assert abs(mp.mpf(got) - want) < 1e-12 * max(want, mp.mpf(1e-290))
 
 
 def test_unfilled_edges():
-    assert unfilled_probability([0.0, 1.0], 8, kept=1, sampled=100).tolist() == [1, 1]
-    assert unfilled_probability(1e-300, 8, kept=1, sampled=100) == 1
+    assert shortfall_probability([0.0, 1.0], 8, kept=1, sampled=100).tolist() == [1, 1]
+    assert shortfall_probability(1e-300, 8, kept=1, sampled=100) == 1
 
 
 @pytest.mark.parametrize("p", EXTREMES)
-def test_rollouts_to_mixed(p):
+def test_rollouts_to_informative(p):
     x = mp.mpf(p)
-    assert abs(mp.mpf(rollouts_to_mixed(p)) / (1 / x + 1 / (1 - x) - 1) - 1) < 1e-12
+    assert abs(mp.mpf(rollouts_to_informative(p)) / (1 / x + 1 / (1 - x) - 1) - 1) < 1e-12
 
 
 def test_rollouts_to_mixed_by_the_degenerate_law():
     """A waiting time's mean is the sum of the chances to be still waiting: 1 + sum of D_n."""
     assert 1 + sum(degenerate_probability(0.2, n) for n in range(2, 400)) + 1 == pytest.approx(
-        rollouts_to_mixed(0.2), rel=1e-12
+        rollouts_to_informative(0.2), rel=1e-12
     )
 
 
@@ -79,17 +84,17 @@ def test_drawn():
     waits = 1 + rng.geometric(np.where(first, 1 - p, p))
     variance = p * p / (1 - p) ** 2 + (1 - p) * (1 - p) / p**2 + p * (1 - p) * (1 / (1 - p) - 1 / p) ** 2
     error = np.sqrt(variance / draws)
-    assert abs(waits.mean() - rollouts_to_mixed(p)) < 5 * error
+    assert abs(waits.mean() - rollouts_to_informative(p)) < 5 * error
     assert abs(waits.mean() - 1 / p) > 5 * error
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: unfilled_probability(0.5, 8, kept=0, sampled=1), "kept must be at least 1, got 0"),
-        (lambda: unfilled_probability(0.5, 8, kept=1, sampled=0), "sampled must be at least 1, got 0"),
-        (lambda: rollouts_per_kept_group(0.5, 1), "g must be at least 2, got 1"),
-        (lambda: rollouts_to_mixed(1.0), r"p must lie in \(0, 1\), got 1"),
+        (lambda: shortfall_probability(0.5, 8, kept=0, sampled=1), "kept must be at least 1, got 0"),
+        (lambda: shortfall_probability(0.5, 8, kept=1, sampled=0), "sampled must be at least 1, got 0"),
+        (lambda: rollouts_per_accepted_group(0.5, 1), "g must be at least 2, got 1"),
+        (lambda: rollouts_to_informative(1.0), r"p must lie in \(0, 1\), got 1"),
     ],
 )
 def test_bad_arguments_are_refused(call, message):

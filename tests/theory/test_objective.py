@@ -35,7 +35,7 @@ from rlsignal import (
 )
 from rlsignal.proofs import enumeration
 from rlsignal.theory.estimators import MAXRL_UNCENTRED, batch_standardised, pass_at_k_gradient, pass_at_k_training
-from rlsignal.theory.objective import mixed_group_bias
+from rlsignal.theory.objective import informative_group_bias
 
 mp = mpmath.mp.clone()
 mp.dps = 50  # every term is positive, so nothing cancels and 50 digits are plenty
@@ -178,7 +178,7 @@ class TestObjective:
     def test_weight_in_the_form_that_divides(self, estimator, g):
         """w = E[K A+ / p - (g-K) A- / (1-p)] / g: the score-function form of the same number."""
         p, k, (wrong, right) = np.array([0.05, 0.3, 0.8]), np.arange(g + 1), estimator.table(g)
-        law = Fixed(p).law(g)
+        law = Fixed(p).pmf(g)
         divided = (law @ (k * right) / p - law @ ((g - k) * wrong) / (1 - p)) / g
         scale = np.abs(estimator.table(g)).max() / 0.05
         np.testing.assert_allclose(gradient_weight(p, g, estimator), divided, rtol=1e-12, atol=1e-15 * g * scale)
@@ -229,7 +229,7 @@ class TestClosedForms:
     def test_second_moment_is_variance_inside_groups_plus_what_their_means_leave(self, estimator):
         """The two are equal for centred estimators only; NeMo's group means and the odd one's are not zero."""
         p, g, k, (wrong, right) = 0.2, 8, np.arange(9), estimator.table(8)
-        of_means = Fixed(p).law(g) @ ((k * right + (g - k) * wrong) / g) ** 2
+        of_means = Fixed(p).pmf(g) @ ((k * right + (g - k) * wrong) / g) ** 2
         gap = advantage_second_moment(p, g, estimator) - advantage_variance(p, g, estimator)
         assert gap == pytest.approx(of_means, rel=1e-12, abs=1e-14)
         assert (gap > 0.01) == (estimator in (GRPO_NEMO, ODD))
@@ -283,7 +283,7 @@ class TestPopulations:
         p, n, g = 0.2, 12, 8
         outcomes = [Recorded([c], n) for c in range(n + 1)]
         for quantity, size in ((gradient_weight, n), (effective_objective, g), (advantage_second_moment, g)):
-            mean = Fixed(p).law(n) @ [quantity(outcome, size, estimator) for outcome in outcomes]
+            mean = Fixed(p).pmf(n) @ [quantity(outcome, size, estimator) for outcome in outcomes]
             assert mean == pytest.approx(quantity(p, size, estimator), rel=1e-12, abs=0), quantity.__name__
 
     def test_shapes(self):
@@ -306,7 +306,7 @@ class TestDraws:
     def standard_error(self, p, g, estimator):
         k, (wrong, right) = np.arange(g + 1), estimator.table(g)
         update = (k * right / p - (g - k) * wrong / (1 - p)) / g
-        law = Fixed(p).law(g)
+        law = Fixed(p).pmf(g)
         return np.sqrt((law @ update**2 - (law @ update) ** 2) / self.GROUPS)
 
     @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ class TestMixedGroups:
             )
             q, bias = 1 - p, inside / share - p
             assert bias == (p * q**g - q * p**g) / (1 - p**g - q**g)
-            assert mixed_group_bias(float(p), g) == pytest.approx(float(bias), rel=1e-12, abs=1e-16)
+            assert informative_group_bias(float(p), g) == pytest.approx(float(bias), rel=1e-12, abs=1e-16)
 
     @pytest.mark.parametrize("g", [2, 3, 8, 1000, 10**6])
     @pytest.mark.parametrize("p", [1e-300, 1e-16, 1e-3, 0.3, 0.4999999, 0.5000001, 0.7, 0.999, 1 - 2**-53])
@@ -408,48 +408,48 @@ class TestMixedGroups:
             x = mpmath.mpf(p)
             want = (x * (1 - x) ** g - (1 - x) * x**g) / (1 - x**g - (1 - x) ** g)
             if abs(want) > 1e-300:
-                assert abs(mixed_group_bias(p, g) / want - 1) < 1e-12
+                assert abs(informative_group_bias(p, g) / want - 1) < 1e-12
             else:
-                assert abs(mixed_group_bias(p, g)) < 1e-299
+                assert abs(informative_group_bias(p, g)) < 1e-299
 
     def test_it_is_no_bias_of_the_gradient(self):
         """With unanimous groups, which are silent but there, every prompt has the same weight."""
-        assert mixed_group_bias(0.05, 8) > 0.09
+        assert informative_group_bias(0.05, 8) > 0.09
         np.testing.assert_allclose(gradient_weight([0.05, 0.5], 8, DR_GRPO), 7 / 8, rtol=1e-14)
         kept = gradient_weight([0.05, 0.5], 8, DR_GRPO) / informative_probability([0.05, 0.5], 8)
         assert kept[0] > 2 * kept[1]  # per mixed group hard prompts are pushed more, not less
 
     def test_populations(self):
         p, g = 0.2, 6
-        assert mixed_group_bias(Beta(p, 0), g) == pytest.approx(mixed_group_bias(p, g), rel=1e-12)
+        assert informative_group_bias(Beta(p, 0), g) == pytest.approx(informative_group_bias(p, g), rel=1e-12)
         nodes, weights = roots_sh_jacobi(8, 0.3 / 0.7 * 0 + 2.0, 1.0)
         mixed = informative_probability(nodes, g)
-        want = weights @ (mixed * mixed_group_bias(nodes, g)) / (weights @ mixed)
-        assert mixed_group_bias(Beta(1 / 3, 1 / 4), g) == pytest.approx(want, rel=1e-10)  # Beta(1, 2)
+        want = weights @ (mixed * informative_group_bias(nodes, g)) / (weights @ mixed)
+        assert informative_group_bias(Beta(1 / 3, 1 / 4), g) == pytest.approx(want, rel=1e-10)  # Beta(1, 2)
 
     def test_an_evaluation_needs_one_sample_more(self):
         """Its numerator and denominator are unbiased each, averaged over the evaluations of n = 9 that could be."""
         p, n, g = 0.3, 9, 8
         outcomes = [Recorded([c], n) for c in range(n + 1)]
-        law = Fixed(p).law(n)
-        tops = [0 if c in (0, n) else mixed_group_bias(o, g) * o.mixed(g) for c, o in enumerate(outcomes)]
-        assert law @ tops == pytest.approx(mixed_group_bias(p, g) * informative_probability(p, g), rel=1e-12)
+        law = Fixed(p).pmf(n)
+        tops = [0 if c in (0, n) else informative_group_bias(o, g) * o.informative(g) for c, o in enumerate(outcomes)]
+        assert law @ tops == pytest.approx(informative_group_bias(p, g) * informative_probability(p, g), rel=1e-12)
         with pytest.raises(ValueError, match=r"g \+ 1 must be at most 9, got 10"):
-            mixed_group_bias(Recorded([3], 9), 9)
+            informative_group_bias(Recorded([3], 9), 9)
 
     @pytest.mark.parametrize("p", [0, 1, Beta(0.3, 1), Recorded([0, 9], 9)], ids=["never", "always", "either", "data"])
     def test_no_mixed_groups_have_no_mean(self, p):
         with pytest.raises(ValueError, match="p must leave a chance of mixed groups"):
-            mixed_group_bias(p, 4)
+            informative_group_bias(p, 4)
 
     def test_draws(self):
         """Among drawn mixed groups; the formula for all groups, 0, is refused."""
         p, g, groups = 0.1, 8, 200_000
         means = (np.random.default_rng(0).random((groups, g)) < p).mean(-1)
         kept = means[(means > 0) & (means < 1)]
-        k, law = np.arange(g + 1) / g, Fixed(p).law(g)
+        k, law = np.arange(g + 1) / g, Fixed(p).pmf(g)
         law[[0, -1]] = 0
         law /= law.sum()
         error = np.sqrt((law @ k**2 - (law @ k) ** 2) / len(kept))
-        assert abs(kept.mean() - p - mixed_group_bias(p, g)) < 5 * error
+        assert abs(kept.mean() - p - informative_group_bias(p, g)) < 5 * error
         assert abs(kept.mean() - p) > 5 * error

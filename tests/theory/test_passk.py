@@ -156,10 +156,10 @@ class TestPowerLaw:
         population, (factor, a) = Beta(mean, dispersion), failure_power_law(Beta(mean, dispersion))
         b = (1 - mean) * (1 - dispersion) / dispersion
         for k in (10**4, 10**5, 10**6):
-            gap = float(population.all_wrong(k)) / (factor * k**-a) - 1
+            gap = float(population.all_incorrect(k)) / (factor * k**-a) - 1
             assert gap == pytest.approx(-a * (a + 2 * b - 1) / (2 * k), rel=1000 / k, abs=3e-10)
         wrong = gamma(a + b) / gamma(a) * 10**6**-a  # the factor of the other end
-        assert abs(float(population.all_wrong(10**6)) / wrong - 1) > 0.02
+        assert abs(float(population.all_incorrect(10**6)) / wrong - 1) > 0.02
 
     @pytest.mark.parametrize("rho", [0.01, 0.05, 0.49, 0.9, 1 - 1e-12])
     @pytest.mark.parametrize("mean", [1e-300, 1e-12, 0.01, 0.33, 0.9])
@@ -176,7 +176,7 @@ class TestPowerLaw:
             size = (1 - mp.mpf(dispersion)) / mp.mpf(dispersion)
             b = (1 - mp.mpf(mean)) * size
             want = mp.gammaprod([b + k, size], [b, size + k])
-            assert abs(mp.mpf(float(Beta(mean, dispersion).all_wrong(k))) / want - 1) < 1e-12
+            assert abs(mp.mpf(float(Beta(mean, dispersion).all_incorrect(k))) / want - 1) < 1e-12
 
     @pytest.mark.parametrize("mean", [0.02, 0.1, 0.3])
     @pytest.mark.parametrize("dispersion", [0.3, 0.5, 0.9])
@@ -201,8 +201,8 @@ class TestAlignment:
     @pytest.mark.parametrize(("n", "m"), [(0, 2), (1, 1), (3, 5), (7, 2)])
     def test_products_of_tables(self, n, m):
         f, h, p = np.sin(np.arange(n + 1.0)), np.cos(np.arange(m + 1.0)) + 2, np.linspace(0, 1, n + m + 1)
-        want = np.prod([Fixed(p).law(len(t) - 1) @ t if len(t) > 1 else t[0] + 0 * p for t in (f, h)], axis=0)
-        np.testing.assert_allclose(Fixed(p).law(n + m) @ bernstein_product(f, h), want, rtol=1e-12, atol=1e-14)
+        want = np.prod([Fixed(p).pmf(len(t) - 1) @ t if len(t) > 1 else t[0] + 0 * p for t in (f, h)], axis=0)
+        np.testing.assert_allclose(Fixed(p).pmf(n + m) @ bernstein_product(f, h), want, rtol=1e-12, atol=1e-14)
 
     @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: e.name)
     @pytest.mark.parametrize(("k", "g"), [(1, 2), (4, 8), (32, 8), (8, 32)])
@@ -234,8 +234,8 @@ class TestAlignment:
         degree = 2 * g  # the same mean over these prompts, from their exact laws
 
         class Prompts(Recorded):
-            def law(self, n):
-                return Fixed(p).law(n).mean(0)
+            def pmf(self, n):
+                return Fixed(p).pmf(n).mean(0)
 
         assert pass_at_k_alignment(Prompts([1], degree), k, g, GRPO) == pytest.approx(want, rel=1e-10)
 

@@ -13,7 +13,7 @@ from rlsignal import (
     Fixed,
     Recorded,
     advantage_variance,
-    advantage_variance_law,
+    advantage_variance_distribution,
     critical_dispersion,
     critical_pass_rate,
     degenerate_probability,
@@ -200,7 +200,7 @@ class TestEdges:
             assert quantity(p, 4).shape == quantity(Beta(p, 0.3), 4).shape == (3, 2)
             for one in (0.1, np.float64(0.1), 0, Fixed(0.1), Beta(0.1, 0.3), Recorded([1, 2], 8)):
                 assert type(quantity(one, 4)) is float
-        values, chances = advantage_variance_law(p, 5)
+        values, chances = advantage_variance_distribution(p, 5)
         assert (values.shape, chances.shape) == ((3,), (3, 2, 3))
 
 
@@ -212,14 +212,14 @@ class TestAdvantageVarianceLaw:
         want = dict.fromkeys((Fraction(k * (g - k), g * g) for k in range(g // 2 + 1)), Fraction(0))
         for k in range(g + 1):
             want[Fraction(k * (g - k), g * g)] += comb(g, k) * p**k * (1 - p) ** (g - k)
-        values, chances = advantage_variance_law(float(p), g)
+        values, chances = advantage_variance_distribution(float(p), g)
         assert values == pytest.approx([float(v) for v in want], rel=1e-15, abs=0)
         assert chances == pytest.approx([float(x) for x in want.values()], rel=1e-14, abs=0)
 
     @pytest.mark.parametrize("law", [Fixed(0.02), Beta(0.3, 0.5), Recorded([0, 9, 64], 64)], ids=repr)
     @pytest.mark.parametrize("g", [2, 3, 16, 63])
     def test_its_moments_are_the_closed_forms(self, law, g):
-        values, chances = advantage_variance_law(law, g)
+        values, chances = advantage_variance_distribution(law, g)
         mean = chances @ values
         assert chances.sum() == pytest.approx(1, rel=1e-13, abs=0)
         assert chances[0] == pytest.approx(degenerate_probability(law, g), rel=1e-12, abs=0)
@@ -229,7 +229,7 @@ class TestAdvantageVarianceLaw:
     def test_spread_between_prompts_counts(self):
         """Half of the prompts at p = 1/2, half at p = 0: total variance, not the mean of variances."""
         g, inside = 8, variance_of_advantage_variance(0.5, 8)
-        values, one = advantage_variance_law(0.5, g)
+        values, one = advantage_variance_distribution(0.5, g)
         between = (one @ values) ** 2 / 4
         half = (one + (values == 0)) / 2
         assert half @ values**2 - (half @ values) ** 2 == pytest.approx(inside / 2 + between, rel=1e-13, abs=0)
@@ -411,7 +411,7 @@ class TestDraws:
     def test_its_own_variance(self):
         """Not that of a normal sample, 2 sigma^4 (g-1)/g^2. The error is from the fourth moment of the law of v."""
         p, g = 0.2, 8
-        values, chances = advantage_variance_law(p, g)
+        values, chances = advantage_variance_distribution(p, g)
         spread = (values - advantage_variance(p, g)) ** 2
         truth = variance_of_advantage_variance(p, g)
         error = sqrt((chances @ spread**2 - truth**2) / self.GROUPS)

@@ -162,10 +162,10 @@ def faulty_verdicts() -> Derivation:
 
     Examples
     --------
-    >>> from rlsignal.theory.filters import verdict_efficiency
+    >>> from rlsignal.theory.filters import noisy_verifier_efficiency
     >>> proof = faulty_verdicts().check()
     >>> round(proof.value(p=0.02, n=0.1, f=0.05), 6) == round(
-    ...     verdict_efficiency(0.02, false_negatives=0.1, false_positives=0.05), 6)
+    ...     noisy_verifier_efficiency(0.02, fnr=0.1, fpr=0.05), 6)
     True
     """
     from sympy import Derivative, Function, Symbol, symbols

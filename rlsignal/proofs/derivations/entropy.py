@@ -99,7 +99,7 @@ def entropy_under_the_plain_gradient() -> Derivation:
     drift, dp, dH, dH_C, dH_I = symbols("m dp/dt dH/dt dH_C/dt dH_I/dt")
     up, down, pace = w * p * q * c - drift, -w * p * q * d - drift, w * p * q
     climb = w * p**2 * q**2 * (k_C + k_I)
-    spread_right, spread_wrong = right(c * lnc) + k_C * H_C, wrong(d * lnd) + k_I * H_I
+    variance_correct, variance_incorrect = right(c * lnc) + k_C * H_C, wrong(d * lnd) + k_I * H_I
     logit = "A logit moves by w times its slope of p, w pi (r - p): w pq c of a right response, -w pq d of a wrong one."
     total = "-sum of ln pi d(pi)/dt, as d(pi) = pi d(ln pi) and the chances add up to 1."
     steps = (
@@ -122,8 +122,12 @@ def entropy_under_the_plain_gradient() -> Derivation:
         Step("The share of a wrong response: the larger ones shrink.", down + dp / q, -pace * (d - k_I)),
         Step("A class moves by its shares.", dH_C, -right((lnc + 1) * pace * (c - k_C)), "definition"),
         Step("So does the other.", dH_I, wrong((lnd + 1) * pace * (d - k_I)), "definition"),
-        Step("H_C falls: the covariance of c and ln c, both rising in c, is not negative.", dH_C, -pace * spread_right),
-        Step("H_I rises.", dH_I, pace * spread_wrong),
+        Step(
+            "H_C falls: the covariance of c and ln c, both rising in c, is not negative.",
+            dH_C,
+            -pace * variance_correct,
+        ),
+        Step("H_I rises.", dH_I, pace * variance_incorrect),
         Step(total, dH, -p * right(up * (log(p) + lnc)) - q * wrong(down * (log(q) + lnd)), "definition"),
         Step(
             "What the pass rate moves, and what the classes move.",

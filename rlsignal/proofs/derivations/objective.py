@@ -80,9 +80,9 @@ def bias_of_mixed_groups() -> Derivation:
 
     Examples
     --------
-    >>> from rlsignal.theory.objective import mixed_group_bias
+    >>> from rlsignal.theory.objective import informative_group_bias
     >>> proof = bias_of_mixed_groups().check()
-    >>> round(proof.value(p=0.05, g=8), 12) == round(mixed_group_bias(0.05, 8), 12)
+    >>> round(proof.value(p=0.05, g=8), 12) == round(informative_group_bias(0.05, 8), 12)
     True
     """
     from sympy import Sum, Symbol, binomial, symbols
