@@ -87,7 +87,8 @@ def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callab
 @pytest.fixture(autouse=True)
 def public_names(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
     """Docstring examples see the public names, as after `from rlsignal import *`; those of plots a small result too."""
-    doctest_namespace.update({name: getattr(rlsignal, name) for name in rlsignal.__all__})
+    for module in (rlsignal.estimators, rlsignal.theory, rlsignal.inference, rlsignal):
+        doctest_namespace.update({name: getattr(module, name) for name in module.__all__})
     if request.node.name.startswith("rlsignal.plots"):
         for name in ("small_map", "small_ladder"):
             if name in request.node.dtest.docstring:

@@ -15,7 +15,6 @@ import numpy as np
 from rlsignal import (
     DR_GRPO,
     GRPO,
-    GRPO_NEMO,
     MAXRL,
     RLOO,
     Beta,
@@ -23,9 +22,9 @@ from rlsignal import (
     critical_pass_rate,
     degenerate_probability,
     dispersion_for,
-    effective_objective,
-    gradient_weight,
 )
+from rlsignal.estimators import GRPO_NEMO
+from rlsignal.theory import effective_objective, gradient_weight
 
 DOCS = Path(__file__).parent
 PASS_RATES = np.round(np.linspace(0, 1, 101), 2)

@@ -77,9 +77,9 @@ rl.degenerate_probability(0.02, 8), rl.degenerate_probability(0.02, 8) ** 64
 
 # %% tags=["solution"]
 # 1. g over the share of mixed groups.
-assert np.isclose(rl.rollouts_per_accepted_group(0.02, 8), 8 / rl.informative_probability(0.02, 8))
-print(round(rl.rollouts_per_accepted_group(0.02, 8), 1))
+assert np.isclose(rl.theory.rollouts_per_accepted_group(0.02, 8), 8 / rl.informative_probability(0.02, 8))
+print(round(rl.theory.rollouts_per_accepted_group(0.02, 8), 1))
 # 2. 1/p + 1/q - 1: wait for the rarer outcome.
-assert np.isclose(rl.rollouts_to_informative(0.02), 1 / 0.02 + 1 / 0.98 - 1)
+assert np.isclose(rl.theory.rollouts_to_informative(0.02), 1 / 0.02 + 1 / 0.98 - 1)
 # 3. Its mirror image, 1 - p*.
 assert np.isclose(rl.degenerate_probability(1 - rl.critical_pass_rate(8), 8), 0.5)

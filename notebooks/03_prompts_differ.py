@@ -58,7 +58,7 @@ print(f"dispersion {rho:.2f}; dead at g = 32: {rl.degenerate_probability(law, 32
 # How sure is that? A log averages so many groups:
 
 # %%
-run = rl.log_estimate(0.28, 0.54, 8, groups=512)
+run = rl.inference.log_estimate(0.28, 0.54, 8, groups=512)
 print(run)
 print("dead at g = 32:", run.predict(rl.degenerate_probability, 32))
 
@@ -74,7 +74,7 @@ size = (1 - 0.4) / 0.4
 correct = rng.binomial(16, rng.beta(0.3 * size, 0.7 * size, 400))
 evaluation = rl.Recorded(correct, 16)
 for g in (4, 8, 16):
-    told = rl.group_estimate(rl.degenerate_probability, evaluation, g)
+    told = rl.inference.group_estimate(rl.degenerate_probability, evaluation, g)
     print(
         f"g = {g:2d}: {told.value:.3f} [{told.low:.3f}, {told.high:.3f}], truth {rl.degenerate_probability(rl.Beta(0.3, 0.4), g):.3f}"
     )
@@ -90,9 +90,9 @@ print(f"plugged in {plugged:.3f}, unbiased {rl.degenerate_probability(evaluation
 # Beyond n there are two ways: a fitted Beta law (a guess about the shape), and bounds that assume no shape.
 
 # %%
-fit = rl.beta_estimate(evaluation)
+fit = rl.inference.beta_estimate(evaluation)
 for g in (32, 64, 256):
-    low, high = rl.group_bounds(rl.degenerate_probability, evaluation, g)
+    low, high = rl.inference.group_bounds(rl.degenerate_probability, evaluation, g)
     print(f"g = {g:3d}: Beta {fit.predict(rl.degenerate_probability, g).value:.3f}, any law [{low:.3f}, {high:.3f}]")
 
 # %% [markdown]
@@ -104,11 +104,11 @@ for g in (32, 64, 256):
 
 # %% tags=["solution"]
 # 1.
-print(round(rl.critical_dispersion(8), 3))
+print(round(rl.theory.critical_dispersion(8), 3))
 assert np.isnan(rl.critical_pass_rate(8, dispersion=0.6))
 # 2.
 assert np.isclose(rl.pass_at_k(evaluation, 2) - rl.pass_at_k(evaluation, 1), evaluation.reward_variance)
 # 3. Rollouts of one prompt are not independent: 16 of them are worth 1 + 15 rho times fewer. Prompts are the units.
 pooled = np.sqrt(0.3 * 0.7 / 6400)
-honest = rl.group_estimate(rl.pass_at_k, evaluation, 1).standard_error
+honest = rl.inference.group_estimate(rl.pass_at_k, evaluation, 1).standard_error
 assert 2 * pooled < honest

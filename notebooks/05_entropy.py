@@ -95,7 +95,7 @@ assert float(metrics.reward_entropy) <= float(metrics.entropy)
 start = sim.from_pass_rates(key, recipe, rl.Beta(0.3, 0.7), within_entropy=1.0)
 collision = np.asarray(sum((jax.nn.softmax(x) ** 2).sum(-1) for x in (start[:, :2], start[:, 2:])))
 p = np.asarray(jax.nn.softmax(start)[:, :2].sum(-1))
-critical = rl.reachable_pass_rate(8, rl.GRPO, budget=300.0, collision=collision)
+critical = rl.theory.reachable_pass_rate(8, rl.GRPO, budget=300.0, collision=collision)
 reached, ended = float((p > critical).mean()), after(start)[0][-1]
 print(f"above p_c: {reached:.3f}, pass@1 after: {ended:.3f}")
 assert abs(reached - ended) < 0.05

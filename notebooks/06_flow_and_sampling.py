@@ -27,7 +27,7 @@ from rlsignal import plots, sim
 
 # %%
 for estimator in (rl.RLOO, rl.GRPO, rl.MAXRL):
-    times = [round(rl.escape_time(p, 8, estimator), 1) for p in (0.1, 0.01, 0.001)]
+    times = [round(rl.theory.escape_time(p, 8, estimator), 1) for p in (0.1, 0.01, 0.001)]
     print(f"{estimator.name:6} from p = 0.1, 0.01, 0.001: {times}")
 
 # %% [markdown]
@@ -70,7 +70,7 @@ except ValueError as error:
 collision = np.asarray(sum((jax.nn.softmax(x) ** 2).sum(-1) for x in (start[:, :2], start[:, 2:])))
 p = np.asarray(jax.nn.softmax(start)[:, :2].sum(-1))
 for budget in (50, 100, 200):
-    critical = rl.reachable_pass_rate(8, rl.GRPO, budget=float(budget), collision=collision)
+    critical = rl.theory.reachable_pass_rate(8, rl.GRPO, budget=float(budget), collision=collision)
     print(f"{budget:3d} steps: share above p_c {np.mean(p > critical):.3f}, flow {float(flow[budget // 10]):.3f}")
 
 # %% [markdown]
@@ -79,7 +79,7 @@ for budget in (50, 100, 200):
 # No policy, no simulation: pass rates of prompts alone.
 
 # %%
-[round(rl.forecast(rl.Beta(0.2, rho), 8, rl.GRPO, budget=200.0), 3) for rho in (0.0, 0.3, 0.5, 0.8)]
+[round(rl.theory.forecast(rl.Beta(0.2, rho), 8, rl.GRPO, budget=200.0), 3) for rho in (0.0, 0.3, 0.5, 0.8)]
 
 # %% [markdown]
 # ## Exercises
@@ -93,8 +93,8 @@ for budget in (50, 100, 200):
 final = sim.flow(start, recipe, recipe.setting())[0]
 assert np.all(np.asarray(jax.nn.softmax(final)[:, :2].sum(-1)) >= p - 1e-6)
 # 2.
-print(round(rl.rollouts_to_success(0.001)))
+print(round(rl.theory.rollouts_to_success(0.001)))
 # 3.
 for estimator in (rl.RLOO, rl.GRPO, rl.MAXRL):
-    alike, apart = (rl.forecast(rl.Beta(0.2, rho), 8, estimator, budget=200.0) for rho in (0.1, 0.7))
+    alike, apart = (rl.theory.forecast(rl.Beta(0.2, rho), 8, estimator, budget=200.0) for rho in (0.1, 0.7))
     print(f"{estimator.name:6} {alike:.3f} -> {apart:.3f}")

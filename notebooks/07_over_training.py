@@ -49,7 +49,7 @@ before = {
 }
 outcome = ladder.reading().after.mean(0)  # peak pass@10 on fresh prompts, as in the first picture
 for name, curve in before.items():
-    print(f"{name:18}", rl.rank_correlation(curve[:, :, 0, 0].mean(0), outcome))
+    print(f"{name:18}", rl.inference.rank_correlation(curve[:, :, 0, 0].mean(0), outcome))
 
 # %% [markdown]
 # One ladder of five rungs says little, and the p-values say so. Over hundreds of random ladders the answer is clear:

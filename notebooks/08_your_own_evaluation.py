@@ -85,4 +85,4 @@ print(rl.diagnose(few, 8).chosen.degenerate)
 assert rl.diagnose(few, 8).chosen.degenerate.how == "bounds"
 # 3.
 deepest = rl.Recorded(checkpoints["6 epochs"]["c"], 16)
-print(f"{rl.rollouts_per_accepted_group(deepest, 8):.0f} rollouts for each group of 8 that is kept")
+print(f"{rl.theory.rollouts_per_accepted_group(deepest, 8):.0f} rollouts for each group of 8 that is kept")

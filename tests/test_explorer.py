@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rlsignal import Beta, advantage_variance, degenerate_probability, gradient_weight
+from rlsignal import Beta, advantage_variance, degenerate_probability
+from rlsignal.theory import gradient_weight
 from rlsignal.theory.estimators import MAXRL
 
 ROOT = Path(__file__).parents[1]

@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--informative", type=float, default=0.5, metavar="X", help="share that should teach (default %(default)s)"
     )
-    parser.add_argument("--estimator", default="GRPO", choices=[x.name for x in rlsignal.ESTIMATORS])
+    parser.add_argument("--estimator", default="GRPO", choices=[x.name for x in rlsignal.estimators.ESTIMATORS])
     parser.add_argument("--largest", type=int, default=64, metavar="G", help="largest looked at (default %(default)s)")
 
 
@@ -34,7 +34,7 @@ def run(chosen: argparse.Namespace) -> int:
         _population(chosen),
         rollouts=chosen.budget,
         informative=chosen.informative,
-        estimator=next(x for x in rlsignal.ESTIMATORS if x.name == chosen.estimator),
+        estimator=next(x for x in rlsignal.estimators.ESTIMATORS if x.name == chosen.estimator),
         largest=chosen.largest,
     )
     print(json.dumps(advice.summary) if chosen.json else advice)
@@ -48,7 +48,7 @@ def _population(chosen: argparse.Namespace) -> Any:
             raise ValueError("FILE or --mean must be given, got both.")
         data = rlsignal.read(chosen.data, **reading(chosen))
         if not isinstance(data, Rollouts):
-            data = rlsignal.grouped(data, int(data.samples.max()))
+            data = rlsignal.diagnosis.diagnose.grouped(data, int(data.samples.max()))
         if len(data.checkpoints) > 1:
             data = data.at(checkpoint=data.checkpoints[0])
         return rlsignal.Recorded(data.correct, data.samples)

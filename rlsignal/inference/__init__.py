@@ -1,0 +1,33 @@
+"""What samples and logs tell, and how sure that is: intervals over prompts, fitted populations, bounds, ranks, tests."""
+
+from rlsignal.inference.bounds import group_bounds
+from rlsignal.inference.intervals import Estimate, dispersion_estimate, group_estimate, per_prompt_estimate
+from rlsignal.inference.pooling import exchangeability
+from rlsignal.inference.population import band, beta_estimate, log_estimate, posterior
+from rlsignal.inference.ranking import (
+    disagreement_probability,
+    inversions,
+    paired_estimate,
+    rank_correlation,
+    variance_explained,
+)
+from rlsignal.inference.sequential import log_e_process
+
+__all__ = [
+    "Estimate",
+    "band",
+    "beta_estimate",
+    "disagreement_probability",
+    "dispersion_estimate",
+    "exchangeability",
+    "group_bounds",
+    "group_estimate",
+    "inversions",
+    "log_e_process",
+    "log_estimate",
+    "paired_estimate",
+    "per_prompt_estimate",
+    "posterior",
+    "rank_correlation",
+    "variance_explained",
+]

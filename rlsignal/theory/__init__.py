@@ -1,5 +1,115 @@
-"""The mathematics: numpy and scipy only, no randomness, no files.
+"""What is true of groups of binary rewards: numpy and scipy only, no randomness, no files, no statistics of samples.
 
-passrates (how often) -> estimators (what it is worth) -> objective (where it goes); signal, passk, dynamics and
-estimation ask the questions; exact and derivations check the answers.
+distributions (how often) x estimators (what it is worth) -> weights and objectives; signal, passk, filters, efficiency,
+entropy, dynamics and regularisation ask the questions. `rlsignal.proofs` checks the answers.
 """
+
+from rlsignal.theory.clock import escape_time, forecast
+from rlsignal.theory.distributions import Beta, Fixed, Recorded
+from rlsignal.theory.dynamics import (
+    adam_drift,
+    discoverable_pass_rate,
+    learning_speed,
+    reachable_pass_rate,
+    rollouts_to_success,
+)
+from rlsignal.theory.efficiency import (
+    Scores,
+    allocate_rollouts,
+    best_group_size,
+    relative_efficiency,
+    signal_to_noise,
+    signal_to_noise_cap,
+    update_variance,
+)
+from rlsignal.theory.entropy import Responses, binding_entropy, pass_rate_cap, reward_entropy, reward_variance_cap
+from rlsignal.theory.filters import (
+    accepted_pmf,
+    noisy_pass_rate,
+    noisy_verifier_efficiency,
+    rollouts_per_accepted_group,
+    rollouts_to_informative,
+    shortfall_probability,
+)
+from rlsignal.theory.objective import (
+    advantage_magnitude,
+    advantage_second_moment,
+    effective_objective,
+    gradient_weight,
+    informative_group_bias,
+)
+from rlsignal.theory.passk import (
+    failure_power_law,
+    missed_mode_probability,
+    pass_at_k,
+    pass_at_k_alignment,
+    pass_at_k_weight,
+)
+from rlsignal.theory.regularisation import clipped_batches, kl_fixed_points, kl_gradient, kl_value
+from rlsignal.theory.signal import (
+    advantage_variance,
+    advantage_variance_distribution,
+    critical_dispersion,
+    critical_pass_rate,
+    degenerate_probability,
+    dispersion_for,
+    group_deviation,
+    group_size_for,
+    informative_probability,
+    variance_of_advantage_variance,
+)
+
+__all__ = [
+    "Beta",
+    "Fixed",
+    "Recorded",
+    "Responses",
+    "Scores",
+    "accepted_pmf",
+    "adam_drift",
+    "advantage_magnitude",
+    "advantage_second_moment",
+    "advantage_variance",
+    "advantage_variance_distribution",
+    "allocate_rollouts",
+    "best_group_size",
+    "binding_entropy",
+    "clipped_batches",
+    "critical_dispersion",
+    "critical_pass_rate",
+    "degenerate_probability",
+    "discoverable_pass_rate",
+    "dispersion_for",
+    "effective_objective",
+    "escape_time",
+    "failure_power_law",
+    "forecast",
+    "gradient_weight",
+    "group_deviation",
+    "group_size_for",
+    "informative_group_bias",
+    "informative_probability",
+    "kl_fixed_points",
+    "kl_gradient",
+    "kl_value",
+    "learning_speed",
+    "missed_mode_probability",
+    "noisy_pass_rate",
+    "noisy_verifier_efficiency",
+    "pass_at_k",
+    "pass_at_k_alignment",
+    "pass_at_k_weight",
+    "pass_rate_cap",
+    "reachable_pass_rate",
+    "relative_efficiency",
+    "reward_entropy",
+    "reward_variance_cap",
+    "rollouts_per_accepted_group",
+    "rollouts_to_informative",
+    "rollouts_to_success",
+    "shortfall_probability",
+    "signal_to_noise",
+    "signal_to_noise_cap",
+    "update_variance",
+    "variance_of_advantage_variance",
+]

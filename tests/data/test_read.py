@@ -217,7 +217,7 @@ class TestDamage:
     )  # fmt: skip
     def test_is_named(self, tmp_path, content, said):
         try:
-            import pyarrow  # noqa: F401
+            import pyarrow
         except ImportError:
             if content == b"PAR1":
                 pytest.skip("parquet not at hand")

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from rlsignal import Beta, Recorded, degenerate_probability, diagnose, group_estimate, pass_at_k, read
+from rlsignal import Beta, Recorded, degenerate_probability, diagnose, pass_at_k, read
 from rlsignal.diagnosis.diagnose import GROUP_SIZES
+from rlsignal.inference import group_estimate
 from rlsignal.inference.bounds import group_bounds
 
 

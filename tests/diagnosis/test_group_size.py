@@ -5,21 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from rlsignal import (
-    ESTIMATORS,
-    GRPO,
-    GRPO_NEMO,
-    RLOO,
-    Beta,
-    Recorded,
-    Scores,
-    advantages,
-    best_group_size,
-    compare_estimators,
-    gradient_weight,
-    informative_probability,
-    recommend_group_size,
-)
+from rlsignal import GRPO, RLOO, Beta, Recorded, informative_probability, recommend_group_size
+from rlsignal.diagnosis.group_size import compare_estimators
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, advantages
+from rlsignal.theory import Scores, best_group_size, gradient_weight
 
 
 class TestAdvice:

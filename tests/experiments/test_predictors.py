@@ -13,8 +13,9 @@ from experiments.predictors import (
     _settings,
     score_predictors,
 )
-from rlsignal import GRPO, Fixed, Recorded, forecast, informative_probability, pass_at_k
+from rlsignal import GRPO, Fixed, Recorded, informative_probability, pass_at_k
 from rlsignal.sim import GRPORecipe, Network, SFTRecipe, Teacher
+from rlsignal.theory import forecast
 
 POLICY = Network(features=4, widths=(12,), tokens=1, choices=6)
 KIND = Kind(

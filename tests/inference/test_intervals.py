@@ -15,10 +15,8 @@ from rlsignal import (
     GRPO,
     Fixed,
     Recorded,
-    advantage_magnitude,
     advantage_variance,
     degenerate_probability,
-    gradient_weight,
     informative_probability,
     pass_at_k,
 )
@@ -33,9 +31,10 @@ from rlsignal.inference.intervals import (
     per_prompt_estimate,
     trials_over_prompts,
 )
+from rlsignal.theory import advantage_magnitude, gradient_weight
 
 ROOT = Path(__file__).parents[2]
-SIMULATION = runpy.run_path(str(ROOT / "benchmarks" / "coverage.py"))
+SIMULATION = runpy.run_path(str(ROOT / "experiments" / "coverage.py"))
 RECORDED = json.loads((ROOT / "docs" / "evidence" / "coverage.json").read_text(encoding="utf-8"))
 
 

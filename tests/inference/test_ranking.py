@@ -9,8 +9,7 @@ import pytest
 from scipy import stats
 from scipy.special import ndtr, ndtri, stdtr
 
-from rlsignal import inversions, paired_estimate, variance_explained
-from rlsignal.inference import ranking
+from rlsignal.inference import inversions, paired_estimate, ranking, variance_explained
 from rlsignal.inference.ranking import LEAST_LOSS, _opposite, disagreement_probability, rank_correlation
 
 STUDENT = {2: 12.7062047, 3: 4.30265273, 4: 3.18244631, 8: 2.36462425}

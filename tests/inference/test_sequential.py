@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from rlsignal import log_e_process
+from rlsignal.inference import log_e_process
 
 
 @pytest.mark.parametrize("spacing", [1, 3])

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from rlsignal import GRPO_TRL, advantages, diagnose, read, track
+from rlsignal import diagnose, read, track
+from rlsignal.estimators import GRPO_TRL, advantages
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # theirs

@@ -9,16 +9,8 @@ import numpy as np
 import pytest
 import sympy
 
-from rlsignal import (
-    ESTIMATORS,
-    Beta,
-    advantage_variance,
-    advantages,
-    degenerate_probability,
-    effective_objective,
-    gradient_weight,
-    variance_of_advantage_variance,
-)
+from rlsignal import Beta, advantage_variance, degenerate_probability
+from rlsignal.estimators import ESTIMATORS, advantages
 from rlsignal.proofs.derivations import (
     PROOFS,
     Derivation,
@@ -29,6 +21,7 @@ from rlsignal.proofs.derivations import (
     within_group_variance,
     within_group_variance_by_pairs,
 )
+from rlsignal.theory import effective_objective, gradient_weight, variance_of_advantage_variance
 
 
 def rebuilt(proof: Derivation, number: int, **changes: object) -> Derivation:

@@ -13,21 +13,15 @@ import numpy as np
 import pytest
 
 from rlsignal import (
-    ESTIMATORS,
     Beta,
     Fixed,
     Recorded,
-    advantage_magnitude,
-    advantage_second_moment,
     advantage_variance,
-    advantage_variance_distribution,
     degenerate_probability,
-    effective_objective,
-    gradient_weight,
     informative_probability,
     pass_at_k,
-    variance_of_advantage_variance,
 )
+from rlsignal.estimators import ESTIMATORS
 from rlsignal.proofs.enumeration import (
     beta,
     chance,
@@ -43,6 +37,14 @@ from rlsignal.proofs.enumeration import (
     slope,
     turn,
     variance,
+)
+from rlsignal.theory import (
+    advantage_magnitude,
+    advantage_second_moment,
+    advantage_variance_distribution,
+    effective_objective,
+    gradient_weight,
+    variance_of_advantage_variance,
 )
 
 SIZES = range(2, 7)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rlsignal.proofs.verify as verification
-from rlsignal import ESTIMATORS
+from rlsignal.estimators import ESTIMATORS
 from rlsignal.proofs.claims import CLAIMS, DATA
 from rlsignal.proofs.verify import FEWEST_GROUPS, STANDARD_ERRORS, check, verify
 

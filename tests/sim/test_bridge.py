@@ -15,21 +15,10 @@ import pytest
 from jax import nn, random
 from jax.flatten_util import ravel_pytree
 
-from rlsignal import (
-    DR_GRPO,
-    ESTIMATORS,
-    GRPO,
-    GRPO_NEMO,
-    GRPO_OPENRLHF,
-    GRPO_TRL,
-    GRPO_VERL,
-    MAXRL,
-    RLOO,
-    Estimator,
-    Fixed,
-    gradient_weight,
-)
+from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO, Estimator, Fixed
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF, GRPO_TRL, GRPO_VERL
 from rlsignal.sim import Recipe, expected_gradient, sampled_gradient
+from rlsignal.theory import gradient_weight
 
 GROUPS, SIZE, CORRECT = 2**16, 8, 2
 STANDARD_ERRORS = 5

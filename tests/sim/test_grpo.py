@@ -15,7 +15,8 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from rlsignal import DR_GRPO, GRPO, GRPO_NEMO, RLOO, Estimator
+from rlsignal import DR_GRPO, GRPO, RLOO, Estimator
+from rlsignal.estimators import GRPO_NEMO
 from rlsignal.sim import grpo, tabular
 from rlsignal.sim.grpo import GRPORecipe
 from rlsignal.sim.policies import (

@@ -8,11 +8,12 @@ import numpy as np
 import optax
 import pytest
 
-from rlsignal import GRPO, RLOO, reachable_pass_rate
+from rlsignal import GRPO, RLOO
 from rlsignal.results import Face
 from rlsignal.sim import Recipe, cross, flow, inversion_map, measure, sweep, train
 from rlsignal.sim.inversion import Build, Train
 from rlsignal.sim.starts import sharpened_by, sharpened_logits, sharpening_knobs
+from rlsignal.theory import reachable_pass_rate
 
 TINY = Recipe(prompts=16, steps=10)
 TINY_MAP = {"group_sizes": (2, 4), "rollouts": 40, "draws": 2}
@@ -306,7 +307,7 @@ class TestSharpeningFamily:
         """Share of p above 1 / (sqrt(g-1) (kappa_C + kappa_I) rate steps); not with one collision or RLOO's weight."""
         starts, _, field = family
 
-        def pmf(estimator, collision):
+        def law(estimator, collision):
             critical = reachable_pass_rate(8, estimator, budget=400.0, collision=collision)
             return (starts.pass_rate > critical).mean(-1).reshape(4, 3, DRAWS).mean(-1)
 

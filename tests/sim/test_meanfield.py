@@ -11,8 +11,10 @@ import optax
 import pytest
 from scipy.special import expit, logit
 
-from rlsignal import DR_GRPO, ESTIMATORS, GRPO, GRPO_NEMO, GRPO_OPENRLHF, MAXRL, RLOO, gradient_weight
+from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF
 from rlsignal.sim import Recipe, expected_gradient, flow, train
+from rlsignal.theory import gradient_weight
 
 KEY = jax.random.key(8)
 SMALL = Recipe(prompts=4, responses=6, correct=2, steps=20, record_every=1, attempts=(4,))

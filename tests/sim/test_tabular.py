@@ -9,17 +9,8 @@ import numpy as np
 import optax
 import pytest
 
-from rlsignal import (
-    DR_GRPO,
-    GRPO,
-    GRPO_NEMO,
-    RLOO,
-    Fixed,
-    advantage_variance,
-    advantages,
-    degenerate_probability,
-    pass_at_k,
-)
+from rlsignal import DR_GRPO, GRPO, RLOO, Fixed, advantage_variance, degenerate_probability, pass_at_k
+from rlsignal.estimators import GRPO_NEMO, advantages
 from rlsignal.sim import Metrics, Recipe, log_pass_rates, measure, sampled_gradient, train
 
 KEY = jax.random.key(3)

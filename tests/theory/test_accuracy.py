@@ -13,17 +13,19 @@ from rlsignal import (
     MAXRL,
     RLOO,
     Beta,
-    advantage_second_moment,
     advantage_variance,
     degenerate_probability,
+    informative_probability,
+    pass_at_k,
+)
+from rlsignal.estimators import posterior_baseline
+from rlsignal.theory import (
+    advantage_second_moment,
     effective_objective,
     gradient_weight,
     informative_group_bias,
-    informative_probability,
     noisy_pass_rate,
-    pass_at_k,
     pass_at_k_weight,
-    posterior_baseline,
     rollouts_per_accepted_group,
     rollouts_to_informative,
     rollouts_to_success,

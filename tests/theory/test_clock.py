@@ -7,21 +7,10 @@ import numpy as np
 import pytest
 from scipy.special import betaincinv, expit, logit, softmax
 
-from rlsignal import (
-    DR_GRPO,
-    ESTIMATORS,
-    GRPO,
-    GRPO_NEMO,
-    MAXRL,
-    RLOO,
-    Beta,
-    Estimator,
-    Recorded,
-    gradient_weight,
-    pass_at_k,
-    reachable_pass_rate,
-)
+from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO, Beta, Estimator, Recorded, pass_at_k
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO
 from rlsignal.sim import meanfield, tabular
+from rlsignal.theory import gradient_weight, reachable_pass_rate
 from rlsignal.theory.clock import escape_time, forecast
 from rlsignal.theory.estimators import pass_at_k_training
 

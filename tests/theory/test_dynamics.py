@@ -6,21 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit, roots_sh_jacobi, softmax
 
-from rlsignal import (
-    DR_GRPO,
-    ESTIMATORS,
-    GRPO,
-    GRPO_NEMO,
-    MAXRL,
-    RLOO,
-    Beta,
-    Fixed,
-    Recorded,
-    effective_objective,
-    gradient_weight,
-    pass_at_k,
-    reachable_pass_rate,
-)
+from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO, Beta, Fixed, Recorded, pass_at_k
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO
+from rlsignal.theory import effective_objective, gradient_weight, reachable_pass_rate
 from rlsignal.theory.clock import escape_time
 from rlsignal.theory.dynamics import (
     adam_drift,

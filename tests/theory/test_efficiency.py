@@ -11,23 +11,20 @@ import sympy
 
 from rlsignal import (
     DR_GRPO,
-    ESTIMATORS,
     GRPO,
-    GRPO_NEMO,
     MAXRL,
     RLOO,
     Beta,
     Estimator,
     Fixed,
-    advantage_second_moment,
-    advantages,
     critical_pass_rate,
     degenerate_probability,
-    gradient_weight,
     informative_probability,
 )
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, advantages
 from rlsignal.proofs import enumeration
 from rlsignal.proofs.derivations import efficiency as proofs
+from rlsignal.theory import advantage_second_moment, gradient_weight
 from rlsignal.theory.efficiency import (
     Scores,
     allocate_rollouts,
@@ -141,7 +138,7 @@ class TestNoise:
     def test_hoeffding_terms_are_variances_of_the_kernel(self, policy):
         """zeta_1 of the kernel (r1-r2)(s1-s2)/2 given one of the two, zeta_2 of the kernel; exactly."""
         size, n = len(policy.slope), len(policy.chances)
-        kernel = lambda y, z, d: (policy.right[y] - policy.right[z]) * (policy.scores[y][d] - policy.scores[z][d]) / 2  # noqa: E731
+        kernel = lambda y, z, d: (policy.right[y] - policy.right[z]) * (policy.scores[y][d] - policy.scores[z][d]) / 2
         first = second = Fraction(0)
         for d in range(size):
             given = [sum(policy.chances[z] * kernel(y, z, d) for z in range(n)) for y in range(n)]

@@ -9,17 +9,10 @@ import numpy as np
 import pytest
 import sympy
 
-from rlsignal import (
-    ESTIMATORS,
-    GRPO_NEMO,
-    Beta,
-    Fixed,
-    Recorded,
-    advantages,
-    gradient_weight,
-    informative_probability,
-)
+from rlsignal import Beta, Fixed, Recorded, informative_probability
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, advantages
 from rlsignal.proofs.derivations import entropy as proofs
+from rlsignal.theory import gradient_weight
 from rlsignal.theory.entropy import (
     LN2,
     Responses,

@@ -9,22 +9,10 @@ import mpmath
 import numpy as np
 import pytest
 
-from rlsignal import (
-    DR_GRPO,
-    ESTIMATORS,
-    GRPO,
-    GRPO_NEMO,
-    GRPO_OPENRLHF,
-    GRPO_TRL,
-    GRPO_VERL,
-    RLOO,
-    Beta,
-    Estimator,
-    advantage_second_moment,
-    advantages,
-    standardised,
-)
+from rlsignal import DR_GRPO, GRPO, RLOO, Beta, Estimator
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF, GRPO_TRL, GRPO_VERL, advantages, standardised
 from rlsignal.proofs import enumeration
+from rlsignal.theory import advantage_second_moment
 from rlsignal.theory.estimators import (
     MAXRL_UNCENTRED,
     batch_standardised,

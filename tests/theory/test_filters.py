@@ -6,7 +6,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from rlsignal import ESTIMATORS, Beta, Fixed, Recorded, degenerate_probability, informative_probability
+from rlsignal import Beta, Fixed, Recorded, degenerate_probability, informative_probability
+from rlsignal.estimators import ESTIMATORS
 from rlsignal.theory.filters import (
     accepted_pmf,
     rollouts_per_accepted_group,

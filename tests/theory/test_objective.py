@@ -11,29 +11,20 @@ from scipy.special import roots_legendre, roots_sh_jacobi
 
 from rlsignal import (
     DR_GRPO,
-    ESTIMATORS,
     GRPO,
-    GRPO_NEMO,
-    GRPO_OPENRLHF,
-    GRPO_TRL,
-    GRPO_VERL,
     MAXRL,
     RLOO,
     Beta,
     Estimator,
     Fixed,
     Recorded,
-    advantage_magnitude,
-    advantage_second_moment,
     advantage_variance,
-    advantages,
-    effective_objective,
-    gradient_weight,
     informative_probability,
     pass_at_k,
-    standardised,
 )
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF, GRPO_TRL, GRPO_VERL, advantages, standardised
 from rlsignal.proofs import enumeration
+from rlsignal.theory import advantage_magnitude, advantage_second_moment, effective_objective, gradient_weight
 from rlsignal.theory.estimators import MAXRL_UNCENTRED, batch_standardised, pass_at_k_gradient, pass_at_k_training
 from rlsignal.theory.objective import informative_group_bias
 

@@ -13,7 +13,6 @@ from scipy.special import betainc, roots_sh_jacobi
 
 from rlsignal import (
     DR_GRPO,
-    ESTIMATORS,
     GRPO,
     MAXRL,
     RLOO,
@@ -21,15 +20,14 @@ from rlsignal import (
     Estimator,
     Fixed,
     Recorded,
-    advantage_magnitude,
     degenerate_probability,
-    gradient_weight,
     informative_probability,
     pass_at_k,
-    reachable_pass_rate,
 )
+from rlsignal.estimators import ESTIMATORS
 from rlsignal.proofs import enumeration
 from rlsignal.proofs.derivations import passk as proofs
+from rlsignal.theory import advantage_magnitude, gradient_weight, reachable_pass_rate
 from rlsignal.theory.estimators import pass_at_k_gradient
 from rlsignal.theory.passk import (
     bernstein_product,

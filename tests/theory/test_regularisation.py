@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit, softmax
 
-from rlsignal import DR_GRPO, ESTIMATORS, GRPO, MAXRL, RLOO, advantages, effective_objective, gradient_weight
+from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO
+from rlsignal.estimators import ESTIMATORS, advantages
+from rlsignal.theory import effective_objective, gradient_weight
 from rlsignal.theory.regularisation import clipped_batches, kl_fixed_points, kl_gradient, kl_value
 
 RNG = np.random.default_rng(0)

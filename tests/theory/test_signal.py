@@ -13,14 +13,12 @@ from rlsignal import (
     Fixed,
     Recorded,
     advantage_variance,
-    advantage_variance_distribution,
-    critical_dispersion,
     critical_pass_rate,
     degenerate_probability,
     group_size_for,
     informative_probability,
-    variance_of_advantage_variance,
 )
+from rlsignal.theory import advantage_variance_distribution, critical_dispersion, variance_of_advantage_variance
 
 mp = mpmath.mp.clone()
 mp.dps = 700  # 1 - p^g - (1-p)^g may be 1e-300

@@ -29,7 +29,7 @@ def test_twelve_digits(p, negatives, positives):
 def test_is_the_squared_correlation_of_truth_and_verdict():
     p, n, f = Fraction(1, 10), Fraction(1, 5), Fraction(1, 20)
     joint = {(1, 1): p * (1 - n), (1, 0): p * n, (0, 1): (1 - p) * f, (0, 0): (1 - p) * (1 - f)}
-    mean = lambda h: sum(c * h(*cell) for cell, c in joint.items())  # noqa: E731
+    mean = lambda h: sum(c * h(*cell) for cell, c in joint.items())
     r, v, both = mean(lambda r, v: r), mean(lambda r, v: v), mean(lambda r, v: r * v)
     square = (both - r * v) ** 2 / (r * (1 - r) * v * (1 - v))
     faults = {"fnr": float(n), "fpr": float(f)}

@@ -1,0 +1,41 @@
+"""Every advantage estimator that ships, and the ways to make one: `rlsignal.estimators.GRPO_TRL`."""
+
+from rlsignal.theory.estimators import (
+    DR_GRPO,
+    ESTIMATORS,
+    GRPO,
+    GRPO_NEMO,
+    GRPO_OPENRLHF,
+    GRPO_TRL,
+    GRPO_VERL,
+    MAXRL,
+    MAXRL_UNCENTRED,
+    RLOO,
+    Estimator,
+    advantages,
+    batch_standardised,
+    pass_at_k_gradient,
+    pass_at_k_training,
+    posterior_baseline,
+    standardised,
+)
+
+__all__ = [
+    "DR_GRPO",
+    "ESTIMATORS",
+    "GRPO",
+    "GRPO_NEMO",
+    "GRPO_OPENRLHF",
+    "GRPO_TRL",
+    "GRPO_VERL",
+    "MAXRL",
+    "MAXRL_UNCENTRED",
+    "RLOO",
+    "Estimator",
+    "advantages",
+    "batch_standardised",
+    "pass_at_k_gradient",
+    "pass_at_k_training",
+    "posterior_baseline",
+    "standardised",
+]
