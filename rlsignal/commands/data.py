@@ -14,11 +14,11 @@ def add_data(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
         metavar="FILE",
         help="an evaluation, a dump of rollouts or a training log; a file or a folder",
     )
-    options = parser.add_argument_group("reading", "only where the data does not tell by itself")
+    options = parser.add_argument_group("reading", "only where the data leaves a choice")
     for idea in COLUMNS:
         options.add_argument(f"--{idea}", metavar="COLUMN", help=f"the column that holds the {idea}")
     options.add_argument("--rollouts-per-group", type=int, metavar="N", help="consecutive rows that are one group")
-    options.add_argument("--threshold", type=float, metavar="X", help="rewards above X count as right")
+    options.add_argument("--threshold", type=float, metavar="X", help="rewards above X count as correct")
 
 
 def reading(chosen: argparse.Namespace) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def read(
 
     Returns
     -------
-    Rollouts, or TrainingLog for a log. Both say in `notes` what was met.
+    Rollouts, or TrainingLog for a log. Both list in `notes` what is unusual.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def _numpy(file: IO[bytes], name: str) -> Table:
 
 
 def _in_memory(data: Any, name: str = "the data") -> Table:
-    """Arrays, frames and rows that are there already; pandas and polars are known by their manners."""
+    """Arrays, frames and rows in memory; frames of any library are recognised by their methods."""
     if isinstance(data, np.ndarray):
         if data.ndim != 2 or data.dtype.kind not in "biuf":
             raise ValueError(f"an array must be rewards of 0 and 1 [prompts, samples], got {data.dtype} {data.shape}.")

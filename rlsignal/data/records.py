@@ -1,12 +1,13 @@
-"""What a run leaves behind, once read: counts per prompt, or a training log. Both carry notes on what was met."""
+"""What a run leaves behind, once read: counts per prompt, or a training log. Both carry notes on what is unusual."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsignal._show import Result
+from rlsignal._show import Part, Result
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -27,22 +28,22 @@ class Note(Result):
     where: str = ""
     count: int = 1
 
-    def __str__(self) -> str:
-        return f"{self.text[:-1]} (first: {self.where})." if self.where else self.text
+    def _parts(self) -> Iterator[Part]:
+        yield f"{self.text[:-1]} (first: {self.where})." if self.where else self.text
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rollouts(Result):
     """How many rollouts succeeded: one entry per prompt, checkpoint and training step.
 
-    `Recorded(rollouts.correct, rollouts.samples)` is its law. In a dump of training each entry is one group.
+    `Recorded(rollouts.correct, rollouts.samples)` is their distribution. In a dump of training each entry is one group.
 
     prompt : [entries], ids or texts as they stood in the data.
     correct, samples : [entries], whole counts with samples >= 1.
     step : [entries], training step; None where the data has none.
     checkpoint : [entries], the model or visit; None where the data has none.
     entropy : [entries], mean of the entropy column in the data's own unit; NaN where missing, None without a column.
-    notes : what was met while reading.
+    notes : what is unusual.
     """
 
     prompt: tuple[Any, ...]
@@ -88,12 +89,13 @@ class Rollouts(Result):
             entropy=None if self.entropy is None else self.entropy[which],
         )
 
-    def __str__(self) -> str:
+    def _parts(self) -> Iterator[Part]:
         low, high = self.samples.min(), self.samples.max()
         parts = [f"{self.prompts} prompts x {low}" + (f" to {high}" if high > low else "") + " samples"]
         parts += [f"{len(self.checkpoints)} checkpoints"] if len(self.checkpoints) > 1 else []
         parts += [f"{len(self.steps)} steps"] if self.step is not None else []
-        return "\n".join([", ".join(parts), *(f"  {note}" for note in self.notes)])
+        yield ", ".join(parts)
+        yield from (f"  {note}" for note in self.notes)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,13 +105,13 @@ class TrainingLog(Result):
     step : training step.
     reward : mean of the binary reward.
     samples : rollouts behind each mean, as stated or inferred; 0 where unknown.
-    degenerate : fraction of groups without spread; NaN where not logged.
+    degenerate : fraction of degenerate groups; NaN where not logged.
     reward_std : standard deviation as logged; NaN where not.
-    reward_std_of : "groups" (mean of the groups' s.d.), "batch", or "" where it cannot be told.
+    reward_std_of : "groups" (mean of the groups' s.d.), "batch", or "" where it is unknown.
     entropy : in the log's own unit; NaN where not logged.
     superseded : rows that a later restart or repetition of their step replaced.
     group_size : rollouts per prompt, where the log or the caller states it.
-    notes : what was met while reading.
+    notes : what is unusual.
     """
 
     step: Floats
@@ -134,6 +136,6 @@ class TrainingLog(Result):
         rows = ("step", "reward", "samples", "degenerate", "reward_std", "entropy", "superseded")
         return replace(self, **{name: getattr(self, name)[~self.superseded] for name in rows})
 
-    def __str__(self) -> str:
-        head = f"training log of {len(self.step)} rows, steps {self.step.min():g} to {self.step.max():g}"
-        return "\n".join([head, *(f"  {note}" for note in self.notes)])
+    def _parts(self) -> Iterator[Part]:
+        yield f"training log of {len(self.step)} rows, steps {self.step.min():g} to {self.step.max():g}"
+        yield from (f"  {note}" for note in self.notes)

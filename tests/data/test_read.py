@@ -91,7 +91,7 @@ class TestByContent:
         assert read(tmp_path / "data.json").correct.tolist() == CORRECT
 
     def test_lists_longer_than_a_chunk(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("rlsignal.formats.syntax.CHUNK", 7)
+        monkeypatch.setattr("rlsignal.data.syntax.CHUNK", 7)
         assert read(write(tmp_path / "a", json.dumps(ROWS, indent=1))).correct.tolist() == CORRECT
         assert read(write(tmp_path / "b", "[[1, 0], [1.0, 1.0]]")).correct.tolist() == [1, 2]
 
@@ -303,7 +303,9 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
 
 def test_reading_loads_nothing_heavy():
     heavy = ("jax", "scipy.optimize", "matplotlib", "pandas", "polars", "pyarrow")
-    code = f"import sys; from rlsignal.reading import read; read([[1, 0]]); print(*({{*{heavy}}} & sys.modules.keys()))"
+    code = (
+        f"import sys; from rlsignal.data.read import read; read([[1, 0]]); print(*({{*{heavy}}} & sys.modules.keys()))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split() == []
 
