@@ -23,7 +23,6 @@ Where to go on, by question:
 - What happens in a run? `from rlsignal import sim, plots`; these load jax and matplotlib, this module does not.
 """
 
-from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -85,7 +84,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`rlsignal.sim` and `rlsignal.plots` load jax and matplotlib, so they are loaded when they are asked for."""
-    if name in ("sim", "plots"):
-        return import_module(f"rlsignal.{name}")
+    """`rlsignal.sim` loads jax and `rlsignal.plots` matplotlib, so both wait until they are asked for."""
+    if name == "sim":
+        import rlsignal.sim
+
+        return rlsignal.sim
+    if name == "plots":
+        import rlsignal.plots
+
+        return rlsignal.plots
     raise AttributeError(f"module 'rlsignal' has no attribute {name!r}.")

@@ -5,7 +5,7 @@
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from html import escape
 from typing import Any, ClassVar
 
@@ -61,8 +61,7 @@ class Shown:
     """
 
     def _parts(self) -> Iterable[Part]:
-        names = [field.name for field in fields(self)] if is_dataclass(self) else []
-        yield Table(("field", "value"), [(name, brief(getattr(self, name))) for name in names])
+        yield Table(("field", "value"), [(name, brief(value)) for name, value in _fields(self)])
 
     def __str__(self) -> str:
         return "\n".join(str(part) if isinstance(part, Table) else wrapped(part) for part in self._parts())
@@ -70,8 +69,7 @@ class Shown:
     def __repr__(self) -> str:
         first = next((part for part in self._parts() if isinstance(part, str) and part), None)
         if first is None:
-            values = [f"{field.name}={brief(getattr(self, field.name))}" for field in fields(self)]  # type: ignore[arg-type]
-            first = ", ".join(values)
+            first = ", ".join(f"{name}={brief(value)}" for name, value in _fields(self))
         return f"<{type(self).__name__}: {textwrap.shorten(first, 300)}>"
 
     def _repr_html_(self) -> str:
@@ -109,6 +107,10 @@ def figure(number: float) -> str:
     if np.isnan(number):
         return "-"
     return f"{number:.3f}" if abs(number) >= 0.0095 or number == 0 or not np.isfinite(number) else f"{number:.2g}"
+
+
+def _fields(value: Any) -> list[tuple[str, Any]]:
+    return [(field.name, getattr(value, field.name)) for field in fields(value)]
 
 
 def plain(number: float) -> float | None:

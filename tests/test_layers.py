@@ -1,13 +1,14 @@
-"""The floors: who may import whom, and who may touch files, screens and generators. Read from the source by AST.
+"""The layers: which module may import which, and which may touch files, screens and generators.
 
-Nothing is imported to find out, so the rules also hold for imports inside functions and under TYPE_CHECKING. The
-table below is the whole architecture; everything else in this file makes sure that it bites.
+The source is read, and nothing is imported, so the rules also hold for imports inside functions and under
+TYPE_CHECKING. The table below is the whole architecture; everything else in this file makes sure that it bites.
 """
 
 import ast
 import subprocess
 import sys
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ ANYTHING = ("*",)
 
 
 @dataclass(frozen=True)
-class Floor:
+class Layer:
     """What a module may import besides the standard library, and what it may not name even where imports allow it."""
 
     imports: tuple[str, ...]
@@ -31,31 +32,35 @@ class Floor:
 THEORY = ("numpy", "scipy", "rlsignal.theory", "rlsignal._show", "rlsignal._validate")
 INFERENCE = (*THEORY, "rlsignal.inference")
 RANDOM = ("scipy.stats", "numpy.random", "random", "secrets")
-FLOORS = {  # the longest prefix decides
-    "rlsignal._validate": Floor(("numpy",)),
-    "rlsignal._show": Floor(("numpy",)),
-    "rlsignal.theory": Floor(THEORY, inside_functions=("scipy.optimize",), forbidden=RANDOM),
-    "rlsignal.estimators": Floor(("rlsignal.theory",)),
-    "rlsignal.inference": Floor(INFERENCE, inside_functions=("scipy.optimize",), forbidden=RANDOM),
-    "rlsignal.results": Floor(("numpy", "rlsignal.inference", "rlsignal._show")),
-    "rlsignal.proofs": Floor((*INFERENCE, "rlsignal.proofs")),
-    "rlsignal.proofs.derivations": Floor(
+LAYERS = {  # the longest prefix decides
+    "rlsignal._validate": Layer(("numpy",)),
+    "rlsignal._show": Layer(("numpy",)),
+    "rlsignal.theory": Layer(THEORY, inside_functions=("scipy.optimize",), forbidden=RANDOM),
+    "rlsignal.estimators": Layer(("rlsignal.theory",)),
+    "rlsignal.inference": Layer(INFERENCE, inside_functions=("scipy.optimize",), forbidden=RANDOM),
+    "rlsignal.results": Layer(("numpy", "rlsignal.inference", "rlsignal._show")),
+    "rlsignal.proofs": Layer(
+        ("numpy", "rlsignal.theory", "rlsignal.inference", "rlsignal.proofs", "rlsignal._show", "rlsignal._validate")
+    ),
+    "rlsignal.proofs.derivations": Layer(
         (*THEORY, "rlsignal.proofs.derivations", "sympy"),
         inside_functions=("scipy.optimize", "sympy"),
         forbidden=RANDOM,
     ),
-    "rlsignal.data": Floor(
-        ("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate", "orjson"), inside_functions=("orjson",)
+    "rlsignal.data": Layer(
+        ("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate", "orjson"),
+        inside_functions=("orjson",),
+        forbidden=("rlsignal.data.read",),
     ),
-    "rlsignal.data.read": Floor(
+    "rlsignal.data.read": Layer(
         ("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate", "pyarrow"),
         inside_functions=("pyarrow",),
         files=True,
     ),
-    "rlsignal.diagnosis": Floor((*INFERENCE, "rlsignal.diagnosis", "rlsignal.data"), forbidden=RANDOM),
-    "rlsignal.integrations": Floor(("rlsignal.diagnosis", "transformers")),
-    "rlsignal.store": Floor(("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate"), files=True),
-    "rlsignal.plots": Floor(
+    "rlsignal.diagnosis": Layer((*INFERENCE, "rlsignal.diagnosis", "rlsignal.data"), forbidden=RANDOM),
+    "rlsignal.integrations": Layer(("rlsignal.diagnosis", "transformers")),
+    "rlsignal.store": Layer(("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate"), files=True),
+    "rlsignal.plots": Layer(
         (*INFERENCE, "matplotlib", "rlsignal.plots", "rlsignal.results", "rlsignal.diagnosis"),
         forbidden=(
             *RANDOM,
@@ -70,12 +75,12 @@ FLOORS = {  # the longest prefix decides
             "matplotlib.pyplot.switch_backend",
         ),
     ),
-    "rlsignal.sim": Floor(
+    "rlsignal.sim": Layer(
         (*INFERENCE, "jax", "optax", "rlsignal.sim", "rlsignal.results"), forbidden=("jax.config.update", "jax.debug")
     ),
-    "rlsignal.commands": Floor(ANYTHING, files=True, screen=True),
-    "rlsignal.__main__": Floor(ANYTHING, files=True, screen=True),
-    "rlsignal": Floor(
+    "rlsignal.commands": Layer(ANYTHING, files=True, screen=True),
+    "rlsignal.__main__": Layer(ANYTHING, files=True, screen=True),
+    "rlsignal": Layer(
         (
             "rlsignal.theory",
             "rlsignal.estimators",
@@ -85,10 +90,13 @@ FLOORS = {  # the longest prefix decides
             "rlsignal.store",
             "rlsignal.data",
             "rlsignal.diagnosis",
-        )
+            "rlsignal.sim",
+            "rlsignal.plots",
+        ),
+        inside_functions=("rlsignal.sim", "rlsignal.plots"),
     ),
 }
-ROOMS = {name.split(".")[1] for name in FLOORS if "." in name}
+PACKAGES = {name.split(".")[1] for name in LAYERS if "." in name}
 
 OPENING = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "touch", "unlink", "mkdir", "tofile"}
 OPENING_NUMPY = {"load", "save", "savez", "savez_compressed", "loadtxt", "savetxt", "genfromtxt", "fromfile", "memmap"}
@@ -96,16 +104,16 @@ BUILTINS = {"open", "print", "__import__"}
 HIDDEN_IMPORTS = {"__import__", "importlib.import_module", "importlib.__import__"}
 
 
-def floor_of(module):
+def layer_of(module):
     """The rules of a module, or an error that asks for them."""
     parts = module.split(".")
     for size in range(len(parts), 1, -1):
-        if ".".join(parts[:size]) in FLOORS:
-            return FLOORS[".".join(parts[:size])]
+        if ".".join(parts[:size]) in LAYERS:
+            return LAYERS[".".join(parts[:size])]
     if module == "rlsignal":
-        return FLOORS[module]
+        return LAYERS[module]
     raise LookupError(
-        f"{module} has no floor: give it one in FLOORS of tests/test_layers.py, and in docs/architecture.md"
+        f"{module} has no layer: give it one in LAYERS of tests/test_layers.py, and in docs/architecture.md"
     )
 
 
@@ -158,8 +166,8 @@ class Reader(ast.NodeVisitor):
             base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
         for alias in node.names:
             whole = f"{base}.{alias.name}"
-            room = base == "rlsignal" and alias.name in ROOMS
-            self.add(whole if room or base != "rlsignal" else base, node, imported=True)
+            inner = base == "rlsignal" and alias.name in PACKAGES
+            self.add(whole if inner or base != "rlsignal" else base, node, imported=True)
             self.known[alias.asname or alias.name] = whole
 
     def dotted(self, node):
@@ -192,25 +200,25 @@ class Reader(ast.NodeVisitor):
 
 
 def violations(module, source, is_package=False):
-    """What the source of a module does that its floor forbids, one sentence each."""
-    floor, reader = floor_of(module), Reader(module, is_package)
+    """What the source of a module does that its layer forbids, one sentence each."""
+    layer, reader = layer_of(module), Reader(module, is_package)
     reader.visit(ast.parse(source))
     said = []
     for use in reader.uses:
         top, last = use.name.split(".")[0], use.name.split(".")[-1]
         outside = top not in sys.stdlib_module_names
-        if use.imported and outside and floor.imports != ANYTHING and not below(use.name, floor.imports):
-            said.append((use.line, f"imports {use.name}; it may import {', '.join(floor.imports)}"))
-        if use.imported and not use.inside_function and below(use.name, floor.inside_functions):
+        if use.imported and outside and layer.imports != ANYTHING and not below(use.name, layer.imports):
+            said.append((use.line, f"imports {use.name}; it may import {', '.join(layer.imports)}"))
+        if use.imported and not use.inside_function and below(use.name, layer.inside_functions):
             said.append((use.line, f"imports {use.name} outside a function, where everybody pays for it"))
-        if below(use.name, floor.forbidden):
+        if below(use.name, layer.forbidden):
             said.append((use.line, f"uses {use.name}"))
-        if use.called and not floor.screen and (use.name == "print" or below(use.name, ("sys.stdout", "sys.stderr"))):
+        if use.called and not layer.screen and (use.name == "print" or below(use.name, ("sys.stdout", "sys.stderr"))):
             said.append((use.line, "prints; only __main__ does"))
         numpy_file = top == "numpy" and last in OPENING_NUMPY
-        if use.called and not floor.files and (last in OPENING or numpy_file):
+        if use.called and not layer.files and (last in OPENING or numpy_file):
             said.append((use.line, f"opens a file with {use.name.lstrip('.')}; only files, reading and __main__ do"))
-        if use.called and floor.imports != ANYTHING and use.name in HIDDEN_IMPORTS:
+        if use.called and layer.imports != ANYTHING and use.name in HIDDEN_IMPORTS:
             said.append((use.line, f"hides an import behind {use.name}"))
         if use.written and below(use.name, ("jax.config", "matplotlib.rcParams", "matplotlib.pyplot.rcParams")):
             said.append((use.line, f"changes {use.name}, which belongs to the user"))
@@ -227,7 +235,7 @@ def modules():
 
 
 @pytest.mark.parametrize(("module", "path", "is_package"), list(modules()), ids=[module for module, _, _ in modules()])
-def test_every_module_stays_on_its_floor(module, path, is_package):
+def test_every_module_stays_in_its_layer(module, path, is_package):
     assert violations(module, path.read_text(encoding="utf-8"), is_package) == []
 
 
@@ -237,8 +245,85 @@ def test_the_walk_finds_the_library():
     assert {"rlsignal", "rlsignal._validate", "rlsignal.theory", "rlsignal.theory.signal"} <= found
 
 
+RANKS = (
+    ("_validate", "_show"),
+    ("theory", "data"),
+    ("inference", "estimators"),
+    ("results", "proofs"),
+    ("diagnosis", "sim"),
+    ("plots", "store", "integrations"),
+)
+"""From the bottom up; `__init__` and `commands` stand above all."""
+
+
+def upward(layers):
+    """Every permission to import from one's own rank or from above it, other than from oneself."""
+    rank = {f"rlsignal.{name}": i for i, names in enumerate(RANKS) for name in names}
+    arrows = (
+        (module, target, ".".join(module.split(".")[:2]), ".".join(target.split(".")[:2]))
+        for module, layer in layers.items()
+        for target in layer.imports
+    )
+    return [
+        (module, target)
+        for module, target, here, there in arrows
+        if here in rank and there in rank and here != there and rank[there] >= rank[here]
+    ]
+
+
+def circles(graph):
+    """The modules of an import circle, empty if there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def imported_at_load(module, source, is_package, known):
+    """The modules of the library that loading this one loads; packages count as the modules that they name."""
+    reader = Reader(module, is_package)
+    reader.visit(ast.parse(source))
+    names = (use.name for use in reader.uses if use.imported and not use.inside_function)
+    return {x if x in known else x.rpartition(".")[0] for x in names if x.startswith("rlsignal.")} & known - {module}
+
+
+class TestTheWhole:
+    def test_no_permission_points_up(self):
+        assert upward(LAYERS) == []
+
+    def test_one_that_does_is_seen(self):
+        assert upward({"rlsignal.theory": Layer(("numpy", "rlsignal.inference"))}) == [
+            ("rlsignal.theory", "rlsignal.inference")
+        ]
+        assert upward({"rlsignal.sim": Layer(("rlsignal.diagnosis",))}) != []
+
+    def test_every_ranked_name_is_in_the_table(self):
+        assert {name.split(".")[1] for name in LAYERS if "." in name} == {
+            *(name for names in RANKS for name in names),
+            "commands",
+            "__main__",
+        }
+
+    def test_no_import_circle(self):
+        known = {module for module, _, _ in modules()} - {"rlsignal"}
+        graph = {
+            module: imported_at_load(module, path.read_text(encoding="utf-8"), is_package, known)
+            for module, path, is_package in modules()
+            if module != "rlsignal"
+        }
+        assert sum(map(len, graph.values())) > 100
+        assert circles(graph) == []
+
+    def test_a_circle_is_seen(self):
+        known = {"rlsignal.theory", "rlsignal.data"}
+        sources = {"rlsignal.theory": "from rlsignal import data", "rlsignal.data": "from rlsignal.theory import Beta"}
+        graph = {name: imported_at_load(name, source, False, known) for name, source in sources.items()}
+        assert set(circles(graph)) == known
+
+
 class TestItBites:
-    """One deliberately bad line for every rule, on every floor that has it."""
+    """One deliberately bad line for every rule, in every layer that has it."""
 
     @pytest.mark.parametrize(
         ("module", "source", "said"),
@@ -266,7 +351,7 @@ class TestItBites:
             ("rlsignal.proofs.verify", "import scipy.stats", "imports scipy.stats"),
             ("rlsignal.diagnosis", "from rlsignal.store import save", "imports rlsignal.store.save"),
             ("rlsignal.store", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),
-            ("rlsignal.data", "from rlsignal.data.read import read", "imports rlsignal.data.read.read"),
+            ("rlsignal.data", "from rlsignal.data.read import read", "uses rlsignal.data.read.read"),
             ("rlsignal.data.counts", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),
             ("rlsignal.data.syntax", "import orjson", "outside a function"),
             ("rlsignal.data.read", "import pandas", "imports pandas"),
@@ -349,14 +434,12 @@ class TestItBites:
         assert violations(module, source, module == "rlsignal") == []
 
     def test_on_a_module_nobody_thought_of(self):
-        with pytest.raises(LookupError, match=r"^rlsignal\.utils has no floor: give it one"):
+        with pytest.raises(LookupError, match=r"^rlsignal\.utils has no layer: give it one"):
             violations("rlsignal.utils", "")
 
     def test_sentences_say_where(self):
         source = "import numpy as np\n\n\ndef f():\n    import jax\n"
-        assert violations("rlsignal.results", source) == [
-            "rlsignal.results:5 imports jax; it may import numpy, rlsignal.results."
-        ]
+        assert violations("rlsignal._show", source) == ["rlsignal._show:5 imports jax; it may import numpy."]
 
 
 def test_importing_the_library_loads_nothing_heavy():
