@@ -24,14 +24,14 @@ group = (rng.random(8) < 0.3).astype(int)
 group
 
 # %% [markdown]
-# The simplest advantage is the reward less the group's mean. Right answers get a push up, wrong ones a push down:
+# The simplest advantage is the reward minus the group's mean. Correct answers are pushed up, incorrect ones down:
 
 # %%
 group - group.mean()
 
 # %% [markdown]
-# Its size is measured by the variance inside the group, `mean((r - mean(r))**2)`. If all answers agree, it is 0 and the
-# group teaches nothing.
+# Its size is measured by the variance inside the group, `mean((r - mean(r))**2)`. If all rewards are equal, it is 0
+# and the group gives no gradient: it is *degenerate*.
 #
 # **Predict.** Over many groups, what is the mean of that variance? The variance of a coin is p(1-p) = 0.21. Is the mean
 # more, less, or the same? Write a number down before you go on.
@@ -53,11 +53,11 @@ rl.advantage_variance(0.3, 8)
 # %% [markdown]
 # ## Derived
 #
-# With K right answers of g the variance is K(g-K)/g². Its mean needs only E[K] and E[K²]. Every step below was checked by
-# a computer algebra system when this cell ran; a wrong step would have raised an error.
+# With K correct answers of g the variance is K(g-K)/g². Its mean needs only E[K] and E[K²]. `check()` has a computer
+# algebra system follow every step; a step that does not follow raises an error.
 
 # %%
-derivations.within_group_variance()
+derivations.within_group_variance().check()
 
 # %% [markdown]
 # ## Verified
@@ -74,7 +74,7 @@ for check in checks:
     print(f"    tempting, and wrong: {check.wrong_formula} = {check.wrong:.6f}, rejected: {check.wrong_rejected}")
 
 # %% [markdown]
-# ## Looked at
+# ## A picture
 
 # %%
 plots.plot_variance((2, 8, 64));
@@ -85,13 +85,13 @@ from ipywidgets import interact
 
 interact(lambda g: plots.plot_variance((g,)), g=(2, 64));
 # %% [markdown]
-# Most signal at p = 1/2, none at the ends, and nothing special anywhere between. Larger groups raise the curve a little:
-# from 1/2 of p(1-p) at g = 2 to all of it.
+# Most signal at p = 1/2, none at the ends, and nothing special anywhere between. Larger groups raise the whole curve,
+# from half of p(1-p) at g = 2 to nearly all of it; most of that is gained by g = 8.
 #
 # ## What an estimator makes of it
 #
 # This variance is the mean square of *mean-centred* advantages, those of Dr. GRPO. GRPO divides by the group's standard
-# deviation; then every mixed group has mean square 1, and the mean over groups is the chance of a mixed group:
+# deviation; then every informative group has mean square 1, and the mean over groups is the chance of an informative group:
 
 # %%
 for estimator in (rl.DR_GRPO, rl.RLOO, rl.GRPO, rl.estimators.GRPO_TRL):
@@ -103,7 +103,7 @@ for estimator in (rl.DR_GRPO, rl.RLOO, rl.GRPO, rl.estimators.GRPO_TRL):
 #
 # 1. What is the mean variance at g = 2? Say it in words before you compute it.
 # 2. By which factor does a group of 2 have less of it than one of 64, at any p?
-# 3. A framework rewards right answers with +2 instead of +1. What happens to E[v], and what to GRPO's advantages?
+# 3. A framework rewards correct answers with +2 instead of +1. What happens to E[v], and what to GRPO's advantages?
 
 # %% tags=["solution"]
 # 1. Two rollouts differ with probability 2p(1-p), and then their variance is 1/4.

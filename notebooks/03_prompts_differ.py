@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 3. Prompts differ: why the mean misleads
 #
-# **Question.** A log says: mean reward 0.28, group size 8, and 54% of the groups have no spread. By lesson 2 it should be
+# **Question.** A log says: mean reward 0.28, group size 8, and 54% of the groups have zero standard deviation. By lesson 2 it should be
 # 7%. Is the log wrong?
 #
 # You need lesson 2. About 20 minutes.
@@ -17,19 +17,19 @@ round(rl.degenerate_probability(0.28, 8), 3)
 # %% [markdown]
 # ## Two prompts
 #
-# **Predict.** One prompt has p = 0.01, another p = 0.55: their mean is 0.28 too. What is the mean share of dead groups?
+# **Predict.** One prompt has p = 0.01, another p = 0.55: their mean is 0.28 too. What is the mean share of degenerate groups?
 
 # %%
 np.mean(rl.degenerate_probability(np.array([0.01, 0.55]), 8)).round(3)
 
 # %% [markdown]
 # Nearly half. D is convex in p, so the mean over prompts is never below D at the mean. A threshold such as p\*(8) = 0.083
-# is about *one* prompt; a data set can have a mean far above it and mostly dead groups.
+# is about *one* prompt; a data set can have a mean far above it and mostly degenerate groups.
 #
 # ## Dispersion
 #
 # One number says how much prompts differ: the *dispersion* Var(p) / (m(1-m)), from 0 (all alike) to 1 (each always or
-# never solved). A Beta law has a mean and a dispersion:
+# never solved). A Beta distribution has a mean and a dispersion:
 
 # %%
 plots.plot_population(rl.Beta(0.28, 0.05), rl.Beta(0.28, 0.3), rl.Beta(0.28, 0.54), rl.Beta(0.28, 0.9));
@@ -38,7 +38,7 @@ populations = {f"dispersion {rho}": rl.Beta(0.28, rho) for rho in (0.0, 0.1, 0.3
 plots.plot_dead_groups(populations);
 
 # %% tags=["slider"]
-# Turn the knobs yourself (needs a running notebook): which dispersion fits 54% dead at g = 8?
+# Turn the knobs yourself (needs a running notebook): which dispersion fits 54% degenerate at g = 8?
 from ipywidgets import interact
 
 knob = (0.0, 1.0, 0.02)
@@ -51,8 +51,8 @@ interact(lambda mean, dispersion: plots.plot_dead_groups({"here": rl.Beta(mean, 
 
 # %%
 rho = rl.dispersion_for(mean=0.28, degenerate=0.54, g=8)
-law = rl.Beta(0.28, rho)
-print(f"dispersion {rho:.2f}; dead at g = 32: {rl.degenerate_probability(law, 32):.2f}")
+population = rl.Beta(0.28, rho)
+print(f"dispersion {rho:.2f}; degenerate at g = 32: {rl.degenerate_probability(population, 32):.2f}")
 
 # %% [markdown]
 # How sure is that? A log averages so many groups:
@@ -60,7 +60,7 @@ print(f"dispersion {rho:.2f}; dead at g = 32: {rl.degenerate_probability(law, 32
 # %%
 run = rl.inference.log_estimate(0.28, 0.54, 8, groups=512)
 print(run)
-print("dead at g = 32:", run.predict(rl.degenerate_probability, 32))
+print("degenerate at g = 32:", run.predict(rl.degenerate_probability, 32))
 
 # %% [markdown]
 # ## From an evaluation
@@ -74,9 +74,9 @@ size = (1 - 0.4) / 0.4
 correct = rng.binomial(16, rng.beta(0.3 * size, 0.7 * size, 400))
 evaluation = rl.Recorded(correct, 16)
 for g in (4, 8, 16):
-    told = rl.inference.group_estimate(rl.degenerate_probability, evaluation, g)
+    found = rl.inference.group_estimate(rl.degenerate_probability, evaluation, g)
     print(
-        f"g = {g:2d}: {told.value:.3f} [{told.low:.3f}, {told.high:.3f}], truth {rl.degenerate_probability(rl.Beta(0.3, 0.4), g):.3f}"
+        f"g = {g:2d}: {found.value:.3f} [{found.low:.3f}, {found.high:.3f}], truth {rl.degenerate_probability(rl.Beta(0.3, 0.4), g):.3f}"
     )
 
 # %% [markdown]
@@ -87,18 +87,18 @@ plugged = np.mean(rl.degenerate_probability(correct / 16, 8))
 print(f"plugged in {plugged:.3f}, unbiased {rl.degenerate_probability(evaluation, 8):.3f}")
 
 # %% [markdown]
-# Beyond n there are two ways: a fitted Beta law (a guess about the shape), and bounds that assume no shape.
+# Beyond n there are two ways: a fitted Beta distribution (a guess about the shape), and bounds that assume no shape.
 
 # %%
 fit = rl.inference.beta_estimate(evaluation)
 for g in (32, 64, 256):
-    low, high = rl.inference.group_bounds(rl.degenerate_probability, evaluation, g)
-    print(f"g = {g:3d}: Beta {fit.predict(rl.degenerate_probability, g).value:.3f}, any law [{low:.3f}, {high:.3f}]")
+    allowed = rl.inference.group_bounds(rl.degenerate_probability, evaluation, g)
+    print(f"g = {g:3d}: Beta {fit.predict(rl.degenerate_probability, g).value:.3f}, any distribution [{allowed.low:.3f}, {allowed.high:.3f}]")
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. At g = 8, above which dispersion does *no* mean keep half of the groups alive?
+# 1. At g = 8, above which dispersion does *no* mean make half of the groups informative?
 # 2. E[p(1-p)] over prompts is pass@2 - pass@1. Check it on the evaluation.
 # 3. Somebody reports a binomial interval over all 6400 rollouts. Why is it too narrow?
 
@@ -108,7 +108,7 @@ print(round(rl.theory.critical_dispersion(8), 3))
 assert np.isnan(rl.critical_pass_rate(8, dispersion=0.6))
 # 2.
 assert np.isclose(rl.pass_at_k(evaluation, 2) - rl.pass_at_k(evaluation, 1), evaluation.reward_variance)
-# 3. Rollouts of one prompt are not independent: 16 of them are worth 1 + 15 rho times fewer. Prompts are the units.
+# 3. Rollouts of one prompt are not independent: 16 of them are worth 1 + 15 rho times fewer independent ones. Prompts are the units.
 pooled = np.sqrt(0.3 * 0.7 / 6400)
 honest = rl.inference.group_estimate(rl.pass_at_k, evaluation, 1).standard_error
 assert 2 * pooled < honest

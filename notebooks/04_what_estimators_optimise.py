@@ -14,8 +14,8 @@ from rlsignal import plots
 # %% [markdown]
 # ## An estimator is a table
 #
-# With binary rewards a group is one number K, how many are right. So an advantage estimator is two rows: the advantage of
-# a right and of a wrong rollout, for each K. GRPO at g = 4:
+# With binary rewards a group is one number K, how many are correct. So an advantage estimator is two rows: the advantage
+# of an incorrect and of a correct rollout, for each K. GRPO at g = 4:
 
 # %%
 rl.GRPO.table(4).round(3)
@@ -33,7 +33,7 @@ print(rl.diagnosis.group_size.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0]))
 #
 # $$w_g(p) = E\,[A^+(J+1) - A^-(J)], \qquad J \sim \mathrm{Bin}(g-1, p):$$
 #
-# what a rollout's advantage gains when it turns from wrong to right, given how many of the others are right. Estimators
+# what a rollout's advantage gains when it turns from incorrect to correct, given how many of the others are correct. Estimators
 # differ in nothing but this weight, as far as the mean goes.
 #
 # **Predict.** GRPO divides by the group's standard deviation, which is small where p is small. As p goes to 0, does its
@@ -54,7 +54,7 @@ interact(lambda g: plots.plot_weights(g, (rl.RLOO, rl.GRPO, rl.MAXRL)), g=(2, 64
 )
 
 # %% [markdown]
-# No: to sqrt(g-1). A dead group has no standard deviation to divide by. The familiar 1/sqrt(p(1-p)) needs g far above
+# No: to sqrt(g-1). A degenerate group has no standard deviation to divide by. The familiar 1/sqrt(p(1-p)) needs g far above
 # 1/p. And at g = 2 and 3 GRPO's weight is *flat*: there is no bias towards hard prompts at all.
 #
 # ## The hill
@@ -64,19 +64,20 @@ interact(lambda g: plots.plot_weights(g, (rl.RLOO, rl.GRPO, rl.MAXRL)), g=(2, 64
 # %%
 plots.plot_objectives(8, (rl.RLOO, rl.GRPO, rl.MAXRL));
 # %% [markdown]
-# RLOO climbs the mean pass rate. MaxRL leans towards log p, GRPO lies between, closer to arcsin sqrt(p) as g grows. So a
+# RLOO climbs the mean pass rate. MaxRL leans towards log p, and GRPO towards arcsin sqrt(p) as g grows. On hard prompts
+# GRPO's weight lies between those two; above p = 1/2 it is the largest of the three, for it favours easy prompts too. So a
 # larger g under GRPO changes *what* is optimised, not only how noisily.
 #
 # ## Your own
 #
-# An estimator of your own is one line: a right and a wrong advantage as functions of (K, g).
+# An estimator of your own is one line: the advantages of a correct and of an incorrect rollout as functions of (K, g).
 
 # %%
 mine = rl.Estimator("rare successes", lambda K, g: (g - K) / g, lambda K, g: 0.0)
 [round(rl.theory.gradient_weight(p, 8, mine), 3) for p in (0.01, 0.1, 0.5, 0.9)]
 
 # %% [markdown]
-# ## Seen in a simulation
+# ## In a simulation
 #
 # The claim is about means. Averaged over many sampled groups of a softmax policy, the gradient must be w(p) grad p:
 
@@ -112,7 +113,7 @@ assert np.allclose(ratio, np.sqrt(7 / 8), rtol=1e-3)
 # 2. They do not; and it is, for it is a table like any other.
 print(rl.diagnosis.group_size.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (rl.estimators.GRPO_NEMO,)))
 # 3. By the cosine of the two weights over a population, as the library measures it:
-law = rl.Beta(0.3, 0.4)
-alignments = {e.name: round(rl.theory.pass_at_k_alignment(law, 8, 8, e), 3) for e in (rl.RLOO, rl.GRPO, rl.MAXRL)}
+population = rl.Beta(0.3, 0.4)
+alignments = {e.name: round(rl.theory.pass_at_k_alignment(population, 8, 8, e), 3) for e in (rl.RLOO, rl.GRPO, rl.MAXRL)}
 print(alignments)
 assert max(alignments, key=alignments.get) == "MAXRL"

@@ -16,7 +16,7 @@ from rlsignal import plots, sim
 # %% [markdown]
 # ## What it forbids
 #
-# Whether an answer is right is a function of the answer, so the verdict cannot have more entropy than the response:
+# Whether an answer is correct is a function of the answer, so the reward cannot have more entropy than the response:
 # h(p) <= H. A prompt whose *whole responses* have little entropy is nearly always or nearly never solved.
 
 # %%
@@ -24,7 +24,7 @@ plots.plot_entropy_cap();
 # %% [markdown]
 # **Predict.** A code model has 0.12 nats per token, and answers have 200 tokens. Does the cap bind?
 #
-# The response has some 24 nats, and from ln 2 = 0.69 on everything is possible. The bound binds below
+# The response has about 24 nats, and from ln 2 = 0.69 on everything is possible. The bound binds below
 
 # %%
 f"{np.log(2) / 200:.4f} nats per token at 200 tokens"
@@ -34,15 +34,15 @@ f"{np.log(2) / 200:.4f} nats per token at 200 tokens"
 #
 # ## What it is made of
 #
-# H = E[h(p)] + E[p H_C + (1-p) H_I]: is it right or wrong, and which one of the right (C) or wrong (I) answers is it? Only
+# H = E[h(p)] + E[p H_C + (1-p) H_I]: is it correct, and which one of the correct (C) or incorrect (I) answers is it? Only
 # the first part is about signal. Now the experiment that a ladder of checkpoints cannot make: move one part and hold
 # everything else.
 #
-# ## Twins: same pass rates, different entropy
+# ## Matched starts: same pass rates, different entropy
 
 # %%
 recipe = sim.Recipe(prompts=256, responses=32, correct=2, steps=300, record_every=30)
-law, key = rl.Beta(0.3, 0.7), jax.random.key(0)
+prompts, key = rl.Beta(0.3, 0.7), jax.random.key(0)
 steps = np.arange(recipe.records) * recipe.interval
 
 
@@ -54,13 +54,13 @@ def after(logits):
 
 curves = {}
 for inside in (0.1, 1.0, 2.3):
-    curve, entropy, dispersion = after(sim.from_pass_rates(key, recipe, law, within_entropy=inside))
+    curve, entropy, dispersion = after(sim.from_pass_rates(key, recipe, prompts, within_entropy=inside))
     curves[f"{entropy:.2f} nats, dispersion {dispersion:.2f}"] = curve
 plots.plot_curves(steps, curves);
 # %% [markdown]
 # Two nats more, and it learns a little *slower*: each of many answers is reinforced apart.
 #
-# ## Twins: same entropy, different dispersion
+# ## Matched starts: same entropy, different dispersion
 #
 # **Predict.** Same pass@1, same entropy, but prompts that differ more or less. Which curve ends highest?
 
@@ -76,19 +76,20 @@ plots.plot_curves(steps, curves);
 # %% [markdown]
 # That is where the outcome is decided: prompts that are nearly never solved stay as they are. What counts is how many
 # prompts start within reach of the budget; entropy falls along with that number when a model is fine-tuned for longer, and
-# that is why it *looks* like the cause. Remember the pair as **cause and shadow**.
+# that is why it *looks* like the cause. In the words of statistics, dispersion is the cause here and entropy is
+# confounded with it.
 #
-# The same holds for networks that share parameters between prompts (`docs/ladder.md` has the twins with numbers).
+# The same holds for networks that share parameters between prompts (`docs/ladder.md` has matched starts with numbers).
 #
 # ## Exercises
 #
-# 1. Show that the verdict's entropy never exceeds the response's, for a start of your choice.
+# 1. Show that the reward's entropy never exceeds the response's, for a start of your choice.
 # 2. At which pass rate does a budget (learning rate 1, 300 steps, GRPO, g = 8) stop reaching? Compare it with the share of
 #    prompts above it and with where the curve of dispersion 0.7 ends.
 
 # %% tags=["solution"]
 # 1.
-start = sim.from_pass_rates(key, recipe, law, within_entropy=0.5)
+start = sim.from_pass_rates(key, recipe, prompts, within_entropy=0.5)
 metrics = sim.measure(start, recipe)
 assert float(metrics.reward_entropy) <= float(metrics.entropy)
 # 2. The law of lesson 6: p_c = 1 / (w(0) (kappa_C + kappa_I) rate steps).

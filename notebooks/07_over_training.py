@@ -13,8 +13,8 @@ from rlsignal import plots, sim
 # %% [markdown]
 # ## A ladder
 #
-# A random teacher decides which of 64 answers is right. A small network is fine-tuned on 256 demonstrations, a third of
-# whose tokens are wrong, for 0 to 1000 steps; GRPO then trains it on other prompts, and we also look at prompts that it
+# A random teacher decides which of 64 answers is correct. A small network is fine-tuned on 256 demonstrations, 30% of
+# whose tokens are incorrect, for 0 to 1000 steps; GRPO then trains it on other prompts, and we also look at prompts that it
 # has never seen. (The full ladder, `rlsignal ladder`, is larger and takes a minute; this one is small so that the page is
 # quick.)
 
@@ -26,7 +26,7 @@ grpo = sim.GRPORecipe(policy, steps=200, record_every=20)
 ladder = sim.depth_ladder(course, sft, grpo, rates=(1e-3,), seeds=3)
 
 # %% [markdown]
-# **Predict.** Before you look: pass@1 before RL rises with depth. Where is the best rung to start RL from?
+# **Predict.** Before you look: pass@1 before RL rises with depth. Which checkpoint is the best to start RL from?
 
 # %%
 plots.plot_ladder(ladder).legend(fontsize=8);
@@ -36,23 +36,23 @@ plots.plot_signal(ladder).legend(fontsize=8);
 print(ladder)
 
 # %% [markdown]
-# Read the two pictures together. While pass@1 rises, the dispersion of pass rates rises too, the share of groups that teach
-# passes its peak, and entropy falls all the way: it falls where RL gets better, and where it gets worse.
+# Read the two pictures together. While pass@1 rises, the dispersion of pass rates rises too, the share of informative
+# groups passes its peak, and entropy falls all the way: it falls where RL gets better, and where it gets worse.
 #
-# ## Which number would have told?
+# ## Which number predicts the best start?
 
 # %%
 before = {
     "pass@1": ladder.train.pass_at_1,
     "entropy": ladder.train.token_entropy,
-    "groups that teach": ladder.train.informative,
+    "informative groups": ladder.train.informative,
 }
 outcome = ladder.reading().after.mean(0)  # peak pass@10 on fresh prompts, as in the first picture
 for name, curve in before.items():
     print(f"{name:18}", rl.inference.rank_correlation(curve[:, :, 0, 0].mean(0), outcome))
 
 # %% [markdown]
-# One ladder of five rungs says little, and the p-values say so. Over hundreds of random ladders the answer is clear:
+# One ladder of five checkpoints says little, and the p-values say so. Over hundreds of random ladders the answer is clear:
 # `docs/predictors.md`.
 #
 # ## The swap
@@ -65,7 +65,7 @@ print(swap)
 
 # %% [markdown]
 # Flattening helps. Is it the entropy? No: scaling logits moves pass rates and their dispersion as well (see the rows
-# above). Only twins (lesson 5) can tell, and they say: dispersion.
+# above). Only matched starts (lesson 5) separate the two, and there it is the dispersion.
 #
 # ## The map
 #

@@ -23,8 +23,8 @@ from rlsignal import plots
 rng = np.random.default_rng(0)
 ability = rng.normal(size=200)
 checkpoints = {}
-for name, shift, spread in (("1 epoch", -1.7, 1.0), ("3 epochs", -1.5, 2.0), ("6 epochs", -1.2, 4.0)):
-    p = 1 / (1 + np.exp(-(shift + spread * ability)))
+for name, shift, scale in (("1 epoch", -1.7, 1.0), ("3 epochs", -1.5, 2.0), ("6 epochs", -1.2, 4.0)):
+    p = 1 / (1 + np.exp(-(shift + scale * ability)))
     checkpoints[name] = {"prompt": list(range(200)), "n": [16] * 200, "c": rng.binomial(16, p).tolist()}
 
 # %% [markdown]
@@ -60,19 +60,19 @@ print(rl.recommend_group_size(rl.Recorded(best["c"], 16), rollouts=512))
 # %% [markdown]
 # ## A run's log
 #
-# While it trains, the same question over time. A made-up log whose groups die:
+# While it trains, the same question over time. A made-up log of a run whose groups degenerate:
 
 # %%
 steps = np.arange(200)
-dead = np.clip(rng.binomial(64, 0.4 + 0.55 * steps / 200) / 64, 0, 1)
-log = [{"step": int(t), "reward": 0.3, "frac_reward_zero_std": float(d)} for t, d in zip(steps, dead, strict=True)]
+degenerate = np.clip(rng.binomial(64, 0.4 + 0.55 * steps / 200) / 64, 0, 1)
+log = [{"step": int(t), "reward": 0.3, "frac_reward_zero_std": float(d)} for t, d in zip(steps, degenerate, strict=True)]
 print(rl.track(log, 8, groups=64, window=25))
 
 # %% [markdown]
 # ## Exercises
 #
 # 1. How would the advice change if you trained with RLOO?
-# 2. With only the first 4 samples of each prompt, what is said of groups of 8?
+# 2. With only the first 4 samples of each prompt, what can be estimated about groups of 8?
 # 3. What would dynamic sampling cost on the deepest checkpoint?
 
 # %% tags=["solution"]
@@ -85,4 +85,4 @@ print(rl.diagnose(few, 8).chosen.degenerate)
 assert rl.diagnose(few, 8).chosen.degenerate.how == "bounds"
 # 3.
 deepest = rl.Recorded(checkpoints["6 epochs"]["c"], 16)
-print(f"{rl.theory.rollouts_per_accepted_group(deepest, 8):.0f} rollouts for each group of 8 that is kept")
+print(f"{rl.theory.rollouts_per_accepted_group(deepest, 8):.0f} rollouts for each accepted group of 8")

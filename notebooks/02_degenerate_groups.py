@@ -1,7 +1,7 @@
 # %% [markdown]
-# # 2. Dead groups and the group size
+# # 2. Degenerate groups and the group size
 #
-# **Question.** When all rollouts of a group agree, it gives no gradient. How often does that happen, and is a larger
+# **Question.** When all rewards of a group are equal, it gives no gradient. How often does that happen, and is a larger
 # group the cure?
 #
 # You need lesson 1. About 15 minutes.
@@ -13,21 +13,21 @@ import rlsignal as rl
 from rlsignal import plots
 
 # %% [markdown]
-# A group of g is *dead* (degenerate) if all succeed or all fail: D = p^g + (1-p)^g.
+# A group of g is *degenerate* (it has zero variance) if all its rollouts are correct or all are incorrect: D = p^g + (1-p)^g.
 #
-# **Predict.** At p = 0.1 and g = 8, which share of groups is dead? 10%, 40%, 80%?
+# **Predict.** At p = 0.1 and g = 8, which share of groups is degenerate? 10%, 40%, 80%?
 
 # %%
 round(rl.degenerate_probability(0.1, 8), 3)
 
 # %% [markdown]
-# Below which pass rate are most groups of 8 dead? The paper behind this library calls it p\*(8):
+# Below which pass rate are most groups of 8 degenerate? The paper behind this library calls it p\*(8):
 
 # %%
 [(g, round(rl.critical_pass_rate(g), 4)) for g in (2, 3, 4, 8, 16, 32)]
 
 # %% [markdown]
-# Two things to notice. At g = 2 it is 1/2: two rollouts agree at least half of the time, whatever p is. And nothing breaks
+# Two things to notice. At g = 2 it is 1/2: two rewards are equal at least half of the time, whatever p is. And nothing breaks
 # *at* p\*: the variance there is still a good share of its largest.
 
 # %%
@@ -39,8 +39,8 @@ round(rl.advantage_variance(rl.critical_pass_rate(8), 8) / rl.advantage_variance
 # %%
 plots.plot_dead_groups({"p = 0.5": 0.5, "p = 0.1": 0.1, "p = 0.02": 0.02, "p = 0.005": 0.005});
 # %% [markdown]
-# For one prompt the dead share falls geometrically with g, as soon as g is about 1/p. Which size makes 90% of the groups
-# teach?
+# For one prompt the degenerate share falls geometrically, by a factor max(p, 1-p) with each rollout: at p = 0.02 that
+# is 2% at a time, so groups far larger than 1/p are needed. Which size makes 90% of the groups informative?
 
 # %%
 [(p, rl.group_size_for(p, informative=0.9)) for p in (0.5, 0.2, 0.1, 0.05, 0.02)]
@@ -55,14 +55,15 @@ plots.plot_dead_groups({"p = 0.5": 0.5, "p = 0.1": 0.1, "p = 0.02": 0.02, "p = 0
 for g in (2, 4, 8, 16, 64):
     noise = g / (g - 1)
     print(
-        f"g = {g:2d}: noise {noise:.2f}, groups that teach of 512 rollouts: {512 // g * rl.informative_probability(0.1, g):5.1f}"
+        f"g = {g:2d}: noise {noise:.2f}, informative groups of 512 rollouts: {512 // g * rl.informative_probability(0.1, g):5.1f}"
     )
 
 # %% [markdown]
 # From g = 8 on there is at most 14% left to win there. So the choice of g is about something else: which prompts get any
 # signal (this lesson), how they are weighted (lesson 4), and the gradient noise, which no count of rewards shows.
 #
-# Dead groups are no disaster for a batch: the chance that a batch of 64 prompts is dead *as a whole* is D to the 64th.
+# Degenerate groups are no disaster for a batch: the chance that *all* groups of a batch of 64 prompts are degenerate
+# is D to the 64th.
 
 # %%
 rl.degenerate_probability(0.02, 8), rl.degenerate_probability(0.02, 8) ** 64
@@ -70,13 +71,13 @@ rl.degenerate_probability(0.02, 8), rl.degenerate_probability(0.02, 8) ** 64
 # %% [markdown]
 # ## Exercises
 #
-# 1. Dynamic sampling (DAPO) drops dead groups and samples until the batch is full. How many rollouts does one kept group
-#    cost at p = 0.02, g = 8?
+# 1. Dynamic sampling (DAPO) drops degenerate groups and samples until the batch is full. How many rollouts does one accepted
+#    group cost at p = 0.02, g = 8?
 # 2. And how many rollouts of one prompt until two of them differ, at p = 0.02?
 # 3. D has a second root above 1/2. Which pass rate is "too easy" at g = 8?
 
 # %% tags=["solution"]
-# 1. g over the share of mixed groups.
+# 1. g over the share of informative groups.
 assert np.isclose(rl.theory.rollouts_per_accepted_group(0.02, 8), 8 / rl.informative_probability(0.02, 8))
 print(round(rl.theory.rollouts_per_accepted_group(0.02, 8), 1))
 # 2. 1/p + 1/q - 1: wait for the rarer outcome.
