@@ -1,7 +1,6 @@
 """Twins: network policies that are alike in all but one respect, and what GRPO makes of them.
 
 A ladder moves pass rates, their dispersion and entropy together, and so does tempering. Here a network is distilled
-from rlsignal._show import Result
 from a policy of chosen pass rates and chosen entropy inside its classes, so that one can be moved and the others held.
 Unlike in the map's controls, the parameters are shared: what is learned on one prompt reaches others.
 """

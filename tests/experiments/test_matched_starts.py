@@ -39,7 +39,7 @@ def test_what_is_held_is_alike_and_what_is_varied_is_not(table):
 
 
 def test_dispersion_costs(table):
-    assert table.effects["dispersion"][0] < 0
+    assert table.effects["dispersion"].value < 0
 
 
 def test_answers_are_put_where_the_task_has_them():

@@ -53,10 +53,10 @@ def test_scores_by_hand():
         (np.array([3.0, 1.0, 2.0]), {"trained": np.array([0.3, 0.1, 0.25]), "fresh": np.array([0.29, 0.3, 0.1])}),
     ]
     score = _score("x", rows)
-    assert score.correlation["trained"][0] == pytest.approx(1.0)
-    assert score.correlation["fresh"][0] == pytest.approx((-1 - 0.5) / 2)  # ranks 3 1 2 against 2 3 1
-    assert score.loss["trained"][0] == 0
-    assert score.loss["fresh"][0] == pytest.approx((0.2 + 0.01) / 2)
+    assert score.correlation["trained"].value == pytest.approx(1.0)
+    assert score.correlation["fresh"].value == pytest.approx((-1 - 0.5) / 2)  # ranks 3 1 2 against 2 3 1
+    assert score.loss["trained"].value == 0
+    assert score.loss["fresh"].value == pytest.approx((0.2 + 0.01) / 2)
     assert score.wrong == {"trained": 0.0, "fresh": 0.5}  # 0.01 is within what counts as equal
 
 
@@ -65,10 +65,10 @@ def test_a_predictor_adds_nothing_to_itself_and_something_to_noise():
     outcome = [rng.permutation(5) / 5 for _ in range(200)]
     good = [(y + rng.normal(0, 0.1, 5), {"trained": y}) for y in outcome]
     noise = [(rng.normal(size=5), {"trained": y}) for y in outcome]
-    assert _partial(good, noise, "trained")[1] > 0.5
-    _, low, high = _partial(noise, good, "trained")
-    assert low < 0 < high
-    assert np.isnan(_partial(good, good, "trained")[0])
+    assert _partial(good, noise, "trained").low > 0.5
+    nothing = _partial(noise, good, "trained")
+    assert nothing.low < 0 < nothing.high
+    assert np.isnan(_partial(good, good, "trained").value)
 
 
 def test_ladders_are_as_different_as_they_were_drawn():
@@ -89,8 +89,8 @@ def test_the_table_scores_the_test_ladders_alone(table):
     )
     assert f"informative, {table.samples} samples" in names
     for score in table.scores:
-        assert all(-1 <= x[0] <= 1 for x in score.correlation.values())
-        assert all(x[0] >= 0 for x in score.loss.values())
+        assert all(-1 <= x.value <= 1 for x in score.correlation.values())
+        assert all(x.value >= 0 for x in score.loss.values())
     assert "Entropy, once the informative fraction is known" in str(table)
 
 

@@ -208,9 +208,9 @@ class TestWhatItShows:
         control = middling.controls[0]
         np.testing.assert_allclose(control.dispersion, 0.7, atol=1e-3)
         assert np.ptp(control.entropy) > 1.9
-        for mean, low, high in (control.effect, control.sampled_effect):
-            assert low < mean < high < 0
-            assert -0.1 < mean < -0.01
+        for effect in (control.effect, control.sampled_effect):
+            assert effect.low < effect.value < effect.high < 0
+            assert -0.1 < effect.value < -0.01
 
     @pytest.mark.parametrize(("which", "sign"), [(1, -1), (2, 1)], ids=["dispersion", "reach"])
     def test_what_moves_the_outcome_at_equal_entropy(self, middling, which, sign):
@@ -218,9 +218,9 @@ class TestWhatItShows:
         control = middling.controls[which]
         np.testing.assert_allclose(control.entropy, control.entropy[0], atol=2e-3)
         assert np.all(sign * np.diff(control.outcome.mean(-1)) > -1e-3)
-        for mean, low, high in (control.effect, control.sampled_effect):
-            assert low <= mean <= high
-            assert min(sign * low, sign * high) > 0.5
+        for effect in (control.effect, control.sampled_effect):
+            assert effect.low <= effect.value <= effect.high
+            assert min(sign * effect.low, sign * effect.high) > 0.5
         if control.name == "reach":
             np.testing.assert_allclose(control.dispersion, 0.7, atol=1e-3)
 
