@@ -2,7 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help map ladder notebooks docs test test-trl lint pages evidence evidence-coverage evidence-warnings bench bench-reading soak clean
+# What needs no jax to run and no minute to finish; `make test` runs everything.
+FAST := tests/theory tests/inference tests/proofs tests/data tests/diagnosis tests/test_layers.py tests/test_validate.py \
+	tests/test_vocabulary.py
+
+.PHONY: help map ladder notebooks docs test check test-trl lint pages evidence evidence-coverage evidence-warnings bench bench-reading soak clean
 
 help:
 	@echo "make map        verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
@@ -10,6 +14,7 @@ help:
 	@echo "make notebooks  run the eight lessons (two minutes)"
 	@echo "make docs       build the site (into docs/_build/)"
 	@echo "make test       run the tests (five minutes)"
+	@echo "make check      format, style, types and the fast tests (a minute), while you work"
 	@echo "make test-trl   run the tests beside TRL's trainer, in .venv-trl (four minutes with the installation)"
 	@echo "make lint       check format, style and types"
 	@echo "make pages      write anew the pages of docs/ that the library computes"
@@ -38,6 +43,9 @@ evidence: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: lint
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(FAST)
 
 evidence-warnings: .venv/installed
 	$(BIN)/python benchmarks/early_warning.py

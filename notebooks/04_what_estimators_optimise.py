@@ -65,8 +65,8 @@ interact(lambda g: plots.plot_weights(g, (rl.RLOO, rl.GRPO, rl.MAXRL)), g=(2, 64
 plots.plot_objectives(8, (rl.RLOO, rl.GRPO, rl.MAXRL));
 # %% [markdown]
 # RLOO climbs the mean pass rate. MaxRL leans towards log p, and GRPO towards arcsin sqrt(p) as g grows. On hard prompts
-# GRPO's weight lies between those two; above p = 1/2 it is the largest of the three, for it favours easy prompts too. So a
-# larger g under GRPO changes *what* is optimised, not only how noisily.
+# GRPO's weight lies between those two; from a little above p = 1/2 it is the largest of the three, for it favours easy
+# prompts too. So a larger g under GRPO changes *what* is optimised, not only how noisily.
 #
 # ## Your own
 #

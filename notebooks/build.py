@@ -1,8 +1,11 @@
-"""Runs every lesson and writes the executed notebook beside its source: `make notebooks`, or names of lessons.
+"""Runs the lessons and writes each executed notebook beside its source: `make notebooks`, or names of lessons.
 
-The source is the .py file (jupytext's percent format); the .ipynb is what it becomes, with its pictures.
+The source is the .py file (jupytext's percent format); the .ipynb is what it becomes, with its pictures. A lesson runs
+again only where it or the library has changed since it last ran here; `--all` runs every one.
 """
 
+import argparse
+import hashlib
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -11,31 +14,52 @@ import jupytext
 from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
-LIMIT = 60
-"""Seconds a lesson may take."""
+STAMPS = Path(sys.prefix) / "lessons"
+"""What each lesson was made from; it goes with the environment that made it."""
+
+LONG = 60
+"""Seconds after which a lesson is named as long: a class waits for it."""
 
 
 def main() -> None:
-    names = sys.argv[1:] or [path.stem for path in sorted(HERE.glob("[0-9]*.py"))]
-    for name in names:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="LESSON")
+    parser.add_argument("--all", action="store_true", help="run also what has not changed")
+    chosen = parser.parse_args()
+    STAMPS.mkdir(exist_ok=True)
+    for name in chosen.names or [path.stem for path in sorted(HERE.glob("[0-9]*.py"))]:
+        stamp, made_from = STAMPS / name, digest(name)
+        if not chosen.all and (HERE / f"{name}.ipynb").exists() and stamp.exists() and stamp.read_text() == made_from:
+            print(f"{name}: as it was")
+            continue
         tick = perf_counter()
-        notebook = jupytext.read(HERE / f"{name}.py")
-        notebook.metadata = {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-        for number, cell in enumerate(notebook.cells):
-            cell["id"] = f"{name}-{number}".replace("_", "-")
-        options = {"timeout": LIMIT, "kernel_name": "python3", "record_timing": False}
-        NotebookClient(notebook, **options, skip_cells_with_tag="slider").execute(cwd=str(HERE))  # a knob needs a hand
-        for cell in notebook.cells:
-            cell.metadata.pop("execution", None)
-        notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
-        jupytext.write(notebook, HERE / f"{name}.ipynb", fmt="ipynb")
+        run(name)
+        stamp.write_text(made_from)
         seconds = perf_counter() - tick
-        print(f"{name}: {seconds:.0f} s")
-        if seconds > LIMIT:
-            sys.exit(f"{name} took {seconds:.0f} s; a lesson may take {LIMIT}.")
+        print(f"{name}: {seconds:.0f} s{', long for a lesson' if seconds > LONG else ''}")
+
+
+def run(name: str) -> None:
+    """Execute one lesson and write its notebook; knobs wait for a hand and are skipped."""
+    notebook = jupytext.read(HERE / f"{name}.py")
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"{name}-{number}".replace("_", "-")
+    client = NotebookClient(
+        notebook, timeout=None, kernel_name="python3", record_timing=False, skip_cells_with_tag="slider"
+    )
+    client.execute(cwd=str(HERE))
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    jupytext.write(notebook, HERE / f"{name}.ipynb", fmt="ipynb")
+
+
+def digest(name: str) -> str:
+    """Of the lesson's source and of the library's."""
+    parts = [HERE / f"{name}.py", Path(__file__), *sorted((HERE.parent / "rlsignal").rglob("*.py"))]
+    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
 
 
 if __name__ == "__main__":
