@@ -188,7 +188,7 @@ class TestLargestGroup:
         for function in (degenerate_probability, informative_probability, advantage_variance_distribution):
             with refused(f"g must be at most 4, got 5. {FIT}"):
                 function(data, 5)
-        for method in (data.pmf, data.each, data.all_incorrect, data.all_correct, data.any_correct, data.mixed):
+        for method in (data.pmf, data.each, data.all_incorrect, data.all_correct, data.any_correct, data.informative):
             with refused(f"g must be at most 4, got 5. {FIT}"):
                 method(5)
 

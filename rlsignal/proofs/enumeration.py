@@ -153,7 +153,7 @@ def pmf(urn: Urn, g: int) -> list[Fraction]:
 
     Examples
     --------
-    >>> law(recorded(2, 4), 2)
+    >>> pmf(recorded(2, 4), 2)
     [Fraction(1, 6), Fraction(2, 3), Fraction(1, 6)]
     """
     chances = [Fraction(0)] * (g + 1)

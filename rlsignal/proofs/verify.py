@@ -4,14 +4,16 @@ The mean of a claim's statistic is taken over every possible group in rational a
 drawn; the library's value must equal the first and agree with the second, and the nearest wrong formula must not.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from math import sqrt
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
 
 from rlsignal import _validate
-from rlsignal._show import Result
+from rlsignal._show import Part, Result, Table
 from rlsignal.proofs import enumeration
 from rlsignal.proofs.claims import CLAIMS, Claim
 
@@ -50,7 +52,15 @@ class Check(Result):
         """Either "holds" or what to look at."""
         if self.passed:
             return "holds"
-        return f"FAILS: library says {self.closed:.6g}" if self.wrong_rejected else "FAILS: wrong form not rejected"
+        if not self.wrong_rejected:
+            return f"FAILS: the mistake ({self.wrong_formula}) is not rejected"
+        return f"FAILS: the library gives {self.closed:.6g}, exact is {self.exact:.6g}"
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """Its line in the table: label and formula, exact mean, drawn mean, z, and what the tempting mistake gives."""
+        numbers = f"{self.exact:.5f}", f"{self.estimate:.5f}", f"{self.z:+.1f}", f"{self.wrong:.5f}"
+        return (f"{self.label:2} {shorten(self.formula, 54)}", *numbers, "holds" if self.passed else "FAILS")
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,27 +90,14 @@ class Verification(Result):
             "seed": self.seed,
         }
 
-    def __str__(self) -> str:
-        head = ("claim", "closed form", "where", "exact", "estimate", "s.e.", "z", "tempting, and wrong", "verdict")
-        rows = [
-            (
-                check.label,
-                check.formula,
-                check.where,
-                f"{check.exact:.6f}",
-                f"{check.estimate:.6f}",
-                f"{check.standard_error:.1e}",
-                f"{check.z:+.1f}",
-                f"{check.wrong_formula}: {check.wrong:.6f}",
-                check.verdict,
-            )
-            for check in self.checks
-        ]
-        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
+    def _parts(self) -> Iterator[Part]:
+        head = ("claim", "exact", "estimate", "z", "mistake", "")
+        yield Table(head, [check.row for check in self.checks])
         held = sum(check.passed for check in self.checks)
-        last = f"{held} of {len(rows)} claims hold: {self.groups} groups each, seed {self.seed}."
-        return "\n".join([*map(str.rstrip, lines), last])
+        yield f"{held} of {len(self.checks)} claims hold: {self.groups} groups each, seed {self.seed}."
+        for check in self.checks:
+            if not check.passed:
+                yield f"- {check.label}, {check.name}: {check.verdict}."
 
 
 RELATIVE_ERROR = 1e-12

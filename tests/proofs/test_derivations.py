@@ -165,5 +165,5 @@ def test_print_tells_what_is_checked_from_what_is_given():
 
 
 def test_importing_the_proofs_does_not_load_sympy():
-    code = "import sys, rlsignal.theory.derivations; sys.exit('sympy' in sys.modules)"
+    code = "import sys, rlsignal.proofs.derivations; sys.exit('sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -29,8 +29,8 @@ from rlsignal.proofs.enumeration import (
     every_group,
     expectation,
     fixed,
-    law,
     mean,
+    pmf,
     push,
     recorded,
     score,
@@ -107,7 +107,7 @@ def maxrl(g):
 @every_size
 def test_a_fixed_prompt_is_binomial(g):
     """L1"""
-    assert all(law(fixed(p), g) == binomial(g, p) for p in points(g))
+    assert all(pmf(fixed(p), g) == binomial(g, p) for p in points(g))
 
 
 @every_size
@@ -119,7 +119,7 @@ def test_a_beta_population_is_beta_binomial(m, rho, g):
     def rising(x, n):
         return prod((x + i for i in range(n)), start=Fraction(1))
 
-    assert law(beta(m, rho), g) == [
+    assert pmf(beta(m, rho), g) == [
         comb(g, k) * rising(a, k) * rising(b, g - k) / rising(a + b, g) for k in range(g + 1)
     ]
 
@@ -135,15 +135,15 @@ def test_an_urn_does_not_care_about_order(urn):
 
 def test_dispersion_runs_from_one_prompt_to_all_or_nothing():
     m = Fraction(1, 3)
-    assert law(beta(m, 0), 4) == law(fixed(m), 4)
-    assert law(beta(m, 1), 4) == [1 - m, 0, 0, 0, m]
+    assert pmf(beta(m, 0), 4) == pmf(fixed(m), 4)
+    assert pmf(beta(m, 1), 4) == [1 - m, 0, 0, 0, m]
 
 
 @every_size
 def test_an_evaluation_estimates_every_law_without_bias(g):
     """L3: drawing g of n recorded samples, c binomial, is drawing g fresh ones; so also pass@k (P1) and D."""
     n = 7
-    estimates = [law(recorded(c, n), g) for c in range(n + 1)]
+    estimates = [pmf(recorded(c, n), g) for c in range(n + 1)]
     for p in points(n):
         means = [sum(w * e[k] for w, e in zip(binomial(n, p), estimates, strict=True)) for k in range(g + 1)]
         assert means == binomial(g, p)
@@ -154,7 +154,7 @@ def test_an_evaluation_is_hypergeometric(g):
     """L3 as binomial coefficients; its ends are the estimators of D and of pass@k."""
     n = 7
     for c in range(n + 1):
-        assert law(recorded(c, n), g) == [
+        assert pmf(recorded(c, n), g) == [
             Fraction(comb(c, k) * comb(n - c, g - k), comb(n, g)) if k <= c else 0 for k in range(g + 1)
         ]
 
@@ -304,7 +304,7 @@ class TestLibraryOnOnePrompt:
     def test_signal(self, p, g):
         urn = fixed(p)
         second = expectation(lambda rewards: variance(rewards) ** 2, urn, g)
-        close(Fixed(p).pmf(g), law(urn, g))
+        close(Fixed(p).pmf(g), pmf(urn, g))
         close(advantage_variance(p, g), expectation(variance, urn, g))
         close(variance_of_advantage_variance(p, g), second - expectation(variance, urn, g) ** 2)
         close(degenerate_probability(p, g), expectation(unanimous, urn, g))
@@ -334,7 +334,7 @@ class TestLibraryOnOnePrompt:
 def test_library_on_populations(m, rho, g):
     data, urn = Beta(m, rho), beta(m, rho)
     second = expectation(lambda rewards: variance(rewards) ** 2, urn, g)
-    close(data.pmf(g), law(urn, g))
+    close(data.pmf(g), pmf(urn, g))
     close(advantage_variance(data, g), expectation(variance, urn, g))
     close(variance_of_advantage_variance(data, g), second - expectation(variance, urn, g) ** 2)
     close(degenerate_probability(data, g), expectation(unanimous, urn, g))
@@ -350,7 +350,7 @@ def test_library_on_populations(m, rho, g):
 def test_library_on_evaluations(g):
     n = 7
     data = Recorded(range(n + 1), n)
-    close(data.each(g), [law(recorded(c, n), g) for c in range(n + 1)])
+    close(data.each(g), [pmf(recorded(c, n), g) for c in range(n + 1)])
     for c in range(n + 1):
         one, urn = Recorded([c], n), recorded(c, n)
         close(degenerate_probability(one, g), expectation(unanimous, urn, g))
@@ -390,7 +390,7 @@ def test_floats_are_taken_as_they_are():
         (lambda: fixed(1.2), r"p must lie in \[0, 1\], got 1.2"),
         (lambda: beta(0.5, -1), r"dispersion must lie in \[0, 1\], got -1"),
         (lambda: recorded(5, 4), r"correct must lie in \[0, samples\] = \[0, 4\], got 5"),
-        (lambda: law(recorded(1, 2), 3), "g must be at most 2, got 3"),
+        (lambda: pmf(recorded(1, 2), 3), "g must be at most 2, got 3"),
         (lambda: every_group(17), "g must be at most 16, got 17. All 2\\^g groups are listed."),
         (lambda: score((0, 1), 0), r"p must lie in \(0, 1\), got 0"),
     ],

@@ -160,8 +160,7 @@ class TestForecast:
     def test_an_evaluation_is_read_as_a_beta(self):
         """With its mean and unbiased dispersion; c/n in the place of p would freeze what was never solved."""
         data = Recorded([0, 0, 1, 2, 8, 3], 8)
-        mean = data.mean
-        same = Beta(mean, 1 - data.reward_variance / (mean * (1 - mean)))
+        same = Beta(data.mean, data.dispersion)
         ours = forecast(data, 8, GRPO, budget=100)
         assert ours == forecast(same, 8, GRPO, budget=100)
         assert forecast(np.array([0, 0, 1, 2, 8, 3]) / 8, 8, GRPO, budget=1e9).mean() < 0.67 < ours

@@ -57,7 +57,7 @@ class TestFixed:
                 "all_correct": right,
                 "all_incorrect": wrong,
                 "any_correct": 1 - wrong,
-                "mixed": 1 - right - wrong,
+                "informative": 1 - right - wrong,
             }
             for name, want in answers.items():
                 if want >= TINY:
@@ -87,7 +87,7 @@ class TestFixed:
     def test_one_answer_per_entry_of_any_shape(self):
         p = np.linspace(0, 1, 6).reshape(3, 2)
         assert Fixed(p).pmf(4).shape == (3, 2, 5)
-        for name in ("all_incorrect", "all_correct", "any_correct", "mixed"):
+        for name in ("all_incorrect", "all_correct", "any_correct", "informative"):
             together = getattr(Fixed(p), name)(4)
             apart = [[float(getattr(Fixed(x), name)(4)) for x in row] for row in p]
             np.testing.assert_array_equal(together, apart)
@@ -103,7 +103,7 @@ class TestBeta:
                 "all_correct": right,
                 "all_incorrect": wrong,
                 "any_correct": 1 - wrong,
-                "mixed": 1 - right - wrong,
+                "informative": 1 - right - wrong,
             }
             for name, want in answers.items():
                 if want >= TINY:
@@ -195,7 +195,7 @@ class TestRecorded:
                 "all_correct": right,
                 "all_incorrect": wrong,
                 "any_correct": 1 - wrong,
-                "mixed": 1 - right - wrong,
+                "informative": 1 - right - wrong,
             }
             for name, want in answers.items():
                 if want >= Fraction(1, 10**300) or want == 0:
@@ -219,7 +219,7 @@ class TestRecorded:
         assert data.each(4).shape == (6, 5)
         np.testing.assert_array_equal(data.each(4), [one.pmf(4) for one in alone])
         np.testing.assert_allclose(data.pmf(4), data.each(4).mean(0), rtol=1e-15)
-        for name in ("all_incorrect", "all_correct", "any_correct", "mixed"):
+        for name in ("all_incorrect", "all_correct", "any_correct", "informative"):
             mean_of_prompts = np.mean([getattr(one, name)(4) for one in alone])
             assert getattr(data, name)(4) == pytest.approx(mean_of_prompts, rel=1e-15, abs=0), name
         assert data.mean == pytest.approx(np.mean(correct / samples), rel=1e-15, abs=0)
