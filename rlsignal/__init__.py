@@ -38,7 +38,7 @@ from rlsignal.diagnosis.group_size import recommend_group_size
 from rlsignal.diagnosis.track import track
 from rlsignal.inference.intervals import Estimate
 from rlsignal.proofs.verify import verify
-from rlsignal.store import load, save
+from rlsignal.saving import load, save
 from rlsignal.theory.distributions import Beta, Fixed, Recorded
 from rlsignal.theory.estimators import DR_GRPO, GRPO, MAXRL, RLOO, Estimator
 from rlsignal.theory.passk import pass_at_k

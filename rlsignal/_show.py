@@ -79,9 +79,13 @@ class Shown:
 
 
 class Result(Shown):
-    """A result: it shows itself, and `save` keeps it under the name of its class."""
+    """A result: it shows itself, and `save` keeps it under the name of its class.
+
+    axes : the shapes of its arrays, as letters: {"outcome": "G B Y X D"}. A letter is one length throughout.
+    """
 
     kinds: ClassVar[dict[str, type["Result"]]] = {}
+    axes: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -23,6 +23,11 @@ class Face(Result):
     sampled : [G, B, Y, X, D], pass@1 after sampled GRPO on the same starts; NaN where none was run.
     """
 
+    axes: ClassVar = {
+        **{"rows": "Y", "pass_rate": "X", "entropy": "Y X", "dispersion": "Y X"},
+        **dict.fromkeys(("outcome", "outcome_at_k", "reached", "sampled"), "G B Y X D"),
+    }
+
     knob: str
     rows: np.ndarray
     pass_rate: np.ndarray
@@ -57,6 +62,8 @@ class Control(Result):
     outcome, sampled : [V, D], pass@1 after the equal-steps budget, by the mean field and by sampled GRPO.
     effect, sampled_effect : the last value's outcome minus the first's, 95% over paired draws.
     """
+
+    axes: ClassVar = {"values": "V", "entropy": "V", "dispersion": "V", "outcome": "V D", "sampled": "V D"}
 
     name: str
     varied: str
@@ -94,6 +101,8 @@ class InversionMap(Result):
     explained : (entropy, dispersion), the share of the outcome's variance over independent starts that a quadratic in
         pass@1 and that quantity knows.
     """
+
+    axes: ClassVar = dict.fromkeys(("inverted_share", "share_at_k", "sampled_share", "noise_floor", "law_error"), "G B")
 
     group_sizes: tuple[int, ...]
     steps: int
@@ -205,6 +214,10 @@ class Curves(Result):
     informative : 1 - E[p^g + (1-p)^g], the share of groups that give a signal.
     """
 
+    axes: ClassVar = dict.fromkeys(
+        ("pass_at_1", "greedy", "pass_at_k", "entropy", "token_entropy", "dispersion", "informative"), "S C R T"
+    )
+
     pass_at_1: np.ndarray
     greedy: np.ndarray
     pass_at_k: np.ndarray
@@ -229,6 +242,8 @@ class Reading(Result):
     inverted_share, noise_floor : pairs of rungs whose order turned, and the largest half-width of a paired 95%
         interval; over all rungs.
     """
+
+    axes: ClassVar = {"best": "C", "after": "S C", "spearman": "S"}
 
     outcome: str
     rate: float
@@ -380,6 +395,8 @@ class EntropySwap(Result):
         shallow, shallow sharpened, deep, deep flattened.
     after : by outcome, in the order of `Ladder.outcomes`; [3, seeds, 4].
     """
+
+    axes: ClassVar = {"entropy": "S F", "dispersion": "S F", "informative": "S F", "after": "O S F"}
 
     name: str
     depths: tuple[int, ...]

@@ -1,121 +1,120 @@
-"""The only module that opens a file: results are saved as arrays without pickle, with a JSON sidecar beside them.
+"""Our own files on disk: written whole or not at all, never over what is not theirs, and a store of finished blocks."""
 
-`path` names both: map.npz holds the arrays, map.json the rest and where it came from. Both are written whole or not
-at all.
-"""
-
+import contextlib
 import hashlib
-import io
 import json
-import math
 import os
-import platform
-import sys
+import re
+import stat
 import tempfile
+import threading
 import zipfile
 import zlib
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from rlsignal._show import Result
 from rlsignal.data.records import Rollouts
 
 Pathlike = str | os.PathLike[str]
 
 
-def save(result: Any, path: Pathlike, *, provenance: dict[str, Any] | None = None) -> tuple[Path, Path]:
-    """Write a result to path.npz and path.json.
+def write_atomically(path: Pathlike, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write through a temporary file beside it, synced and renamed: readers see the old file or the new one.
 
-    Parameters
-    ----------
-    result : one of `rlsignal.results`.
-    path : where, with or without a suffix; its folder is made if need be.
-    provenance : facts to record beside those known here (versions, platform, command).
-
-    Returns
-    -------
-    the two paths.
+    A link is followed. The file has the permissions that the umask leaves, or those of the file that it replaces.
 
     Raises
     ------
-    ValueError : not a result.
-    OSError : the folder cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from rlsignal.proofs.verify import verify
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = save(verify(groups=100_000), f"{folder}/checked")
-    ...     print(load(f"{folder}/checked").passed)
-    True
+    OSError : something that is no regular file stands there, or the place cannot be written.
     """
-    if not isinstance(result, Result):
-        kinds = ", ".join(sorted(Result.kinds))
-        raise ValueError(f"result must be something the library handed back ({kinds}), got {type(result).__name__}.")
-    base = _base(path)
-    writable_folder(base.parent)
-    arrays: dict[str, np.ndarray] = {}
-    encoded = _encode(result, "", arrays)
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
-    document = {
-        "result": encoded,
-        "arrays": hashlib.sha256(content.getvalue()).hexdigest(),  # of the .npz that belongs to this sidecar
-        "provenance": {**_provenance(), **(provenance or {})},
-    }
-    text = json.dumps(document, indent=1, allow_nan=False)
-    write_atomically(base.with_name(base.name + ".npz"), lambda file: file.write(content.getvalue()))
-    write_atomically(base.with_name(base.name + ".json"), lambda file: file.write(text.encode()))
-    return base.with_name(base.name + ".npz"), base.with_name(base.name + ".json")
-
-
-def load(path: Pathlike) -> Any:
-    """Read what `save` wrote; needs neither jax nor matplotlib, and never unpickles.
-
-    Parameters
-    ----------
-    path : as given to `save`, or either of its files.
-
-    Returns
-    -------
-    the result.
-
-    Raises
-    ------
-    FileNotFoundError : one of the two files is missing.
-    ValueError : a file that is damaged, or not of this library.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from rlsignal.diagnosis.group_size import compare_estimators
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = save(compare_estimators([1, 0]), f"{folder}/table")
-    ...     load(f"{folder}/table").successes
-    1
-    """
-    base = _base(path)
-    arrays_path, text_path = base.with_name(base.name + ".npz"), base.with_name(base.name + ".json")
-    for part in (arrays_path, text_path):
-        if not part.is_file():
-            raise FileNotFoundError(f"path must name a saved result, got {path}: {part.name} is missing beside it.")
+    place = Path(os.path.realpath(path))
     try:
-        document = json.loads(text_path.read_text())
-        content = arrays_path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != document["arrays"]:
-            raise ValueError(f"{arrays_path.name} and {text_path.name} were not written together")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return _decode(document["result"], arrays)
-    except Exception as error:
-        raise ValueError(
-            f"path must name a result saved by rlsignal {version('rlsignal')}, got {path}: {error}. Make it again."
+        before: int | None = place.stat().st_mode
+    except FileNotFoundError:
+        before = None
+    if before is not None and not stat.S_ISREG(before):
+        raise OSError(f"output must be a regular file or a new one, got {os.fspath(path)!r}, which is {_kind(before)}.")
+    with _temporary(place, write) as temporary:
+        if before is not None:
+            os.chmod(temporary, stat.S_IMODE(before))
+        os.replace(temporary, place)
+    _sync_folder(place.parent)
+
+
+@contextlib.contextmanager
+def _temporary(place: Path, write: Callable[[IO[bytes]], Any]) -> Iterator[Path]:
+    """A file beside `place` with what is written, synced; gone in the end unless it was renamed."""
+    temporary = place.with_name(f".{place.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name survives a crash of the machine too, where the system lets a folder be synced."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
+    return next((words for is_kind, words in kinds.items() if is_kind(mode)), "a device")
+
+
+def check_outputs(outputs: Mapping[str, Pathlike | None], inputs: Iterable[Pathlike] = ()) -> None:
+    """Refuse outputs that would destroy an input or each other, before any work is done for them.
+
+    Parameters
+    ----------
+    outputs : by the name of the option, such as {"--html": "report.html"}; those that are None were not asked for.
+    inputs : files and folders that are read.
+
+    Raises
+    ------
+    ValueError : an empty path, an output that is an input, two outputs in one place, or something that is no file.
+    """
+    taken = {os.path.realpath(path): "the input" for path in inputs}
+    for name, path in outputs.items():
+        if path is None:
+            continue
+        if not os.fspath(path):
+            raise ValueError(f"{name} must name a file, got ''. Leave it out, or give a path.")
+        place = os.path.realpath(path)
+        if place in taken:
+            raise ValueError(f"{name} must be a file of its own, got {os.fspath(path)!r}, which is {taken[place]}.")
+        if os.path.exists(place) and not os.path.isfile(place):
+            kind = _kind(os.stat(place).st_mode)
+            raise ValueError(f"{name} must be a regular file or a new one, got {os.fspath(path)!r}, which is {kind}.")
+        taken[place] = f"the output of {name}"
+
+
+def writable_folder(folder: Pathlike) -> Path:
+    """The folder, made if need be, or an error before any long work is spent on it."""
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"output must be in a folder that can be written, got {os.fspath(place)!r} ({error.strerror}). "
+            "Choose another."
         ) from error
+    return place
 
 
 def save_counts(rollouts: Rollouts, path: Pathlike) -> Path:
@@ -153,17 +152,48 @@ def save_counts(rollouts: Rollouts, path: Pathlike) -> Path:
     return place
 
 
+class BlockFolder:
+    """A folder in which a `rlsignal.sim.Runner` keeps finished blocks, with a folder for each sweep.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kept = BlockFolder(f"{folder}/blocks")
+    ...     kept("starts", {"seed": "0"}).put(3, [np.arange(2)])
+    ...     kept.clear()
+    ...     os.listdir(folder)
+    []
+    """
+
+    def __init__(self, folder: Pathlike) -> None:
+        self.folder, self.opened = Path(folder), list[BlockStore]()
+
+    def __call__(self, label: str, recipe: Mapping[str, str]) -> "BlockStore":
+        """The blocks of the sweep with this label."""
+        self.opened.append(BlockStore(self.folder / re.sub(r"\W+", "-", label), recipe))
+        return self.opened[-1]
+
+    def clear(self) -> None:
+        """Delete the blocks of the sweeps that were opened here, and folders that are then empty; nothing else."""
+        for blocks in self.opened:
+            blocks.clear()
+        with contextlib.suppress(OSError):  # not empty, or gone
+            self.folder.rmdir()
+
+
 class BlockStore:
     """A folder of the finished blocks of one sweep (see `rlsignal.sim.sweep`), and what they were computed from.
 
     Parameters
     ----------
     folder : where; made if need be.
-    recipe : what the blocks' numbers depend on. Kept beside them with the versions of the libraries.
+    recipe : what the blocks' numbers depend on. Kept beside them with the versions of the libraries, and by its digest
+        in each block.
 
     Raises
     ------
-    ValueError : the folder holds blocks of another recipe or of other versions.
+    ValueError : the folder holds blocks of another recipe or of other versions, or files that are no blocks.
     OSError : the folder cannot be written.
 
     Examples
@@ -175,118 +205,77 @@ class BlockStore:
     [array([0, 1])]
     """
 
-    def __init__(self, folder: Pathlike, recipe: dict[str, str]) -> None:
+    MANIFEST = "recipe.json"
+    LIBRARIES = ("rlsignal", "numpy", "scipy", "jax", "jaxlib", "optax")
+    OURS = re.compile(r"block-\d{6}\.npz|\.(block-\d{6}\.npz|recipe\.json)\.\d+-\d+\.tmp")
+
+    def __init__(self, folder: Pathlike, recipe: Mapping[str, str]) -> None:
         self.folder = writable_folder(folder)
-        wanted = {**recipe, **{f"version of {name}": version(name) for name in ("rlsignal", "numpy", "jax", "jaxlib")}}
-        manifest = self.folder / "recipe.json"
-        if manifest.is_file():
-            kept = json.loads(manifest.read_text())
-            differing = sorted(key for key in wanted.keys() | kept.keys() if wanted.get(key) != kept.get(key))
-            if differing:
+        wanted = {**recipe, **{f"version of {name}": version(name) for name in self.LIBRARIES}}
+        text = json.dumps(wanted, indent=1, sort_keys=True).encode()
+        self.digest = np.frombuffer(hashlib.sha256(text).digest(), np.uint8)
+        manifest = self.folder / self.MANIFEST
+        if not manifest.exists():
+            foreign = [path.name for path in self.folder.iterdir() if not self.OURS.fullmatch(path.name)]
+            if foreign and not manifest.exists():
                 raise ValueError(
-                    f"{os.fspath(folder)!r} holds blocks of another recipe ({', '.join(differing)} differ). Choose "
-                    "another folder, or delete this one to start anew."
+                    f"{os.fspath(folder)!r} holds files that are no finished blocks, such as {foreign[0]!r}. Choose "
+                    "another folder, or move them."
                 )
-        else:
-            write_atomically(manifest, lambda file: file.write(json.dumps(wanted, indent=1).encode()))
+            self._claim(manifest, text)
+        try:
+            kept = json.loads(manifest.read_bytes())
+        except ValueError:
+            raise ValueError(f"{os.fspath(manifest)!r} is damaged. Delete its folder to start anew.") from None
+        differing = sorted(key for key in wanted.keys() | kept.keys() if wanted.get(key) != kept.get(key))
+        if differing:
+            raise ValueError(
+                f"{os.fspath(folder)!r} holds blocks of another recipe ({', '.join(differing)} differ). Choose "
+                "another folder, or delete this one to start anew."
+            )
+
+    def _claim(self, manifest: Path, text: bytes) -> None:
+        """Put the manifest there if none is; of two that try at once, one succeeds and the other reads its manifest."""
+        with _temporary(manifest, lambda file: file.write(text)) as temporary:
+            try:
+                os.link(temporary, manifest)
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without links
+                with contextlib.suppress(FileExistsError), open(manifest, "xb") as file:
+                    file.write(text)
 
     def get(self, index: int) -> list[np.ndarray] | None:
-        """The arrays of a finished block; None where there is none, or where the file is damaged."""
+        """The arrays of a finished block; None where there is none, or where the file is damaged or another's."""
         try:
-            with open(self._path(index), "rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return [arrays[str(i)] for i in range(len(arrays.files))]  # reading checks each array's CRC
+            with open(self._path(index), "rb") as file, np.load(file, allow_pickle=False) as members:
+                if not np.array_equal(members["recipe"], self.digest) or int(members["index"]) != index:
+                    return None
+                return [members[str(i)] for i in range(len(members.files) - 2)]  # reading checks each array's CRC
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        except (ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error):
             return None
 
     def put(self, index: int, arrays: list[np.ndarray]) -> None:
         """Keep a finished block, whole or not at all."""
-        named = {str(i): array for i, array in enumerate(arrays)}
+        members: dict[str, Any] = {str(i): array for i, array in enumerate(arrays)}
+        members |= {"recipe": self.digest, "index": np.int64(index)}
         try:
-            write_atomically(self._path(index), lambda file: np.savez(file, allow_pickle=False, **named))
+            write_atomically(self._path(index), lambda file: np.savez(file, allow_pickle=False, **members))
         except OSError as error:
             raise OSError(
-                f"block {index} could not be written to {os.fspath(self.folder)!r} ({error.strerror}). Finished blocks "
-                "are kept: make room and run the same command to go on."
+                f"block {index} could not be written to {os.fspath(self.folder)!r} ({error.strerror or error}). "
+                "Finished blocks are kept: make room and run the same command to go on."
             ) from error
+
+    def clear(self) -> None:
+        """Delete the blocks and their manifest, and the folder if it is then empty."""
+        for path in self.folder.iterdir():
+            if path.name == self.MANIFEST or self.OURS.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty
+            self.folder.rmdir()
 
     def _path(self, index: int) -> Path:
         return self.folder / f"block-{index:06d}.npz"
-
-
-def writable_folder(folder: Pathlike) -> Path:
-    """The folder, made if need be, or an error before any long work is spent on it."""
-    place = Path(folder)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        raise OSError(
-            f"output must be a folder that can be written, got {os.fspath(place)!r} ({error.strerror}). Choose another."
-        ) from error
-    return place
-
-
-def write_atomically(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write through a temporary file beside it, synced and renamed: readers see the old file or the new one."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            os.unlink(file.name)
-            raise
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
-
-
-def _base(path: Pathlike) -> Path:
-    place = Path(path)
-    return place.with_suffix("") if place.suffix in (".npz", ".json") else place
-
-
-def _encode(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        inner = {f.name: _encode(getattr(value, f.name), f"{name}.{f.name}", arrays) for f in fields(value)}
-        return {"type": type(value).__name__, "fields": inner}
-    if isinstance(value, np.ndarray):
-        arrays[name.lstrip(".")] = value
-        return {"array": name.lstrip(".")}
-    if isinstance(value, dict):
-        return {"dict": {str(key): _encode(item, f"{name}.{key}", arrays) for key, item in value.items()}}
-    if isinstance(value, tuple | list):
-        return [_encode(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": str(value)}
-    return value
-
-
-def _decode(value: Any, arrays: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_decode(item, arrays) for item in value)
-    if not isinstance(value, dict):
-        return value
-    if "array" in value:
-        return arrays[value["array"]]
-    if "float" in value:
-        return float(value["float"])
-    if "dict" in value:
-        return {key: _decode(item, arrays) for key, item in value["dict"].items()}
-    if value["type"] not in Result.kinds:
-        raise ValueError(f"no result is called {value['type']!r}; one of your own or of a study is known once imported")
-    inner = {name: _decode(item, arrays) for name, item in value["fields"].items()}
-    return Result.kinds[value["type"]](**inner)
-
-
-def _provenance() -> dict[str, Any]:
-    return {
-        "versions": {name: version(name) for name in ("rlsignal", "numpy", "scipy", "jax", "optax")},
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-    }

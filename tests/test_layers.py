@@ -60,6 +60,7 @@ LAYERS = {  # the longest prefix decides
     "rlsignal.diagnosis": Layer((*INFERENCE, "rlsignal.diagnosis", "rlsignal.data"), forbidden=RANDOM),
     "rlsignal.integrations": Layer(("rlsignal.diagnosis", "transformers")),
     "rlsignal.store": Layer(("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate"), files=True),
+    "rlsignal.saving": Layer(("numpy", "rlsignal.store", "rlsignal._show"), files=True),
     "rlsignal.plots": Layer(
         (*INFERENCE, "matplotlib", "rlsignal.plots", "rlsignal.results", "rlsignal.diagnosis"),
         forbidden=(
@@ -87,7 +88,7 @@ LAYERS = {  # the longest prefix decides
             "rlsignal.inference",
             "rlsignal.proofs",
             "rlsignal.results",
-            "rlsignal.store",
+            "rlsignal.saving",
             "rlsignal.data",
             "rlsignal.diagnosis",
             "rlsignal.sim",
@@ -252,6 +253,7 @@ RANKS = (
     ("results", "proofs"),
     ("diagnosis", "sim"),
     ("plots", "store", "integrations"),
+    ("saving",),
 )
 """From the bottom up; `__init__` and `commands` stand above all."""
 
@@ -426,7 +428,7 @@ class TestItBites:
             ("rlsignal.sim.sweep", "import jax\nx64 = jax.config.jax_enable_x64\nstore.save(jax.random.key(0))"),
             ("rlsignal.plots", "import matplotlib.pyplot as plt\nplt.subplots()"),
             ("rlsignal.__main__", "import tqdm, jax, matplotlib\nfrom rlsignal import sim, plots\nprint(open('x'))"),
-            ("rlsignal", "from rlsignal.theory.signal import advantage_variance\nfrom rlsignal.store import load"),
+            ("rlsignal", "from rlsignal.theory.signal import advantage_variance\nfrom rlsignal.saving import load"),
         ],
         ids=lambda x: x.replace("\n", "; "),
     )

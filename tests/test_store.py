@@ -1,130 +1,180 @@
-"""What is saved is loaded again, whole; what is not is said to be so, and nothing is left half written."""
+"""Files are written whole or not at all, and never over what is not theirs."""
 
-import hashlib
-import json
 import os
-import subprocess
-import sys
-from dataclasses import fields, replace
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from rlsignal import load, save, store, verify
-from rlsignal.results import Control, Face, InversionMap
+from rlsignal import read
+from rlsignal.store import BlockFolder, BlockStore, check_outputs, save_counts, writable_folder, write_atomically
 
 
-def same(one, two):
-    if isinstance(one, np.ndarray):
-        return np.array_equal(one, two, equal_nan=True) and one.dtype == two.dtype
-    if isinstance(one, tuple):
-        return len(one) == len(two) and all(map(same, one, two))
-    if isinstance(one, Face | Control | InversionMap):
-        return type(one) is type(two) and all(same(getattr(one, f.name), getattr(two, f.name)) for f in fields(one))
-    return one == two or (one != one and two != two)
+def hello(file):
+    file.write(b"hello")
 
 
-@pytest.mark.parametrize("suffix", ["", ".npz", ".json"])
-def test_a_map_comes_back(small_map, tmp_path, suffix):
-    save(small_map, tmp_path / "new" / "folder" / "map")
-    assert same(small_map, load(tmp_path / "new" / "folder" / f"map{suffix}"))
+class TestAtomicWrites:
+    def test_a_failed_write_leaves_the_old_file(self, tmp_path):
+        path = tmp_path / "kept"
+        path.write_text("old")
+
+        def fail(file):
+            file.write(b"half")
+            raise OSError("disk full")
+
+        with pytest.raises(OSError, match="disk full"):
+            write_atomically(path, fail)
+        assert path.read_text() == "old"
+        assert os.listdir(tmp_path) == ["kept"]
+
+    def test_a_failed_rename_leaves_nothing(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("no rename")))
+        with pytest.raises(OSError, match="no rename"):
+            write_atomically(tmp_path / "new", hello)
+        assert os.listdir(tmp_path) == []
+
+    def test_links_are_followed(self, tmp_path):
+        (tmp_path / "real").write_text("old")
+        (tmp_path / "link").symlink_to("real")
+        write_atomically(tmp_path / "link", hello)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "real").read_text() == "hello"
+
+    def test_a_dangling_link_makes_its_target(self, tmp_path):
+        (tmp_path / "link").symlink_to("later")
+        write_atomically(tmp_path / "link", hello)
+        assert (tmp_path / "later").read_text() == "hello"
+
+    @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+    def test_the_umask_decides_who_may_read(self, tmp_path, umask, mode):
+        before = os.umask(umask)
+        try:
+            write_atomically(tmp_path / "new", hello)
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == mode
+
+    def test_a_file_that_is_replaced_keeps_its_permissions(self, tmp_path):
+        (tmp_path / "old").write_text("")
+        (tmp_path / "old").chmod(0o640)
+        write_atomically(tmp_path / "old", hello)
+        assert stat.S_IMODE((tmp_path / "old").stat().st_mode) == 0o640
+
+    @pytest.mark.parametrize("kind", ["a pipe", "a folder", "a device"])
+    def test_what_is_no_file_stays(self, tmp_path, kind):
+        path = tmp_path / "it"
+        {"a pipe": lambda: os.mkfifo(path), "a folder": path.mkdir, "a device": lambda: path.symlink_to("/dev/null")}[
+            kind
+        ]()
+        with pytest.raises(OSError, match=rf"^output must be a regular file or a new one, got '.*it', which is {kind}"):
+            write_atomically(path, hello)
+        assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
-def test_a_dot_in_the_name_is_no_suffix(small_map, tmp_path):
-    written = save(small_map, tmp_path / "map.v1.2")
-    assert [path.name for path in written] == ["map.v1.2.npz", "map.v1.2.json"]
-    assert same(small_map, load(tmp_path / "map.v1.2"))
+class TestOutputs:
+    def test_the_input_is_never_an_output(self, tmp_path):
+        data = tmp_path / "data.jsonl"
+        data.write_text("{}")
+        (tmp_path / "link").symlink_to("data.jsonl")
+        for path in (data, tmp_path / "link", tmp_path / "x" / ".." / "data.jsonl"):
+            with pytest.raises(
+                ValueError, match=r"^--counts must be a file of its own, got '.*', which is the input\.$"
+            ):
+                check_outputs({"--html": None, "--counts": path}, [data])
+
+    def test_two_outputs_are_two_files(self, tmp_path):
+        with pytest.raises(
+            ValueError, match=r"^--counts must be a file of its own, .* which is the output of --html\.$"
+        ):
+            check_outputs({"--html": tmp_path / "x", "--counts": f"{tmp_path}/./x"})
+
+    def test_an_empty_path_is_asked_about(self):
+        with pytest.raises(ValueError, match=r"^--html must name a file, got ''\. Leave it out, or give a path\.$"):
+            check_outputs({"--html": ""})
+
+    def test_devices_and_folders_are_refused(self, tmp_path):
+        with pytest.raises(ValueError, match=r"^--html must be a regular file or a new one, .* which is a device\.$"):
+            check_outputs({"--html": "/dev/null"})
+        with pytest.raises(ValueError, match=r"which is a folder\.$"):
+            check_outputs({"--html": tmp_path})
+
+    def test_what_is_fine_passes(self, tmp_path):
+        (tmp_path / "old").write_text("")
+        check_outputs({"--html": tmp_path / "new", "--counts": tmp_path / "old"}, [tmp_path / "data"])
 
 
-def test_a_verification_comes_back(tmp_path):
-    result = verify(groups=100_000)
-    save(result, tmp_path / "checked")
-    assert load(tmp_path / "checked") == result
-
-
-def test_the_sidecar_says_where_it_came_from(small_map, tmp_path):
-    save(small_map, tmp_path / "map", provenance={"device": "toaster"})
-    provenance = json.loads((tmp_path / "map.json").read_text())["provenance"]
-    assert provenance["device"] == "toaster"
-    assert {"rlsignal", "numpy", "jax"} <= provenance["versions"].keys()
-    assert provenance["command"]
-
-
-def test_a_saved_map_plots_without_jax(small_map, tmp_path):
-    save(small_map, tmp_path / "map")
-    code = (
-        "import sys; sys.modules['jax'] = None; import matplotlib; matplotlib.use('Agg'); import rlsignal; "
-        f"from rlsignal import plots; plots.plot_map(rlsignal.load({str(tmp_path / 'map')!r})).savefig("
-        f"{str(tmp_path / 'map.png')!r})"
-    )
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
-    assert (tmp_path / "map.png").stat().st_size > 10_000
-
-
-def test_half_a_result_is_named(small_map, tmp_path):
-    save(small_map, tmp_path / "map")
-    (tmp_path / "map.npz").unlink()
-    with pytest.raises(FileNotFoundError, match=r"path must name a saved result, .*map\.npz is missing beside it\."):
-        load(tmp_path / "map")
-
-
-@pytest.mark.parametrize("part", ["map.npz", "map.json"])
-@pytest.mark.parametrize("keep", [0, 100])
-def test_a_damaged_file_is_named(small_map, tmp_path, part, keep):
-    save(small_map, tmp_path / "map")
-    file = tmp_path / part
-    file.write_bytes(file.read_bytes()[:keep])
-    with pytest.raises(ValueError, match=r"^path must name a result saved by rlsignal .* Make it again\.$"):
-        load(tmp_path / "map")
-
-
-def test_pickles_are_never_loaded(small_map, tmp_path):
-    save(small_map, tmp_path / "map")
-    old = hashlib.sha256((tmp_path / "map.npz").read_bytes()).hexdigest()
-    np.savez(tmp_path / "map.npz", **{"sharpening.rows": np.array([{}], dtype=object)})
-    new = hashlib.sha256((tmp_path / "map.npz").read_bytes()).hexdigest()
-    (tmp_path / "map.json").write_text((tmp_path / "map.json").read_text().replace(old, new))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        load(tmp_path / "map")
-
-
-def test_arrays_of_another_result_are_refused(small_map, tmp_path):
-    """As after a kill between the two renames of a second save."""
-    save(small_map, tmp_path / "old")
-    save(replace(small_map, seed=1, least=0.5, inverted_share=small_map.inverted_share + 1), tmp_path / "new")
-    (tmp_path / "new.npz").rename(tmp_path / "old.npz")
-    with pytest.raises(ValueError, match=r"old\.npz and old\.json were not written together"):
-        load(tmp_path / "old")
-
-
-def test_only_result_types_are_made(small_map, tmp_path):
-    save(small_map, tmp_path / "map")
-    text = (tmp_path / "map.json").read_text().replace('"InversionMap"', '"Path"')
-    (tmp_path / "map.json").write_text(text)
-    with pytest.raises(ValueError, match="no result type 'Path'"):
-        load(tmp_path / "map")
-
-
-def test_only_results_are_saved(tmp_path):
-    with pytest.raises(ValueError, match=r"^result must be one of .*InversionMap.*, got dict\."):
-        save({}, tmp_path / "map")
-
-
-def test_a_folder_that_cannot_be_written_is_named(small_map, tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match=r"^output must be a folder that can be written, got .* Choose another\.$"):
-        save(small_map, tmp_path / "file" / "map")
+    with pytest.raises(OSError, match=r"^output must be in a folder that can be written, got .* Choose another\.$"):
+        writable_folder(tmp_path / "file" / "folder")
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "kept"
-    path.write_text("old")
+def test_counts_are_written_as_lines(tmp_path):
+    rows = [{"prompt": "a", "reward": x, "step": 3, "checkpoint": "c"} for x in (0, 1, 1)]
+    text = save_counts(read(rows), tmp_path / "new" / "counts.jsonl").read_text()
+    assert text == '{"id": "a", "c": 2, "n": 3, "checkpoint": "c", "step": 3.0}\n'
 
-    def fail(file):
-        file.write(b"half")
-        raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
-        store.write_atomically(path, fail)
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["kept"]
+class TestBlocks:
+    def test_of_two_recipes_that_start_at_once_one_is_accepted(self, tmp_path):
+        def start(folder, recipe, barrier):
+            barrier.wait()
+            try:
+                BlockStore(folder, {"seed": str(recipe)})
+            except ValueError as error:
+                return str(error)
+            return "accepted"
+
+        with ThreadPoolExecutor(2) as pool:
+            for attempt in range(100):
+                barrier, folder = threading.Barrier(2), tmp_path / str(attempt)
+                first, second = sorted(pool.map(start, (folder,) * 2, (0, 1), (barrier,) * 2), reverse=True)
+                assert first == "accepted"
+                assert "holds blocks of another recipe (seed differ)" in second
+                assert os.listdir(folder) == ["recipe.json"]
+
+    def test_a_block_of_another_recipe_is_no_block(self, tmp_path):
+        BlockStore(tmp_path / "a", {"seed": "0"}).put(0, [np.arange(3)])
+        kept = BlockStore(tmp_path / "b", {"seed": "1"})
+        os.replace(tmp_path / "a" / "block-000000.npz", tmp_path / "b" / "block-000000.npz")
+        assert kept.get(0) is None
+
+    def test_a_block_in_the_place_of_another_is_no_block(self, tmp_path):
+        kept = BlockStore(tmp_path, {"seed": "0"})
+        kept.put(0, [np.arange(3)])
+        os.replace(tmp_path / "block-000000.npz", tmp_path / "block-000001.npz")
+        assert kept.get(1) is None
+
+    def test_a_folder_of_somebody_else_is_refused(self, tmp_path):
+        (tmp_path / "thesis.txt").write_text("mine")
+        with pytest.raises(ValueError, match=r"holds files that are no finished blocks, such as 'thesis\.txt'"):
+            BlockStore(tmp_path, {"seed": "0"})
+        assert os.listdir(tmp_path) == ["thesis.txt"]
+
+    def test_a_damaged_manifest_is_named(self, tmp_path):
+        (tmp_path / "recipe.json").write_text("{")
+        with pytest.raises(ValueError, match=r"recipe\.json' is damaged\. Delete its folder to start anew\.$"):
+            BlockStore(tmp_path, {"seed": "0"})
+
+    def test_only_own_files_are_cleared(self, tmp_path):
+        folder = BlockFolder(tmp_path / "blocks")
+        one, two = folder("map: g=8", {}), folder("map: g=32", {})
+        for kept in (one, two):
+            kept.put(0, [np.arange(3)])
+        (one.folder / "block-of-mine.npz").write_text("mine")
+        (one.folder / ".block-000007.npz.99-7.tmp").write_text("left by a kill")
+        (tmp_path / "blocks" / "notes").write_text("mine")
+        folder.clear()
+        assert sorted(path.relative_to(tmp_path / "blocks").as_posix() for path in tmp_path.glob("blocks/**/*")) == [
+            "map-g-8",
+            "map-g-8/block-of-mine.npz",
+            "notes",
+        ]
+
+    def test_the_libraries_that_change_numbers_are_in_the_recipe(self, tmp_path):
+        BlockStore(tmp_path, {})
+        text = (tmp_path / "recipe.json").read_text()
+        assert all(f"version of {name}" in text for name in ("numpy", "scipy", "jax", "jaxlib", "optax", "rlsignal"))

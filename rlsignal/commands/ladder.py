@@ -8,7 +8,7 @@ from pathlib import Path
 from time import asctime, perf_counter
 from typing import Any
 
-from rlsignal import store
+from rlsignal import saving, store
 from rlsignal.commands.terminal import Bar, add_seed, command, one_device_per_core, share
 
 
@@ -70,7 +70,7 @@ def run(chosen: argparse.Namespace) -> int:
     written: list[Path] = []
     for ladder in ladders:
         name = "ladder-" + re.sub(r"\W+", "-", ladder.name)
-        written += store.save(ladder, folder / name, provenance=provenance)
+        written.append(saving.save(ladder, folder / name, provenance=provenance))
     rows = "".join(json.dumps(row) + "\n" for ladder in ladders for row in ladder.records)
     store.write_atomically(folder / "records.jsonl", lambda file: file.write(rows.encode()))
     picture = folder / "ladder.png"

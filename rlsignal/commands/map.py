@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal import store
+from rlsignal import saving, store
 from rlsignal.commands.terminal import Bar, Several, add_seed, command, one_device_per_core, share
 
 
@@ -73,12 +73,12 @@ def run(chosen: argparse.Namespace) -> int:
     device = jax.devices()[0]
     seconds = round(perf_counter() - tick, 2)
     provenance = {"device": f"{device.platform} {device.device_kind}", "seconds": seconds, "time": asctime()}
-    written = store.save(result, folder / "inversion-map", provenance=provenance)
+    written = saving.save(result, folder / "inversion-map", provenance=provenance)
     picture = folder / "inversion-map.png"
     store.write_atomically(picture, lambda file: plots.plot_map(result).savefig(file, format="png", dpi=110))
     if chosen.share is None:
         shutil.rmtree(blocks, ignore_errors=True)  # the result holds all that they did
-    names = [str(path) for path in (*written, picture)]
+    names = [str(path) for path in (written, picture)]
     if chosen.json:
         print(json.dumps({**result.summary, "seconds": seconds, "files": names}))
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,8 @@ class Rollouts(Result):
     entropy : [entries], mean of the entropy column in the data's own unit; NaN where missing, None without a column.
     notes : what is unusual.
     """
+
+    axes: ClassVar = {"correct": "E", "samples": "E"}
 
     prompt: tuple[Any, ...]
     correct: Counts
@@ -113,6 +115,10 @@ class TrainingLog(Result):
     group_size : rollouts per prompt, where the log or the caller states it.
     notes : what is unusual.
     """
+
+    axes: ClassVar = dict.fromkeys(
+        ("step", "reward", "samples", "degenerate", "reward_std", "entropy", "superseded"), "R"
+    )
 
     step: Floats
     reward: Floats

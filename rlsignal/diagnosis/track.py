@@ -1,7 +1,7 @@
 """From a training log to its dead groups over time, and a warning when the run is dead or about to be."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import ndtri
@@ -35,6 +35,10 @@ class Trend(Result):
     warning : one sentence; empty if there is nothing to warn of.
     notes : what was met while reading.
     """
+
+    axes: ClassVar = dict.fromkeys(
+        ("step", "reward", "degenerate", "low", "high", "from_the_mean", "expected", "dispersion"), "W"
+    )
 
     group_size: int
     window: int
