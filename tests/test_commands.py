@@ -227,14 +227,12 @@ class TestLadder:
         said, _ = told
         assert [os.path.basename(path) for path in said["files"]] == [
             "ladder-inverting.npz",
-            "ladder-inverting.json",
             "ladder-safe-control.npz",
-            "ladder-safe-control.json",
             "records.jsonl",
             "ladder.png",
         ]
         assert rlsignal.load(said["files"][0]).name == "inverting"
-        with open(said["files"][4]) as rows:
+        with open(said["files"][2]) as rows:
             assert len(rows.readlines()) == 2 * 12
 
     def test_says_what_happened(self, small_ladder):
