@@ -18,15 +18,15 @@ from scipy.special import ndtri
 
 import rlsignal
 from rlsignal import Beta, degenerate_probability
-from rlsignal.diagnosis.track import DEAD, dead_rows, dying_rows
+from rlsignal.diagnosis.track import DEGENERATE, degenerate_rows, degenerating_rows
 from rlsignal.inference.intervals import bounded_interval
 
 PLACE = Path(__file__).parents[1] / "docs" / "evidence" / "warnings.json"
 RUNS, ROWS, WINDOW, GROUP = 1000, 400, 20, 8
 RULES = {
-    "one row above 90%": lambda dead, groups, window: dead > DEAD,
-    "dying": dying_rows,
-    "dead": dead_rows,
+    "one row above 90%": lambda dead, groups, window: dead > DEGENERATE,
+    "dying": degenerating_rows,
+    "dead": degenerate_rows,
 }
 
 
@@ -43,7 +43,7 @@ def courses() -> dict[str, np.ndarray]:
 
     return {
         **{f"steady at {share:.0%}": np.full(ROWS, share) for share in (0.3, 0.5, 0.7, 0.85)},
-        "steady at 90%, the border": np.full(ROWS, DEAD),
+        "steady at 90%, the border": np.full(ROWS, DEGENERATE),
         **{
             f"rises from 40% to {end:.0%} and stays": 0.4 + (end - 0.4) * turn(150, 30) for end in (0.6, 0.7, 0.8, 0.85)
         },
@@ -77,7 +77,7 @@ def simulated(runs: int, seed: int) -> Iterator[dict[str, Any]]:
     """One row for every course, number of groups and rule."""
     chance = np.random.default_rng(seed)
     for course, truth in courses().items():
-        dies = int(np.argmax(truth > DEAD)) if (truth > DEAD).any() else None
+        dies = int(np.argmax(truth > DEGENERATE)) if (truth > DEGENERATE).any() else None
         for groups in (1, 8, 64):
             dead = chance.binomial(groups, np.clip(truth, 0, 1), (runs, ROWS)) / groups
             for rule, rows in RULES.items():

@@ -1,13 +1,13 @@
 """Which checkpoint to start RL from: the same prompts, by several predictors, and how sure their order is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rlsignal import _validate
-from rlsignal._show import Result, plain
+from rlsignal._show import Part, Result, Table, plain
 from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.diagnosis.diagnose import Finding, numbered
@@ -22,7 +22,7 @@ from rlsignal.theory.signal import informative_probability
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Result):
-    """Checkpoints on the same prompts, by four predictors of what RL makes of them. `print` it for the reading.
+    """Checkpoints on the same prompts, by four predictors of what RL makes of them. `print` it for the findings.
 
     checkpoints : names, in the order given.
     group_size, prompts : how they were asked; how many prompts all of them share.
@@ -67,28 +67,28 @@ class Comparison(Result):
             "entropy": {name: plain(x) for name, x in zip(self.checkpoints, self.entropy, strict=True)},
             "disagree": [{"first": a, "second": b, "probability": x} for a, b, x in self.disagree],
             "best": dict(self.best),
-            "findings": [
-                {"kind": x.kind, "text": x.text, "way_out": x.way_out, "weight": x.weight} for x in self.findings
-            ],
+            "findings": [finding.summary for finding in self.findings],
         }
 
-    def __str__(self) -> str:
-        width = max(10, *(len(name) for name in self.checkpoints))
-        head = ["pass@1", "informative", f"pass@{self.group_size}"]
-        lines = [f"{len(self.checkpoints)} checkpoints, {self.prompts} shared prompts, g = {self.group_size}", ""]
-        lines += numbered(self.findings)
-        forecasts = "".join(f"{f'at {x:g}':>9}" for x in self.budgets)
-        lines += ["", f"{'':{width}}  " + "".join(f"{name:<24}" for name in head) + forecasts]
-        for i, name in enumerate(self.checkpoints):
-            answers = "".join(f"{x[i]!s:<24}" for x in (self.pass_at_1, self.informative, self.pass_at_g))
-            lines.append(f"{name:{width}}  {answers}" + "".join(f"{row[i]:9.3f}" for row in self.forecasts))
-        lines += [
-            "",
-            f"at {', '.join(f'{x:g}' for x in self.budgets)}: forecast of pass@1 after this learning rate times steps, "
-            "by the mean field of independent prompts.",
-            f"best by {', by '.join(f'{by}: {name}' for by, name in self.best.items())}.",
-        ]
-        return "\n".join(lines)
+    def _parts(self) -> Iterable[Part]:
+        yield f"{len(self.checkpoints)} checkpoints, {self.prompts} shared prompts, g = {self.group_size}"
+        yield ""
+        yield from numbered(self.findings)
+        yield ""
+        yield Table(
+            ("checkpoint", "pass@1", "informative", f"pass@{self.group_size}"),
+            [
+                (name, *(str(x[i]) for x in (self.pass_at_1, self.informative, self.pass_at_g)))
+                for i, name in enumerate(self.checkpoints)
+            ],
+        )
+        yield ""
+        yield Table(
+            ("forecast of pass@1", *(f"at {x:g}" for x in self.budgets)),
+            [(name, *(f"{row[i]:.3f}" for row in self.forecasts)) for i, name in enumerate(self.checkpoints)],
+        )
+        yield "at: learning rate times steps, by the mean field of independent prompts."
+        yield f"best by {', by '.join(f'{by}: {name}' for by, name in self.best.items())}."
 
 
 def compare(
@@ -111,7 +111,7 @@ def compare(
 
     Returns
     -------
-    Comparison. It says nothing of what RL learns from one prompt for another.
+    Comparison. What RL learns from one prompt for another is not in it.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def compare(
 
     Examples
     --------
-    A deeper checkpoint with more pass@1 and fewer prompts that teach:
+    A deeper checkpoint with more pass@1 and fewer informative groups:
 
     >>> shallow = {"prompt": range(90), "n": [16] * 90, "c": [1, 2, 3, 4, 6, 8] * 15}
     >>> deep = {"prompt": range(90), "n": [16] * 90, "c": [0, 0, 0, 4, 14, 16] * 15}
@@ -233,14 +233,14 @@ def _compared(
 ) -> tuple[Finding, ...]:
     informative, by_mean = best["informative"], best["pass@1"]
     value = {by: dict(zip(names, (x.value for x in row), strict=True)) for by, row in answers.items()}
-    said = []
+    findings = []
     if informative != by_mean:
         chance = next(x for a, b, x in disagree if {a, b} == {informative, by_mean})
-        said.append(
+        findings.append(
             Finding(
                 "orders differ",
-                f"{by_mean} has the best pass@1 ({value['pass@1'][by_mean]:.3f}), {informative} the most groups that "
-                f"teach ({value['informative'][informative]:.0%} against {value['informative'][by_mean]:.0%} at "
+                f"{by_mean} has the best pass@1 ({value['pass@1'][by_mean]:.3f}), {informative} the most informative "
+                f"groups ({value['informative'][informative]:.0%} against {value['informative'][by_mean]:.0%} at "
                 f"g = {g}); with probability {chance:.2f} the two scores really order them differently.",
                 f"Start from {informative} unless a short RL run from each says otherwise."
                 if chance > 0.9
@@ -249,10 +249,10 @@ def _compared(
             )
         )
     else:
-        said.append(
+        findings.append(
             Finding(
                 "orders agree",
-                f"{by_mean} has the best pass@1 ({value['pass@1'][by_mean]:.3f}) and the most groups that teach "
+                f"{by_mean} has the best pass@1 ({value['pass@1'][by_mean]:.3f}) and the most informative groups "
                 f"({value['informative'][by_mean]:.0%} at g = {g}).",
                 f"Start from {by_mean}.",
                 1.0,
@@ -260,7 +260,7 @@ def _compared(
         )
     forecasts = {name for by, name in best.items() if by.startswith("forecast")}
     if len(forecasts) > 1:
-        said.append(
+        findings.append(
             Finding(
                 "budget decides",
                 "Which checkpoint ends highest in the forecast depends on the budget: "
@@ -271,7 +271,7 @@ def _compared(
             )
         )
     if np.isfinite(entropy).all() and len(names) > 1:
-        said.append(
+        findings.append(
             Finding(
                 "entropy",
                 "Entropy before RL: " + ", ".join(f"{n} {x:.3g}" for n, x in zip(names, entropy, strict=True)) + ".",
@@ -281,5 +281,5 @@ def _compared(
             )
         )
     if dropped:
-        said.append(Finding("unpaired", f"{dropped} prompts that some checkpoint lacks are left out.", "", 0.05))
-    return tuple(said)
+        findings.append(Finding("unpaired", f"{dropped} prompts that some checkpoint lacks are left out.", "", 0.05))
+    return tuple(findings)

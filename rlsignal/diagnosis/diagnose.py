@@ -3,6 +3,7 @@
 No mathematics is done here: every number is a call of `rlsignal.theory`; what is decided here is what to say.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rlsignal import _validate
-from rlsignal._show import Result, plain
+from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.inference.bounds import group_bounds
@@ -25,9 +26,10 @@ from rlsignal.theory.signal import advantage_variance, degenerate_probability
 class GroupSize(Result):
     """What groups of one size give on these prompts.
 
-    degenerate : share of groups without a signal; the informative share is the rest.
+    degenerate : share of degenerate groups; the informative share is the rest.
     from_the_mean : the degenerate share if all prompts had the mean pass rate.
-    batch, informative, spread : groups in a batch, and the mean and standard deviation of the informative ones.
+    batch, informative, informative_sd : groups in a batch, and the mean and standard deviation of the number of
+        informative ones among them.
     rollouts : drawn for each informative group.
     """
 
@@ -36,32 +38,37 @@ class GroupSize(Result):
     from_the_mean: float
     batch: int
     informative: float
-    spread: float
+    informative_sd: float
     rollouts: float
 
 
 @dataclass(frozen=True, repr=False)
 class Finding(Result):
-    """One thing that the data says.
+    """One finding, with its evidence and what to do about it.
 
-    kind : a word for machines.
+    name : a few words for machines.
     text : a sentence with its evidence.
-    way_out : what to do about it; empty where nothing needs doing.
-    weight : share of the rollouts at stake, or of how wrong one would be; findings are ranked by it.
+    action : what to do about it; empty where nothing needs doing.
+    weight : share of the rollouts at stake, or size of the error one would make; findings are ranked by it.
     """
 
-    kind: str
+    name: str
     text: str
-    way_out: str = ""
+    action: str = ""
     weight: float = 0.0
 
-    def __str__(self) -> str:
-        return f"{self.text} {self.way_out}".strip()
+    @property
+    def summary(self) -> dict[str, Any]:
+        """For machines; JSON-ready."""
+        return {"name": self.name, "text": self.text, "action": self.action, "weight": self.weight}
+
+    def _parts(self) -> Iterable[Part]:
+        yield f"{self.text} {self.action}".strip()
 
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Result):
-    """How much signal an evaluation promises. `print` it for the reading.
+    """How much signal an evaluation holds for groups of each size. `print` it for the findings.
 
     source, checkpoint : what was diagnosed; checkpoint is empty where the data has none.
     prompts, samples : how many prompts, and the fewest samples of one.
@@ -69,11 +76,11 @@ class Diagnosis(Result):
     pass_at_1, pass_at_g : of the policy.
     signal : E[p(1-p)] over prompts; times (g-1)/g it is the variance of mean-centred advantages.
     dispersion : Var(p) / (mean (1 - mean)) of the pass rates.
-    never, always : share of prompts with no sample right, and with every one.
-    goodness_of_fit_p : p-value of "the pass rates are a Beta"; NaN where the samples cannot tell.
+    never, always : share of prompts with no sample correct, and with every one correct.
+    goodness_of_fit_p : p-value of "the pass rates are a Beta"; NaN where the samples do not allow a test.
     sizes : one GroupSize for each group size looked at.
     findings : what to know, the weightiest first.
-    notes : what was met while reading.
+    notes : what is unusual in the data, from `read`.
     """
 
     source: str
@@ -116,50 +123,68 @@ class Diagnosis(Result):
             "degenerate": {str(size.group_size): size.degenerate.summary for size in self.sizes},
             "from_the_mean": {str(size.group_size): size.from_the_mean for size in self.sizes},
             "informative_per_batch": {
-                str(size.group_size): {"batch": size.batch, "mean": size.informative, "sd": size.spread}
+                str(size.group_size): {"batch": size.batch, "mean": size.informative, "sd": size.informative_sd}
                 for size in self.sizes
             },
             "rollouts_per_informative_group": {str(size.group_size): plain(size.rollouts) for size in self.sizes},
-            "findings": [
-                {"kind": x.kind, "text": x.text, "way_out": x.way_out, "weight": x.weight} for x in self.findings
-            ],
+            "findings": [finding.summary for finding in self.findings],
             "notes": list(self.notes),
         }
 
-    def __str__(self) -> str:
+    def _parts(self) -> Iterable[Part]:
         checkpoint = f", checkpoint {self.checkpoint}" if self.checkpoint else ""
-        batch = self.chosen.batch
         what = "groups" if self.source == "training log" else "prompts"
-        lines = [f"{self.source}{checkpoint}: {self.prompts} {what} x {self.samples} samples", ""]
-        lines += numbered(self.findings)
-        lines += [
-            "",
-            f"pass@1               {self.pass_at_1}",
-            f"{f'pass@{self.group_size}':<20} {self.pass_at_g}",
-            f"signal E[p(1-p)]     {self.signal}",
-            f"dispersion           {self.dispersion}",
-            f"never right          {self.never:.0%} of the prompts in {self.samples} samples; always right "
-            f"{self.always:.0%}",
-            "",
-            f"   g   dead groups [95%]       from the mean   informative of {batch}   rollouts for one   from",
-        ]
-        for size in self.sizes:
-            mark = ">" if size.group_size == self.group_size else " "
-            informative = f"{size.informative:.0f} ± {size.spread:.0f}"
-            lines.append(
-                f"{mark}{size.group_size:3d}   {size.degenerate!s:<23} {size.from_the_mean:10.3f}   "
-                f"{informative:>18}   {size.rollouts:16.1f}   {_FROM[size.degenerate.how]}"
-            )
-        if self.notes:
-            lines += ["", "Read with care:", *(f"  {note}" for note in self.notes)]
-        return "\n".join(lines)
+        yield f"{self.source}{checkpoint}: {self.prompts} {what} x {self.samples} samples"
+        yield ""
+        yield from numbered(self.findings)
+        yield ""
+        numbers = (
+            ("pass@1", self.pass_at_1),
+            (f"pass@{self.group_size}", self.pass_at_g),
+            ("signal E[p(1-p)]", self.signal),
+            ("dispersion", self.dispersion),
+        )
+        yield Table(("policy", "estimate", "95%"), [(name, *value_and_interval(x)) for name, x in numbers])
+        yield (
+            f"{self.never:.0%} of the prompts have no correct sample in {self.samples}, {self.always:.0%} have only "
+            "correct ones."
+        )
+        yield ""
+        yield Table(
+            ("g", "degenerate", "95%", "at the mean", f"informative of {self.chosen.batch}", "rollouts each", "from"),
+            [
+                (
+                    str(x.group_size),
+                    *value_and_interval(x.degenerate),
+                    figure(x.from_the_mean),
+                    f"{x.informative:.0f} ± {x.informative_sd:.0f}",
+                    f"{x.rollouts:.1f}",
+                    _FROM[x.degenerate.how],
+                )
+                for x in self.sizes
+            ],
+            marked=[x.group_size for x in self.sizes].index(self.group_size),
+        )
+        yield from noted(self.notes)
 
 
-_FROM = {"samples": "its samples", "Beta": "a Beta law", "bounds": "a Beta law, in bounds"}
+_FROM = {"samples": "samples", "Beta": "a Beta", "bounds": "a Beta, in bounds"}
 
 
-def numbered(findings: tuple[Finding, ...]) -> list[str]:
-    return [f"{i}. {finding}" for i, finding in enumerate(findings, 1)]
+def numbered(findings: Iterable[Finding]) -> Iterable[str]:
+    """Findings as a numbered list."""
+    return (f"{i}. {finding.text} {finding.action}".rstrip() for i, finding in enumerate(findings, 1))
+
+
+def noted(notes: Iterable[str]) -> Iterable[str]:
+    """Notes of the reader as a list, under a line of their own."""
+    notes = tuple(notes)
+    return ("", "Notes on the data:", *(f"- {note}" for note in notes)) if notes else ()
+
+
+def value_and_interval(estimate: Estimate) -> tuple[str, str]:
+    """Two cells of a table."""
+    return figure(estimate.value), f"[{figure(estimate.low)}, {figure(estimate.high)}]"
 
 
 GROUP_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
@@ -190,7 +215,7 @@ def diagnose(
     Returns
     -------
     Diagnosis. Group sizes up to the fewest samples of a prompt are answered without bias from the samples; larger ones
-    by a Beta law, inside bounds that assume no law. Intervals cluster by prompt.
+    by a fitted Beta, inside bounds that assume no shape. Intervals cluster by prompt.
 
     Raises
     ------
@@ -204,8 +229,8 @@ def diagnose(
     >>> found.chosen.degenerate.value, round(found.chosen.from_the_mean, 3)
     (0.6666666666666666, 0.063)
     >>> print(found.findings[0])
-    67% [54%, 77%] of groups of 8 give no gradient: of 64 groups, 21 ± 4 teach. A group that teaches costs 24 \
-rollouts; see `rlsignal group-size` for what other sizes would change.
+    67% [54%, 77%] of groups of 8 are degenerate (no gradient): of 64 groups, 21 ± 4 are informative. An informative
+    group costs 24 rollouts; `rlsignal group-size` shows what other sizes would change.
     """
     g = _validate.group_size(group_size)
     batch = _validate.whole("batch", batch, 1)
@@ -220,7 +245,7 @@ rollouts; see `rlsignal group-size` for what other sizes would change.
         raise ValueError(f"checkpoint must be left out, got {checkpoint!r}: the data names none.")
     notes = [str(note) for note in rollouts.notes]
     if name != "" and others:
-        notes.append(f"{others} other checkpoints are not looked at; compare() ranks them, checkpoint= names one.")
+        notes.append(f"{others} other checkpoints are left out; compare() ranks them, checkpoint= names one.")
     counts, labels, left_out = _counted(rollouts, fewest)
     if left_out:
         notes.append(f"{left_out} prompts with fewer than {fewest} samples are left out.")
@@ -257,7 +282,7 @@ def grouped(log: TrainingLog, g: int) -> Rollouts:
         known = sorted(set(log.samples[log.samples > 0].tolist()))
         raise ValueError(
             f"the log must count one group of {g} in each row, got rows of {known or 'unknown'} rollouts. A mean over "
-            "several groups does not tell how many of them agree; use track() for logs with that column."
+            "several groups does not determine how many are degenerate; use track() for logs with that column."
         )
     return Rollouts(tuple(range(len(log.step))), log.correct, log.samples, step=log.step, notes=log.notes)
 
@@ -268,7 +293,7 @@ def _counted(rollouts: Rollouts, fewest: int) -> tuple[Recorded, np.ndarray | No
     if not keep.any():
         raise ValueError(f"fewest must leave some prompt, got {fewest} and at most {rollouts.samples.max()} samples.")
     if len({prompt for prompt, kept in zip(rollouts.prompt, keep, strict=True) if kept}) < 2:
-        raise ValueError("data must hold at least two prompts, got one: the spread over prompts is what is asked.")
+        raise ValueError("data must hold at least two prompts, got one. An interval is over prompts.")
     prompts = [prompt for prompt, kept in zip(rollouts.prompt, keep, strict=True) if kept]
     ids = {prompt: i for i, prompt in enumerate(dict.fromkeys(prompts))}
     labels = np.array([ids[prompt] for prompt in prompts]) if len(ids) < len(prompts) else None
@@ -308,12 +333,12 @@ def _diagnosis(
 def _answered(
     data: Recorded, labels: np.ndarray | None, fit: BetaEstimate | None, statistic: Statistic, g: int
 ) -> Estimate:
-    """A group statistic: from the samples where they reach, else by the fitted law inside the bounds of all laws."""
+    """A group statistic: from the samples where they reach, else by the fitted Beta inside the bounds of all."""
     if g <= np.min(data.samples):
         return group_estimate(statistic, data, g, clusters=labels)
-    if fit is None:  # one sample each, or all alike: the counts tell no law, and their mean is all that there is
+    if fit is None:  # one sample each, or all alike: only the mean is known
         ends = [float(np.asarray(statistic(Beta(data.mean, dispersion), g))) for dispersion in (0, 1)]
-        return Estimate(ends[0], min(ends), max(ends), "bounds", "the samples tell no dispersion.")
+        return Estimate(ends[0], min(ends), max(ends), "bounds", "the samples do not determine a dispersion.")
     fitted, allowed = fit.predict(statistic, g), group_bounds(statistic, data, g)
     value = float(np.clip(fitted.value, allowed.low, allowed.high))
     return Estimate(value, allowed.low, allowed.high, "bounds", fitted.warning)
@@ -321,75 +346,76 @@ def _answered(
 
 def _dispersion(data: Recorded, labels: np.ndarray | None, n: int) -> Estimate:
     if n < 2:
-        return Estimate(float("nan"), 0.0, 1.0, "samples", "one sample of a prompt tells no dispersion.")
+        return Estimate(float("nan"), 0.0, 1.0, "samples", "one sample of a prompt does not determine a dispersion.")
     return dispersion_estimate(data, clusters=labels)
 
 
 def _at_size(data: Recorded, answered: Any, g: int, batch: int) -> GroupSize:
-    dead = answered(degenerate_probability, g)
+    share = answered(degenerate_probability, g)
     return GroupSize(
         group_size=g,
-        degenerate=dead,
+        degenerate=share,
         from_the_mean=float(degenerate_probability(float(data.mean), g)),
         batch=batch,
-        informative=batch * (1 - dead.value),
-        spread=float(np.sqrt(batch * dead.value * (1 - dead.value))),
-        rollouts=g / (1 - dead.value) if dead.value < 1 else float("inf"),
+        informative=batch * (1 - share.value),
+        informative_sd=float(np.sqrt(batch * share.value * (1 - share.value))),
+        rollouts=g / (1 - share.value) if share.value < 1 else float("inf"),
     )
 
 
 def _findings(found: Diagnosis) -> tuple[Finding, ...]:
-    """What a careful colleague would say, the weightiest first."""
+    """What a careful colleague would point out, the weightiest first."""
     g, here = found.group_size, found.chosen
-    dead, guess = here.degenerate, here.from_the_mean
-    said = [
+    share, at_mean = here.degenerate, here.from_the_mean
+    findings = [
         Finding(
-            "dead groups",
-            f"{dead.value:.0%} [{dead.low:.0%}, {dead.high:.0%}] of groups of {g} give no gradient: of {here.batch} "
-            f"groups, {here.informative:.0f} ± {here.spread:.0f} teach.",
-            f"A group that teaches costs {here.rollouts:.0f} rollouts; see `rlsignal group-size` for what other sizes "
+            "degenerate groups",
+            f"{share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of groups of {g} are degenerate (no gradient): of "
+            f"{here.batch} groups, {here.informative:.0f} ± {here.informative_sd:.0f} are informative.",
+            f"An informative group costs {here.rollouts:.0f} rollouts; `rlsignal group-size` shows what other sizes "
             "would change."
             if np.isfinite(here.rollouts)
-            else "No group teaches: start from another checkpoint, or use easier or harder prompts.",
+            else "No group is informative: start from another checkpoint, or use easier or harder prompts.",
             1.0,
         )
     ]
-    if dead.value - guess > max(0.02, dead.value - dead.low):
-        said.append(
+    if share.value - at_mean > max(0.02, share.value - share.low):
+        findings.append(
             Finding(
                 "the mean misleads",
-                f"The mean pass rate {found.pass_at_1.value:.3f} alone would promise {guess:.1%} dead groups: prompts "
-                f"differ (dispersion {found.dispersion.value:.2f}), and thresholds on the mean do not apply.",
+                f"At the mean pass rate {found.pass_at_1.value:.3f} only {at_mean:.1%} of the groups would be "
+                f"degenerate: prompts differ (dispersion {found.dispersion.value:.2f}), and thresholds on the mean do "
+                "not apply.",
                 "Judge by counts per prompt, as here.",
-                dead.value - guess,
+                share.value - at_mean,
             )
         )
-    for share, what, way_out in (
-        (found.never, "never right", "They cost rollouts and teach nothing until something else solves them"),
-        (found.always, "always right", "They cost rollouts and teach nothing"),
+    for fraction, what, action in (
+        (found.never, "never correct", "They cost rollouts and give no gradient until something else solves them"),
+        (found.always, "always correct", "They cost rollouts and give no gradient"),
     ):
-        if share > 0.1:
-            said.append(
+        if fraction > 0.1:
+            findings.append(
                 Finding(
                     what,
-                    f"{share:.0%} of the prompts are {what} in {found.samples} samples.",
-                    f"{way_out}: leave them out, or let dynamic sampling pay for them.",
-                    share / 2,
+                    f"{fraction:.0%} of the prompts are {what} in {found.samples} samples.",
+                    f"{action}: leave them out, or let dynamic sampling pay for them.",
+                    fraction / 2,
                 )
             )
     if found.samples < g:
-        said.append(
+        findings.append(
             Finding(
                 "few samples",
-                f"{found.samples} samples of a prompt do not show groups of {g}; what is said of them follows a fitted "
-                "law, and the brackets are what every law that agrees with the samples allows.",
-                f"Sample each prompt {g} times to be told without a law.",
-                dead.high - dead.low,
+                f"{found.samples} samples of a prompt do not show groups of {g}: the value is that of a fitted Beta, and "
+                "the brackets are what every distribution of pass rates allows that agrees with the samples.",
+                f"Sample each prompt {g} times to need no fit.",
+                share.high - share.low,
             )
         )
     if found.goodness_of_fit_p < 0.05:
         beyond = [size for size in found.sizes if size.degenerate.how == "bounds"]
-        said.append(
+        findings.append(
             Finding(
                 "no Beta",
                 f"The pass rates are not those of a Beta (p = {found.goodness_of_fit_p:.2g})"
@@ -398,6 +424,6 @@ def _findings(found: Diagnosis) -> tuple[Finding, ...]:
                 0.05,
             )
         )
-    if dead.warning and dead.how == "samples":
-        said.append(Finding("unsure", f"The brackets may hold less often than 95%: {dead.warning}", "", 0.04))
-    return tuple(sorted(said, key=lambda finding: -finding.weight))
+    if share.warning and share.how == "samples":
+        findings.append(Finding("unsure", f"The brackets may hold less often than 95%: {share.warning}", "", 0.04))
+    return tuple(sorted(findings, key=lambda finding: -finding.weight))

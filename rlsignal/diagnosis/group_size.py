@@ -1,8 +1,9 @@
 """Which group size, for a budget of rollouts, and what each framework would make of the same rewards.
 
-As in `diagnosis`, every number is a call of `rlsignal.theory`.
+As in `diagnose`, every number is a call of `rlsignal.theory`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlsignal import _validate
-from rlsignal._show import Result
+from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal.inference.population import beta_estimate
 from rlsignal.theory.distributions import Beta, Fixed, PassRate, Recorded
 from rlsignal.theory.efficiency import Scores, best_group_size
@@ -20,21 +21,21 @@ from rlsignal.theory.signal import group_size_for, informative_probability
 
 
 @dataclass(frozen=True, repr=False)
-class Advice(Result):
-    """Which group size, and why. `print` it for the reading.
+class GroupSizeAdvice(Result):
+    """Which group size, and why. `print` it for the reasons.
 
     group_size : the recommendation.
     rollouts : per step, the budget that is shared out.
     estimator : whose weights are shown.
-    lines : one AdviceLine for each group size.
+    lines : one GroupSizeLine for each group size.
     reasons : why this one.
-    doubts : what would change it, and what counts cannot tell.
+    doubts : what would change it, and what counts do not determine.
     """
 
     group_size: int
     rollouts: int
     estimator: str
-    lines: tuple["AdviceLine", ...]
+    lines: tuple["GroupSizeLine", ...]
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
 
@@ -50,41 +51,46 @@ class Advice(Result):
             "informative_groups_per_step": {str(x.group_size): x.informative_groups for x in self.lines},
             "relative_noise": {str(x.group_size): x.noise for x in self.lines},
             "hard_over_even": {str(x.group_size): x.hard for x in self.lines},
+            "lines": [line.summary for line in self.lines],
             "reasons": list(self.reasons),
             "doubts": list(self.doubts),
         }
 
-    def __str__(self) -> str:
-        lines = [
-            f"g = {self.group_size}, for {self.rollouts} rollouts a step under {self.estimator}.",
-            *_bulleted(self.reasons),
-            "",
-            "   g   informative   gain of doubling   prompts a step   informative groups   noise   hard prompts weigh",
-        ]
-        for x in self.lines:
-            mark = ">" if x.group_size == self.group_size else " "
-            gain = f"{x.gain:+.3f}" if np.isfinite(x.gain) else ""
-            lines.append(
-                f"{mark}{x.group_size:3d}   {x.informative:11.3f}   {gain:>16}   {x.prompts:14d}   "
-                f"{x.informative_groups:18.1f}   {x.noise:5.2f}   {x.hard:17.2f}"
-            )
-        lines += [
-            "",
-            "informative: share of groups that teach, at equal steps. informative groups: at equal rollouts.",
-            "noise: variance of an update at equal rollouts where noise dominates, 1 with a perfect baseline, g/(g-1).",
-            "hard prompts weigh: weight of a prompt at p = 0.05 over that of one at p = 0.5.",
-            "",
-            "What would change it:",
-            *_bulleted(self.doubts),
-        ]
-        return "\n".join(lines)
+    def _parts(self) -> Iterable[Part]:
+        yield f"g = {self.group_size}, for {self.rollouts} rollouts a step under {self.estimator}."
+        yield from (f"- {reason}" for reason in self.reasons)
+        yield ""
+        yield Table(
+            ("g", "informative", "by doubling", "prompts", "informative groups", "noise", "hard prompts weigh"),
+            [
+                (
+                    str(x.group_size),
+                    figure(x.informative),
+                    f"{x.gain:+.3f}" if np.isfinite(x.gain) else "-",
+                    str(x.prompts),
+                    f"{x.informative_groups:.1f}",
+                    f"{x.noise:.2f}",
+                    f"{x.hard:.2f}",
+                )
+                for x in self.lines
+            ],
+            marked=[x.group_size for x in self.lines].index(self.group_size),
+        )
+        yield ""
+        yield "informative: their share; by doubling: what twice g adds to it."
+        yield "prompts, informative groups: in a step, at equal rollouts."
+        yield "noise: g/(g-1), variance of an update at equal rollouts where noise dominates; 1 with a perfect baseline."
+        yield "hard prompts weigh: weight of a prompt at p = 0.05 over that of one at p = 0.5."
+        yield ""
+        yield "What would change it:"
+        yield from (f"- {doubt}" for doubt in self.doubts)
 
 
 @dataclass(frozen=True, repr=False)
-class AdviceLine(Result):
-    """One group size of an Advice.
+class GroupSizeLine(Result):
+    """One group size of a GroupSizeAdvice.
 
-    informative : share of groups that teach; gain : what doubling g adds to it, NaN for the largest.
+    informative : share of informative groups; gain : what doubling g adds to it, NaN for the largest.
     prompts, informative_groups : per step, at equal rollouts.
     noise : g/(g-1), variance of an update at equal rollouts where noise dominates, over that with a perfect baseline.
     hard : the estimator's weight of a prompt at p = 0.05 over that of one at p = 0.5.
@@ -98,6 +104,19 @@ class AdviceLine(Result):
     noise: float
     hard: float
 
+    @property
+    def summary(self) -> dict[str, Any]:
+        """For machines; JSON-ready."""
+        return {
+            "group_size": self.group_size,
+            "informative": self.informative,
+            "gain": plain(self.gain),
+            "prompts": self.prompts,
+            "informative_groups": self.informative_groups,
+            "noise": self.noise,
+            "hard_over_even": self.hard,
+        }
+
 
 @dataclass(frozen=True, repr=False)
 class EstimatorTable(Result):
@@ -105,30 +124,24 @@ class EstimatorTable(Result):
 
     successes, group_size : K and g.
     estimators : names; the rest has one entry for each.
-    right, wrong : the advantage of a right and of a wrong rollout; NaN where the group has none.
+    correct, incorrect : the advantage of a correct and of an incorrect rollout; NaN where the group has none.
     total, mean_square : of the group's advantages.
     """
 
     successes: int
     group_size: int
     estimators: tuple[str, ...]
-    right: tuple[float, ...]
-    wrong: tuple[float, ...]
+    correct: tuple[float, ...]
+    incorrect: tuple[float, ...]
     total: tuple[float, ...]
     mean_square: tuple[float, ...]
 
-    def __str__(self) -> str:
-        head = f"{self.successes} of {self.group_size} right"
-        width = max(len(head), *(len(name) for name in self.estimators))
-        lines = [f"{head:{width}}    right    wrong      sum  mean square"]
-        for name, *row in zip(self.estimators, self.right, self.wrong, self.total, self.mean_square, strict=True):
-            right, wrong, total, square = ("-" if np.isnan(x) else f"{round(x, 3) + 0.0:.3f}" for x in row)
-            lines.append(f"{name:{width}} {right:>8} {wrong:>8} {total:>8} {square:>12}")
-        return "\n".join(lines)
-
-
-def _bulleted(sentences: tuple[str, ...]) -> list[str]:
-    return [f"- {sentence}" for sentence in sentences]
+    def _parts(self) -> Iterable[Part]:
+        columns = zip(self.estimators, self.correct, self.incorrect, self.total, self.mean_square, strict=True)
+        yield Table(
+            (f"{self.successes} of {self.group_size} correct", "correct", "incorrect", "sum", "mean square"),
+            [(name, *("-" if np.isnan(x) else f"{round(x, 3) + 0.0:.3f}" for x in row)) for name, *row in columns],
+        )
 
 
 LEAST_GROUPS = 16
@@ -150,17 +163,17 @@ def recommend_group_size(
     scores: Scores | None = None,
     between: float | None = None,
     largest: int = 64,
-) -> Advice:
+) -> GroupSizeAdvice:
     """A group size for a budget of rollouts per step, with its reasons and what they hang on.
 
-    From g = 8, where the baseline is found well enough, g is doubled while fewer than `informative` of the groups teach
-    and a step still keeps 16 that do. With the gradient noise given, `best_group_size` decides instead.
+    From g = 8, where the baseline is found well enough, g is doubled while fewer than `informative` of the groups
+    are informative and a step still keeps 16 that are. With the gradient noise given, `best_group_size` decides instead.
 
     Parameters
     ----------
     p : a pass rate, a `Beta`, or a `Recorded` evaluation (groups beyond its samples by the fitted Beta).
     rollouts : per step, shared out over prompts.
-    informative : share of groups that should teach, in (0, 1).
+    informative : share of groups that should be informative, in (0, 1).
     estimator : whose weights of hard and even prompts are shown.
     scores, between : the gradient noise of the prompts and the variance of their gradients, as for `best_group_size`.
         Both or neither.
@@ -168,7 +181,7 @@ def recommend_group_size(
 
     Returns
     -------
-    Advice.
+    GroupSizeAdvice.
 
     Raises
     ------
@@ -180,7 +193,7 @@ def recommend_group_size(
     --------
     >>> advice = recommend_group_size(Beta(0.28, 0.54), rollouts=512)
     >>> advice.group_size, advice.reasons[0]
-    (16, 'At g = 16 56% of the groups teach; at 8 it is 46%.')
+    (16, 'At g = 16, 56% of the groups are informative; at 8 it is 46%.')
     """
     what: PassRate = p if isinstance(p, Beta | Fixed | Recorded) else Fixed(p)
     rollouts = _validate.whole("rollouts", rollouts, 2 * SMALLEST)
@@ -204,13 +217,13 @@ def recommend_group_size(
     here = shares[chosen]
     below = [g for g in sizes if g < chosen]
     reasons.append(
-        f"At g = {chosen} {here:.0%} of the groups teach"
+        f"At g = {chosen}, {here:.0%} of the groups are informative"
         + (f"; at {below[-1]} it is {shares[below[-1]]:.0%}." if below else ".")
     )
     if 2 * chosen in shares:
         reasons.append(
             f"g = {2 * chosen} would make it {shares[2 * chosen]:.0%} and halve the prompts of a step: "
-            f"{groups[2 * chosen]:.0f} groups that teach instead of {groups[chosen]:.0f}."
+            f"{groups[2 * chosen]:.0f} informative groups instead of {groups[chosen]:.0f}."
         )
     reasons.append(
         f"Finding the baseline from {chosen - 1} others adds {1 / (chosen - 1):.0%} to the variance of an update; a "
@@ -228,13 +241,13 @@ def recommend_group_size(
         f"Under {estimator.name} g also changes what is optimised: at g = {chosen} a prompt at p = {HARD:g} weighs "
         f"{hard:.2f} of one at {EVEN:g}. Compare group sizes at a learning rate tuned for each.",
         "At equal steps larger groups look better, at equal rollouts they rarely do: say which one you compare.",
-        "Dynamic sampling replaces dead groups by more rollouts: "
+        "Dynamic sampling replaces degenerate groups by more rollouts: "
         f"{chosen / here:.0f} for each group kept at g = {chosen}."
         if here
         else "Dynamic sampling finds no group to keep.",
     )
     lines = tuple(
-        AdviceLine(
+        GroupSizeLine(
             group_size=g,
             informative=shares[g],
             gain=shares[2 * g] - shares[g] if 2 * g in shares else float("nan"),
@@ -245,7 +258,7 @@ def recommend_group_size(
         )
         for g in sizes
     )
-    return Advice(chosen, rollouts, estimator.name, lines, tuple(reasons), doubts)
+    return GroupSizeAdvice(chosen, rollouts, estimator.name, lines, tuple(reasons), doubts)
 
 
 def compare_estimators(rewards: Any, estimators: tuple[Estimator, ...] = ESTIMATORS) -> EstimatorTable:
@@ -269,21 +282,21 @@ def compare_estimators(rewards: Any, estimators: tuple[Estimator, ...] = ESTIMAT
     Examples
     --------
     >>> print(compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (GRPO, ESTIMATORS[-1])))
-    1 of 8 right    right    wrong      sum  mean square
-    GRPO            2.646   -0.378    0.000        1.000
-    MAXRL           7.000   -1.000    0.000        7.000
+    1 of 8 correct  correct  incorrect    sum  mean square
+    GRPO              2.646     -0.378  0.000        1.000
+    MAXRL             7.000     -1.000  0.000        7.000
     """
     group = _validate.rewards(rewards)
     if group.ndim != 1:
         raise ValueError(f"rewards must be one group [g], got shape {group.shape}. Call once per group.")
     each = [np.asarray(advantages(group, estimator)) for estimator in estimators]
-    right, wrong = group == 1, group == 0
+    yes, no = group == 1, group == 0
     return EstimatorTable(
-        successes=int(right.sum()),
+        successes=int(yes.sum()),
         group_size=len(group),
         estimators=tuple(estimator.name for estimator in estimators),
-        right=tuple(float(x[right][0]) if right.any() else float("nan") for x in each),
-        wrong=tuple(float(x[wrong][0]) if wrong.any() else float("nan") for x in each),
+        correct=tuple(float(x[yes][0]) if yes.any() else float("nan") for x in each),
+        incorrect=tuple(float(x[no][0]) if no.any() else float("nan") for x in each),
         total=tuple(float(x.sum()) for x in each),
         mean_square=tuple(float((x**2).mean()) for x in each),
     )
@@ -291,18 +304,18 @@ def compare_estimators(rewards: Any, estimators: tuple[Estimator, ...] = ESTIMAT
 
 def _size_for(what: PassRate, target: float) -> str:
     try:
-        return f"g = {group_size_for(_law(what), informative=target)}"
+        return f"g = {group_size_for(_population(what), informative=target)}"
     except ValueError:
         return "groups of more than 4096"
 
 
-def _law(what: PassRate) -> PassRate:
+def _population(what: PassRate) -> PassRate:
     """What answers for any g: of an evaluation, its fitted Beta."""
     return beta_estimate(what).distribution if isinstance(what, Recorded) else what
 
 
 def _informative(what: PassRate, g: int) -> float:
-    """Share of groups that teach; beyond the samples of an evaluation by its fitted law."""
+    """Share of informative groups; beyond the samples of an evaluation by its fitted Beta."""
     if isinstance(what, Recorded) and g > np.min(what.samples):
-        what = _law(what)
+        what = _population(what)
     return float(np.mean(np.asarray(informative_probability(what, g))))

@@ -1,5 +1,6 @@
-"""From a training log to its dead groups over time, and a warning when the run is dead or about to be."""
+"""From a training log to its degenerate groups over time, and a warning when few or no groups are informative."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -7,10 +8,11 @@ import numpy as np
 from scipy.special import ndtri
 
 from rlsignal import _validate
-from rlsignal._show import Result, plain
+from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal._validate import Floats
 from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
+from rlsignal.diagnosis.diagnose import noted
 from rlsignal.inference.intervals import Estimate, bounded_interval
 from rlsignal.inference.population import log_estimate
 from rlsignal.inference.sequential import log_e_process
@@ -20,20 +22,21 @@ from rlsignal.theory.signal import degenerate_probability, dispersion_for
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trend(Result):
-    """Dead groups of a run, window by window. `print` it for the reading.
+    """Degenerate groups of a run, window by window. `print` it for the table.
 
     group_size, window : rollouts per prompt, and logged rows in a window.
-    groups : in a row, as stated or inferred; 1 where nothing tells, which makes the intervals wide.
+    groups : in a row, as stated or inferred; 1 where it is unknown, which makes the intervals wide.
     step : [windows], the last step of each.
-    reward, degenerate, low, high : [windows], mean reward, share of groups that agree, and its 95% interval.
+    reward, degenerate, low, high : [windows], mean reward, share of degenerate groups, and its 95% interval.
     from_the_mean : [windows], that share if all prompts had the mean pass rate.
     expected : [windows], that share if only the mean had moved and the first window's dispersion had stayed.
     dispersion : [windows], of the Beta population that explains both; NaN where the mean is 0 or 1.
-    elsewhere : (g, share of dead groups) that the last window's population would give other group sizes.
-    rule : what warned first: "dead", "dying", "" for neither; "unknown" where the log does not count dead groups.
+    elsewhere : (g, share of degenerate groups) that the last window's population would give other group sizes.
+    rule : what warned first: "degenerate", "degenerating", "" for neither; "unknown" where the log does not count
+        degenerate groups.
     warned_at : the step at which it did; NaN if never.
     warning : one sentence; empty if there is nothing to warn of.
-    notes : what was met while reading.
+    notes : what is unusual in the data, from `read`.
     """
 
     axes: ClassVar = dict.fromkeys(
@@ -73,48 +76,48 @@ class Trend(Result):
             "notes": list(self.notes),
         }
 
-    def __str__(self) -> str:
-        lines = [self.warning or "Nothing to warn of.", ""]
-        lines.append("  to step   reward   dead groups [95%]       from the mean   as spread at first   dispersion")
-        for i in range(len(self.step)):
-            dead = f"{self.degenerate[i]:.3f} [{self.low[i]:.3f}, {self.high[i]:.3f}]"
-            if np.isnan(self.degenerate[i]):
-                dead = f"at least {self.from_the_mean[i]:.3f}"
-            lines.append(
-                f"{self.step[i]:9g}   {self.reward[i]:6.3f}   {dead:<23} {self.from_the_mean[i]:13.3f}   "
-                f"{self.expected[i]:18.3f}   {self.dispersion[i]:10.2f}"
-            )
-        lines.append(f"windows of {self.window} rows, groups of {self.group_size}, {self.groups} in a row.")
+    def _parts(self) -> Iterable[Part]:
+        yield self.warning or "Nothing to warn of."
+        yield ""
+        rows = []
+        for i, share in enumerate(self.degenerate):
+            bound = f"at least {self.from_the_mean[i]:.3f}"
+            interval = f"{figure(share)} [{figure(self.low[i])}, {figure(self.high[i])}]"
+            others = (self.from_the_mean[i], self.expected[i], self.dispersion[i])
+            cells = (figure(self.reward[i]), bound if np.isnan(share) else interval, *map(figure, others))
+            rows.append((f"{self.step[i]:g}", *cells))
+        head = ("to step", "reward", "degenerate [95%]", "at the mean", "at first dispersion", "dispersion")
+        yield Table(head, rows)
+        yield f"windows of {self.window} rows, groups of {self.group_size}, {self.groups} in a row."
         if self.elsewhere:
-            told = ", ".join(f"{share} at g = {g}" for g, share in self.elsewhere)
-            lines.append(f"By a Beta law the last window's population would leave dead: {told}.")
-        lines += ["", "Read with care:", *(f"  {note}" for note in self.notes)] if self.notes else []
-        return "\n".join(lines)
+            shares = ", ".join(f"{share} at g = {g}" for g, share in self.elsewhere)
+            yield f"By a Beta, the population of the last window has these shares of degenerate groups: {shares}."
+        yield from noted(self.notes)
 
 
-DEAD = 0.9
-"""A run in which more groups than this agree pays ten rollouts for the signal of one."""
+DEGENERATE = 0.9
+"""A run in which more groups than this are degenerate pays ten rollouts for the signal of one."""
 
-WRONG = 0.05
-"""The chance at most that a run of which a tenth of the groups teaches throughout is ever called dead."""
+FALSE_ALARM = 0.05
+"""The chance at most that a run of which a tenth of the groups is informative throughout ever warns."""
 
 CERTAIN = 4.0
-"""Standard errors by which the slope of dead groups must differ from 0 before its course is believed."""
+"""Standard errors by which the slope of degenerate groups must differ from 0 before its course is believed."""
 
 
 def track(
     data: Any, group_size: int | None = None, *, window: int = 20, groups: int | None = None, **reading: Any
 ) -> Trend:
-    """Dead groups over the steps of a run, what explains them, and whether to worry.
+    """Degenerate groups over the steps of a run, what explains them, and whether to worry.
 
-    A run is called dead when a tenth of its groups teaching can be ruled out, at a chance of being wrong of 5% over
-    the whole run (I10). It is called dying when a line through the last two windows rises by more than 4 standard
-    errors and, less one standard error, passes 90% dead groups within a window from now. False alarms and lead times
-    of both are measured in docs/logs.md.
+    A run is called degenerate when it can be ruled out that a tenth of its groups is informative, at a chance of 5% of
+    being wrong over the whole run (I10). It is called degenerating when a line through the last two windows rises by
+    more than 4 standard errors and, less one standard error, passes 90% degenerate groups within a window from now.
+    False alarms and lead times of both are measured in docs/logs.md.
 
     Parameters
     ----------
-    data : a training log, at best with the fraction of groups without spread, or with one group in each row; or a dump
+    data : a training log, at best with the fraction of degenerate groups, or with one group in each row; or a dump
         of rollouts with steps. Whatever `read` takes, or what it returned.
     group_size : rollouts per prompt; default what the data states.
     window : logged rows taken together.
@@ -123,7 +126,7 @@ def track(
 
     Returns
     -------
-    Trend. Where a log has mean rewards only, its dead groups are NaN: the mean alone bounds them from below, by
+    Trend. Where a log has mean rewards only, its degenerate groups are NaN: the mean alone bounds them from below, by
     `from_the_mean`, and by nothing from above.
 
     Raises
@@ -144,90 +147,94 @@ def track(
     g = _size(log, group_size)
     window = _validate.whole("window", window, 1)
     one_each = log.samples == g
-    dead = np.where(one_each, (log.correct == 0) | (log.correct == g), log.degenerate)
-    counted = np.isfinite(dead) & np.isfinite(log.reward)
-    told = counted if counted.any() else np.isfinite(log.reward)
-    if told.sum() < window:
-        raise ValueError(f"window must be at most the rows with a reward, got {window} and {told.sum()} such rows.")
-    each = _groups(dead[counted], groups, one=bool(one_each[told].all()))
-    blocks = [told.nonzero()[0][i : i + window] for i in range(0, int(told.sum()), window)]
+    share = np.where(one_each, (log.correct == 0) | (log.correct == g), log.degenerate)
+    counted = np.isfinite(share) & np.isfinite(log.reward)
+    used = np.flatnonzero(counted if counted.any() else np.isfinite(log.reward))
+    if len(used) < window:
+        raise ValueError(f"window must be at most the rows with a reward, got {window} and {len(used)} such rows.")
+    each = _groups(share[counted], groups, one=bool(one_each[used].all()))
+    blocks = [used[i : i + window] for i in range(0, len(used), window)]
     if len(blocks) > 1 and len(blocks[-1]) < (window + 1) // 2:
         blocks = [*blocks[:-2], np.concatenate(blocks[-2:])]
-    reward, share = (np.array([x[block].mean() for block in blocks]) for x in (log.reward, dead))
+    reward, degenerate = (np.array([x[block].mean() for block in blocks]) for x in (log.reward, share))
     trials = np.array([len(block) * each for block in blocks])
-    low, high = bounded_interval(share, trials, (0.0, 1.0), float(ndtri(0.975)))
-    dispersion = np.array([_dispersion(m, d, g) for m, d in zip(reward, share, strict=True)])
-    at, rule = first_warning(dead[counted], each, window=window)
+    low, high = bounded_interval(degenerate, trials, (0.0, 1.0), float(ndtri(0.975)))
+    dispersion = np.array([_dispersion(m, d, g) for m, d in zip(reward, degenerate, strict=True)])
+    at, rule = first_warning(share[counted], each, window=window)
     return Trend(
         group_size=g,
         window=window,
         groups=each,
         step=np.array([log.step[block[-1]] for block in blocks]),
         reward=reward,
-        degenerate=share,
+        degenerate=degenerate,
         low=np.asarray(low),
         high=np.asarray(high),
         from_the_mean=np.asarray(degenerate_probability(reward, g)),
         expected=_expected(reward, dispersion, g),
         dispersion=dispersion,
-        elsewhere=_elsewhere(reward[-1], share[-1], g, int(trials[-1])),
+        elsewhere=_elsewhere(reward[-1], degenerate[-1], g, int(trials[-1])),
         rule=rule if counted.any() else "unknown",
         warned_at=float(log.step[counted][at]) if rule else float("nan"),
-        warning=_sentence(log.step[counted], dead[counted], log.reward[counted], each, window, at, rule),
+        warning=_sentence(log.step[counted], share[counted], log.reward[counted], each, window, at, rule),
         notes=tuple(str(note) for note in source.notes),
     )
 
 
-def first_warning(dead: Floats, groups: int, *, window: int = 20) -> tuple[int, str]:
-    """The first row that warns, and by which rule: "dead", "dying", or -1 and "" for none.
+def first_warning(share: Floats, groups: int, *, window: int = 20) -> tuple[int, str]:
+    """The first row that warns, and by which rule: "degenerate", "degenerating", or -1 and "" for none.
 
     Parameters
     ----------
-    dead : [rows], share of dead groups in each.
+    share : [rows], of degenerate groups.
     groups : in a row.
     window : rows taken together, as in `track`.
     """
-    found = {"dead": dead_rows(dead, groups, window), "dying": dying_rows(dead, groups, window)}
+    found = {
+        "degenerate": degenerate_rows(share, groups, window),
+        "degenerating": degenerating_rows(share, groups, window),
+    }
     first = {rule: int(np.argmax(rows)) for rule, rows in found.items() if rows.any()}
     rule = min(first, key=lambda name: first[name], default="")
     return first.get(rule, -1), rule
 
 
-def dead_rows(dead: Floats, groups: int, window: int) -> Any:
-    """[..., rows], where a tenth of the groups teaching is ruled out (I10)."""
-    return log_e_process(1 - dead, groups, level=1 - DEAD, spacing=window) > -np.log(WRONG)
+def degenerate_rows(share: Floats, groups: int, window: int) -> Any:
+    """[..., rows], where it is ruled out that a tenth of the groups is informative (I10)."""
+    return log_e_process(1 - share, groups, level=1 - DEGENERATE, spacing=window) > -np.log(FALSE_ALARM)
 
 
-def dying_rows(dead: Floats, groups: int, window: int) -> Any:
+def degenerating_rows(share: Floats, groups: int, window: int) -> Any:
     """[..., rows], where the line through the last two windows leads past 90% within a window from now."""
-    said = np.zeros(dead.shape, bool)
+    warned = np.zeros(share.shape, bool)
     size = 2 * window
-    if dead.shape[-1] < size:
-        return said
+    if share.shape[-1] < size:
+        return warned
     at = np.arange(size) - (size - 1) / 2
-    lines = np.lib.stride_tricks.sliding_window_view(dead, size, axis=-1)
+    lines = np.lib.stride_tricks.sliding_window_view(share, size, axis=-1)
     mean, slope = lines.mean(-1), lines @ at / (at @ at)
-    noise = np.maximum(mean * (1 - mean), 1 / (4 * size * groups)) / groups  # of a row; never nought
+    noise = np.maximum(mean * (1 - mean), 1 / (4 * size * groups)) / groups  # of a row; never 0
     ahead = at[-1] + window
     error = np.sqrt(noise / size + ahead**2 * noise / (at @ at))
-    said[..., size - 1 :] = (slope > CERTAIN * np.sqrt(noise / (at @ at))) & (mean + slope * ahead - error > DEAD)
-    return said
+    sure = slope > CERTAIN * np.sqrt(noise / (at @ at))
+    warned[..., size - 1 :] = sure & (mean + slope * ahead - error > DEGENERATE)
+    return warned
 
 
 def by_step(rollouts: Rollouts) -> TrainingLog:
-    """A dump of rollouts as a log: mean reward and dead fraction of each step, counted from its groups."""
+    """A dump of rollouts as a log: mean reward and degenerate fraction of each step, counted from its groups."""
     if rollouts.step is None:
         raise ValueError("data must have steps, got rollouts without any. Name their column with step=.")
     steps, which = np.unique(rollouts.step, return_inverse=True)
     correct, samples = rollouts.correct, rollouts.samples
-    right, drawn, alike = (np.bincount(which, x) for x in (correct, samples, (correct == 0) | (correct == samples)))
+    successes, drawn, degenerate = (np.bincount(which, x) for x in (correct, samples, (correct == 0) | (correct == samples)))
     sizes = set(samples.tolist())
     nothing = np.full(len(steps), np.nan)
     return TrainingLog(
         step=steps,
-        reward=right / drawn,
+        reward=successes / drawn,
         samples=drawn.astype(np.int64),
-        degenerate=alike / np.bincount(which),
+        degenerate=degenerate / np.bincount(which),
         reward_std=nothing,
         reward_std_of="",
         entropy=nothing,
@@ -247,65 +254,67 @@ def _size(log: TrainingLog, group_size: int | None) -> int:
     return _validate.group_size(log.group_size if log.group_size is not None else rows.pop())
 
 
-def _groups(dead: Floats, groups: int | None, *, one: bool) -> int:
+def _groups(share: Floats, groups: int | None, *, one: bool) -> int:
     """Groups in a row: as given, one, or the fewest of which all fractions are whole counts."""
     if groups is not None:
         return _validate.whole("groups", groups, 1)
-    if one or not len(dead):
+    if one or not len(share):
         return 1
     for count in range(2, 1025):
-        if np.all(np.abs(dead * count - np.rint(dead * count)) < 1e-3 * min(1, 100 / count)):
+        if np.all(np.abs(share * count - np.rint(share * count)) < 1e-3 * min(1, 100 / count)):
             return count
     return 1
 
 
-def _dispersion(mean: float, dead: float, g: int) -> float:
-    """What explains the two numbers; 0 where fewer agree than of identical prompts, NaN where the mean is 0 or 1."""
-    if not 0 < mean < 1 or np.isnan(dead):
+def _dispersion(mean: float, share: float, g: int) -> float:
+    """What explains the two numbers; 0 where fewer are degenerate than of identical prompts, NaN where the mean is 0 or 1."""
+    if not 0 < mean < 1 or np.isnan(share):
         return float("nan")
     alike = float(degenerate_probability(mean, g))
-    return dispersion_for(mean, float(np.clip(dead, alike, 1.0)), g)
+    return dispersion_for(mean, float(np.clip(share, alike, 1.0)), g)
 
 
 def _expected(reward: Floats, dispersion: Floats, g: int) -> Floats:
-    """Dead groups if the mean had moved as it did and the first window's dispersion had stayed."""
+    """Degenerate groups if the mean had moved as it did and the first window's dispersion had stayed."""
     known = dispersion[np.isfinite(dispersion)]
     if not known.size:
         return np.full(reward.shape, np.nan)
     return np.array([float(degenerate_probability(Beta(m, known[0]), g)) for m in reward])
 
 
-def _elsewhere(mean: float, dead: float, g: int, groups: int) -> tuple[tuple[int, Estimate], ...]:
+def _elsewhere(mean: float, share: float, g: int, groups: int) -> tuple[tuple[int, Estimate], ...]:
     """What the last window's population would give other group sizes, if it is a Beta (I6)."""
-    if not 0 < mean < 1 or not 0 < dead < 1 or groups < 2:
+    if not 0 < mean < 1 or not 0 < share < 1 or groups < 2:
         return ()
     alike = float(degenerate_probability(mean, g))
-    fit = log_estimate(mean, max(dead, alike), g, groups)
+    fit = log_estimate(mean, max(share, alike), g, groups)
     found = {size: fit.predict(degenerate_probability, size) for size in (g // 2, 2 * g, 4 * g) if size > 1}
     return tuple(found.items())
 
 
-def _sentence(step: Floats, dead: Floats, reward: Floats, groups: int, window: int, at: int, rule: str) -> str:
-    """What warns, with its evidence."""
-    if not dead.size:
+def _sentence(step: Floats, share: Floats, reward: Floats, groups: int, window: int, at: int, rule: str) -> str:
+    """The warning, with its evidence."""
+    if not share.size:
         return (
-            "This log does not tell how many groups agree: a mean reward bounds them from below only. Log "
+            "This log does not count degenerate groups: a mean reward bounds them from below only. Log "
             "frac_reward_zero_std of this reward, or dump the rollouts."
         )
     if not rule:
         return ""
-    rows = slice(max(at + 1 - (window if rule == "dead" else 2 * window), 0), at + 1)
-    seen = len(dead[rows])
+    rows = slice(max(at + 1 - (window if rule == "degenerate" else 2 * window), 0), at + 1)
+    size = len(share[rows])
     mean = float(reward[rows].mean())
-    side = "right" if mean > 0.5 else "wrong"
-    told = (
-        f"{dead[rows].mean():.0%} of {seen * groups} groups agree in the {seen} rows up to step {step[at]:g} "
-        f"(mean reward {mean:.2f}, mostly all {side})"
+    evidence = (
+        f"{share[rows].mean():.0%} of {size * groups} groups are degenerate in the {size} rows up to step {step[at]:g} "
+        f"(mean reward {mean:.2f}, mostly all {'correct' if mean > 0.5 else 'incorrect'})"
     )
-    if rule == "dead":
-        return f"The run is dead: {told}; a run with {1 - DEAD:.0%} that teach is called so one time in 20 at most."
-    slope = np.polyfit(np.arange(seen), dead[rows], 1)[0]
+    if rule == "degenerate":
+        return (
+            f"The run is degenerate: {evidence}; with {1 - DEGENERATE:.0%} informative groups this warning comes in one "
+            "run of 20 at most."
+        )
+    slope = np.polyfit(np.arange(size), share[rows], 1)[0]
     return (
-        f"The run is going dead: {told}, rising by {slope * window:.0%} every {window} rows; on this course fewer than "
-        f"{1 - DEAD:.0%} teach within {window} more."
+        f"The run is degenerating: {evidence}, rising by {slope * window:.0%} every {window} rows; on this course fewer "
+        f"than {1 - DEGENERATE:.0%} are informative within {window} more."
     )

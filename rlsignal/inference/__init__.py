@@ -1,4 +1,4 @@
-"""What samples and logs tell, and how sure that is: intervals over prompts, fitted populations, bounds, ranks, tests."""
+"""What samples and logs say, and how sure that is: intervals over prompts, fitted populations, bounds, ranks, tests."""
 
 from rlsignal.inference.bounds import group_bounds
 from rlsignal.inference.intervals import Estimate, dispersion_estimate, group_estimate, per_prompt_estimate

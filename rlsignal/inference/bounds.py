@@ -1,4 +1,4 @@
-"""What samples say of larger groups without any shape of the law of pass rates: bounds by linear programming."""
+"""What samples say of larger groups without assuming a shape of the pass rates: bounds by linear programming."""
 
 import numpy as np
 from scipy.special import stdtrit
@@ -13,10 +13,11 @@ from rlsignal.theory.distributions import LARGEST_SUMMED, Beta, Fixed, Recorded
 def group_bounds(
     statistic: Statistic, p: Recorded | Beta, g: int, *, samples: int = 0, level: float = 0.95
 ) -> Estimate:
-    """Bounds of a group statistic beyond the samples, g > n, for pass rates of any law at all (I8).
+    """Bounds of a group statistic beyond the samples, g > n, for pass rates of any distribution at all (I8).
 
-    n samples per prompt show the law of pass rates through n+1 chances only, those of c = 0..n right ones; all laws
-    that agree with these are possible, and the statistic is linear in the law, so its extremes are linear programmes.
+    n samples per prompt show the distribution of pass rates through n+1 chances only, those of c = 0..n correct ones.
+    Every distribution with these chances is possible, and the statistic is linear in it, so its extremes are linear
+    programmes.
 
     Parameters
     ----------
@@ -29,12 +30,12 @@ def group_bounds(
 
     Returns
     -------
-    Estimate without a value: every number in [low, high] is possible. At g <= n that is an interval around the unbiased estimate; the further g is beyond n, the
-    more of their width is ignorance that no number of prompts cures.
+    Estimate without a value: every number in [low, high] is possible. At g <= n that is an interval around the
+    unbiased estimate; the further g is beyond n, the more of its width is ignorance that no number of prompts cures.
 
     Raises
     ------
-    ValueError : g or level out of range; recorded samples that are all right or all wrong.
+    ValueError : g or level out of range; recorded samples that are all correct or all incorrect.
 
     Source: derived in docs/theory.md (I8).
 
@@ -49,7 +50,7 @@ def group_bounds(
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     if isinstance(p, Recorded):
         n = int(np.min(p.samples))
-        counts = p.each(n)  # of the unbiased law of c in n samples; 0 and 1 where a prompt has n
+        counts = p.each(n)  # of the unbiased pmf of c in n samples; 0 and 1 where a prompt has n
         target = beta_estimate(p).distribution.pmf(n)
         loose = np.sqrt(target * (1 - target) / len(counts))
     else:
@@ -67,8 +68,8 @@ def group_bounds(
 def _prices(statistic: Statistic, sign: int, g: int, target: Floats, loose: Floats) -> tuple[Floats, float]:
     """Prices of c = 0..n, and a slack, with worth(p) <= prices . P(c | p) + slack at every p; worth: sign * statistic.
 
-    Averaged over any law of p, this bounds the worth by the mean price of its counts: weak duality. Prices are best
-    where they are the dual solution of: most worth, of a law on a grid whose chances of c are within `loose` of
+    Averaged over any distribution of p, this bounds the worth by the mean price of its counts: weak duality. Prices are best
+    where they are the dual solution of: most worth, of a distribution on a grid whose chances of c are within `loose` of
     `target`. The slack is read off a grid eight times finer, so that the solver cannot spoil the bound, and the grid
     only by what is left between its points, of second order in their distance.
     """

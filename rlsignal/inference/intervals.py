@@ -120,7 +120,7 @@ def group_estimate(
     -----
     Wilson's interval with Student's quantile, at the effective number of prompts m_eff = v(1-v)/se^2, v being the value
     as a share of the statistic's range. The squared error is that of a Beta population with the data's mean and
-    dispersion, which rare counts do not shake, unless the prompts themselves spread significantly more.
+    dispersion, which rare counts do not shake, unless the prompts themselves vary significantly more.
 
     Source: derived and simulated in docs/theory.md (I3).
 
@@ -128,14 +128,14 @@ def group_estimate(
     --------
     >>> from rlsignal import degenerate_probability
     >>> print(group_estimate(degenerate_probability, Recorded([0, 1, 2, 4] * 30, 4), 4))
-    0.5 [0.4111, 0.5889], 95% from 120 clusters
+    0.500 [0.411, 0.589]
     """
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     values, table = per_prompt_estimate(statistic, data, g), group_table(statistic, g)
     value, bounds = float(values.mean()), (float(table.min()), float(table.max()))
     units, sums = _clustered(values - value, clusters)
     if units < 2:
-        raise ValueError(f"clusters must be at least 2 to tell a spread, got {units}. One unit has no error bar.")
+        raise ValueError(f"clusters must be at least 2 for an interval, got {units}. One unit has no error bar.")
     if clusters is None:
         trials = float(trials_over_prompts(*_histogram(data), table))
     else:
@@ -147,7 +147,7 @@ def group_estimate(
 
 
 def group_table(statistic: Statistic, g: int) -> Floats:
-    """The table f(0..g) behind a statistic: what it says of a group of g in which k are right."""
+    """The table f(0..g) behind a statistic: its value for a group of g in which k are correct."""
     g = _validate.whole("g", g, 1, LARGEST_SUMMED)
     return np.array([float(np.asarray(statistic(Recorded([k], [g]), g))) for k in range(g + 1)])
 
@@ -175,7 +175,7 @@ def bounded_interval(
 
 
 def dispersion_estimate(data: Recorded, *, clusters: ArrayLike | None = None, level: float = 0.95) -> Estimate:
-    """The dispersion of the pass rates behind an evaluation, whatever their law (I9).
+    """The dispersion of the pass rates behind an evaluation, whatever their distribution (I9).
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def dispersion_estimate(data: Recorded, *, clusters: ArrayLike | None = None, le
 
     Returns
     -------
-    Estimate of Var(p) / (mean (1 - mean)); nan where all samples are right or all wrong, which tell none.
+    Estimate of Var(p) / (mean (1 - mean)); nan where all samples are correct or all incorrect.
 
     Raises
     ------
@@ -195,25 +195,25 @@ def dispersion_estimate(data: Recorded, *, clusters: ArrayLike | None = None, le
     Examples
     --------
     >>> print(dispersion_estimate(Recorded([0, 1, 2, 4] * 30, 4)))
-    0.4102 [0.3032, 0.5263], 95% from 120 clusters
+    0.410 [0.303, 0.526]
     """
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     c, n = np.asarray(data.correct), np.asarray(data.samples)
     if n.min() < 2:
         raise ValueError(
-            f"samples must be at least 2 to tell a dispersion, got 1 at index {n.argmin()}. Leave such prompts out."
+            f"samples must be at least 2 for a dispersion, got 1 at index {n.argmin()}. Leave such prompts out."
         )
     share = c / n
-    units, right = _clustered(share, clusters)
+    units, correct = _clustered(share, clusters)
     if units < 3:
-        raise ValueError(f"clusters must be at least 3 to tell how sure a dispersion is, got {units}.")
+        raise ValueError(f"clusters must be at least 3 for the interval of a dispersion, got {units}.")
     inside, prompts = (_clustered(x, clusters)[1] for x in (share * (1 - share) * n / (n - 1), np.ones(len(c))))
     value = float(data.dispersion)
     if np.isnan(value):
-        return Estimate(np.nan, 0.0, 1.0, "samples", "samples that are all alike tell no dispersion.")
+        return Estimate(np.nan, 0.0, 1.0, "samples", "samples that are all alike do not determine a dispersion.")
     left = prompts.sum() - prompts
-    spread = (right.sum() - right) * (left - right.sum() + right) / left**2
-    without = 1 - (inside.sum() - inside) / left / np.where(spread > 0, spread, 1.0)
+    of_all = (correct.sum() - correct) * (left - correct.sum() + correct) / left**2
+    without = 1 - (inside.sum() - inside) / left / np.where(of_all > 0, of_all, 1.0)
     squared_error = float((units - 1) / units * ((without - without.mean()) ** 2).sum())
     trials = effective_trials(value, squared_error, (0.0, 1.0), units)
     low, high = bounded_interval(value, trials, (0.0, 1.0), float(stdtrit(units - 1, (1 + level) / 2)))
@@ -241,11 +241,11 @@ def _histogram(data: Recorded) -> tuple[Floats, NDArray[np.int64]]:
 
 
 def trials_over_prompts(counts: Floats, kinds: NDArray[np.int64], table: Floats) -> Floats:
-    """Effective trials behind a mean over prompts, `counts` [..., kinds] of which have c of n right (I3).
+    """Effective trials behind a mean over prompts, `counts` [..., kinds] of which have c of n correct (I3).
 
     A statistic that rare counts carry has a sample variance that is mostly too small, and exactly when its value is.
-    The design effect of a fitted law, variance over v(1-v), hangs on mean and dispersion only, which are well known.
-    The sample variance overrules it where it is larger by two of its own standard errors, as the law gives them.
+    The design effect of a fitted Beta, variance over v(1-v), depends on mean and dispersion only, which are well known.
+    The sample variance overrules it where it is larger by two of its own standard errors, as the Beta gives them.
     """
     c, n = kinds.T
     prompts, bounds = counts.sum(-1), (float(table.min()), float(table.max()))
@@ -255,15 +255,15 @@ def trials_over_prompts(counts: Floats, kinds: NDArray[np.int64], table: Floats)
     sampled = effective_trials(value, variance / (prompts - 1), bounds, prompts)
     if n.min() < 2 or n.max() > LARGEST_SUMMED:
         return sampled
-    law = Beta(shares @ (c / n), np.nan_to_num(counted_dispersion(counts, kinds)))
+    fitted = Beta(shares @ (c / n), np.nan_to_num(counted_dispersion(counts, kinds)))
     sizes, starts = np.unique(n, return_index=True)
     of_size = np.add.reduceat(shares, starts, axis=-1)
-    chances = np.concatenate([of_size[..., i, None] * law.pmf(int(size)) for i, size in enumerate(sizes)], -1)
+    chances = np.concatenate([of_size[..., i, None] * fitted.pmf(int(size)) for i, size in enumerate(sizes)], -1)
     mean, expected = _moments(chances, worth)
     noise = np.sqrt(np.maximum((chances * (worth - mean[..., None]) ** 4).sum(-1) - expected**2, 0) / prompts)
     steady = effective_trials(mean, expected / prompts, bounds, prompts)
-    spread = variance * prompts / (prompts - 1) > expected + 2 * noise
-    return np.where(spread, np.minimum(steady, sampled), steady)
+    overruled = variance * prompts / (prompts - 1) > expected + 2 * noise
+    return np.where(overruled, np.minimum(steady, sampled), steady)
 
 
 def _moments(shares: Floats, worth: Floats) -> tuple[Floats, Floats]:
@@ -281,7 +281,7 @@ def _against(data: Recorded, value: float, bounds: tuple[float, float], units: i
     if np.min(np.asarray(data.samples)) > 1:
         looked_at.insert(1, ("dispersion", float(np.nan_to_num(data.dispersion)), CHECKED_DISPERSIONS))
     else:
-        outside.append("prompts of one sample tell no dispersion")
+        outside.append("one sample of a prompt does not determine a dispersion")
     outside += [
         f"{name} {number:.3g} outside [{low:g}, {high:g}]"
         for name, number, (low, high) in looked_at

@@ -1,36 +1,45 @@
 """Two visits of the same prompts: may their samples be pooled, or has the policy moved in between?"""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaincc, ndtr
 
+from rlsignal._show import Part, Result
 from rlsignal.theory.distributions import Recorded
 
 
-class Exchangeability(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Exchangeability(Result):
     """Whether two visits of the same prompts look like one policy (I4).
 
     shift : mean of c2/n2 - c1/n1 over prompts.
     shift_p : p-value of no shift, two-sided.
-    spread : variance ratio, squared differences of prompts over what chance explains; 1 for one policy.
-    spread_p : p-value of a spread no larger than chance, one-sided.
+    variance_ratio : squared differences of prompts over what chance explains; 1 for one policy.
+    variance_p : p-value of differences no larger than chance, one-sided.
     p_value : of both together, twice the smaller one. Small: do not pool.
     """
 
     shift: float
     shift_p: float
-    spread: float
-    spread_p: float
+    variance_ratio: float
+    variance_p: float
     p_value: float
+
+    def _parts(self) -> Iterable[Part]:
+        yield (
+            f"shift {self.shift:+.3f} (p = {self.shift_p:.2g}), differences {self.variance_ratio:.2f} times what "
+            f"chance explains (p = {self.variance_p:.2g}); together p = {self.p_value:.2g}"
+        )
 
 
 def exchangeability(first: Recorded, second: Recorded) -> Exchangeability:
     """May the samples of two visits be pooled, or has the policy moved in between? (I4)
 
-    Under one policy, the c = c1 + c2 right ones of a prompt fall on its n1 + n2 samples in any order, so c1 is
+    Under one policy, the c = c1 + c2 correct ones of a prompt fall on its n1 + n2 samples in any order, so c1 is
     hypergeometric given c, whatever the pass rates. Two things can differ: all prompts move together (shift), or some
-    rise and others fall (spread).
+    rise and others fall (variance ratio).
 
     Parameters
     ----------
@@ -38,8 +47,8 @@ def exchangeability(first: Recorded, second: Recorded) -> Exchangeability:
 
     Returns
     -------
-    Exchangeability. With one sample per visit no spread can be told, and without a prompt that disagrees nothing: the
-    p-values are 1 then.
+    Exchangeability. With one sample per visit the variance ratio is unknown, and without a prompt that varies so is
+    the shift: their p-values are 1 then.
 
     Raises
     ------
@@ -60,23 +69,25 @@ def exchangeability(first: Recorded, second: Recorded) -> Exchangeability:
     chance, surplus, noise, skew = 0.0, 0.0, 0.0, 0.0
     for c, n, drawn in np.unique(np.stack([c1 + c2, n1 + n2, n1], 1), axis=0):
         here = (c1 + c2 == c) & (n1 + n2 == n) & (n1 == drawn)
-        law, k = Recorded([c], [n]).pmf(int(drawn)), np.arange(drawn + 1)
+        pmf, k = Recorded([c], [n]).pmf(int(drawn)), np.arange(drawn + 1)
         squares = ((c - k) / (n - drawn) - k / drawn) ** 2
-        expected = float(law @ squares)
+        expected = float(pmf @ squares)
         chance += here.sum() * expected
         surplus += float((gaps[here] ** 2 - expected).sum())
-        noise += here.sum() * float(law @ (squares - expected) ** 2)
-        skew += here.sum() * float(law @ (squares - expected) ** 3)
+        noise += here.sum() * float(pmf @ (squares - expected) ** 2)
+        skew += here.sum() * float(pmf @ (squares - expected) ** 3)
     shift_p = float(2 * ndtr(-abs(gaps.sum()) / chance**0.5)) if chance else 1.0
-    spread_p = _upper_tail(surplus, noise, skew) if noise > 1e-20 * len(gaps) else 1.0
-    spread = float(1 + surplus / chance) if chance else float("nan")
-    return Exchangeability(float(gaps.mean()), shift_p, spread, spread_p, min(1.0, 2 * min(shift_p, spread_p)))
+    variance_p = _upper_tail(surplus, noise, skew) if noise > 1e-20 * len(gaps) else 1.0
+    variance_ratio = float(1 + surplus / chance) if chance else float("nan")
+    return Exchangeability(
+        float(gaps.mean()), shift_p, variance_ratio, variance_p, min(1.0, 2 * min(shift_p, variance_p))
+    )
 
 
 def _upper_tail(surplus: float, variance: float, third: float) -> float:
-    """Chance of more, for a sum of mean 0 with these central moments: a shifted gamma law's, a normal's without skew.
+    """Chance of more, for a sum of mean 0 with these central moments: a shifted gamma's, a normal's without skew.
 
-    Squares are skewed, and a normal law would reject too often.
+    Squares are skewed, and a normal would reject too often.
     """
     z = surplus / variance**0.5
     if third < 1e-6 * variance**1.5:

@@ -1,6 +1,6 @@
-"""The law of pass rates behind the counts, as a Beta: fitted, tested, asked for larger groups, filtered by a band."""
+"""The distribution of pass rates behind the counts, as a Beta: fitted, tested, asked for larger groups, filtered by a band."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, ndtri
 
 from rlsignal import _validate
-from rlsignal._show import Result
+from rlsignal._show import Part, Result
 from rlsignal._validate import Floats
 from rlsignal.inference.intervals import Estimate, Statistic, bounded_interval, effective_trials, group_table
 from rlsignal.theory.distributions import LARGEST_SUMMED, Beta, Recorded
@@ -23,8 +23,8 @@ class BetaEstimate(Result):
     mean, dispersion : of the population.
     covariance : [2, 2], of these two.
     units : prompts or groups behind it.
-    goodness_of_fit_p : p-value of "it is a Beta", from the counts; nan where they cannot tell.
-    warning : what speaks against using it; empty if nothing is known.
+    goodness_of_fit_p : p-value of "it is a Beta", from the counts; nan where they are too few for a test.
+    warning : a reason against using it; empty if none is known.
     """
 
     mean: float
@@ -62,7 +62,7 @@ class BetaEstimate(Result):
         >>> from rlsignal import degenerate_probability
         >>> fit = beta_estimate(Recorded(np.repeat(np.arange(9), [70, 30, 20, 16, 14, 12, 12, 12, 14]), 8))
         >>> print(fit.predict(degenerate_probability, 32))
-        0.2322 [0.1704, 0.3082], 95% from 200 clusters
+        0.232 [0.170, 0.308]
         """
         level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
         table = group_table(statistic, g)
@@ -81,17 +81,17 @@ class BetaEstimate(Result):
         low, high = bounded_interval(value, trials, bounds, float(ndtri((1 + level) / 2)))
         warning = self.warning
         if self.dispersion < 3 * self.standard_errors[1]:
-            warning += f" dispersion {self.dispersion:.2g} is not told from 0, around which errors are not linear."
+            warning += f" dispersion {self.dispersion:.2g} may as well be 0, around which errors are not linear."
         return Estimate(value, float(low), float(high), "Beta", warning.strip(), squared_error**0.5)
 
-    def __str__(self) -> str:
+    def _parts(self) -> Iterable[Part]:
         errors = self.standard_errors
         line = (
             f"Beta of mean {self.mean:.4g} ± {errors[0]:.2g} and dispersion {self.dispersion:.4g} ± {errors[1]:.2g}, "
             f"from {self.units}"
         )
-        line += "" if np.isnan(self.goodness_of_fit_p) else f"; misfit p = {self.goodness_of_fit_p:.2g}"
-        return f"{line}. Careful: {self.warning}" if self.warning else line
+        line += "" if np.isnan(self.goodness_of_fit_p) else f"; goodness-of-fit p = {self.goodness_of_fit_p:.2g}"
+        yield f"{line}. Warning: {self.warning}" if self.warning else line
 
 
 def beta_estimate(data: Recorded) -> BetaEstimate:
@@ -103,25 +103,25 @@ def beta_estimate(data: Recorded) -> BetaEstimate:
 
     Returns
     -------
-    BetaEstimate. Its misfit is judged by a chi-square test of the counts of c, prompts of equal n together and cells
-    merged until each expects five.
+    BetaEstimate. The fit is tested by a chi-square of the counts of c, prompts of equal n together and cells merged
+    until each expects five.
 
     Raises
     ------
-    ValueError : no prompt with two samples, or samples that are all right or all wrong.
+    ValueError : no prompt with two samples, or samples that are all correct or all incorrect.
 
     Source: derived in docs/theory.md (I5).
 
     Examples
     --------
     >>> print(beta_estimate(Recorded(np.repeat(np.arange(9), [70, 30, 20, 16, 14, 12, 12, 12, 14]), 8)))
-    Beta of mean 0.3158 ± 0.023 and dispersion 0.4491 ± 0.033, from 200; misfit p = 1
+    Beta of mean 0.3158 ± 0.023 and dispersion 0.4491 ± 0.033, from 200; goodness-of-fit p = 1
     """
     c, n = np.asarray(data.correct), np.asarray(data.samples)
     if n.max() < 2:
-        raise ValueError("samples must be at least 2 on some prompts to tell a dispersion, got 1 on all.")
+        raise ValueError("samples must be at least 2 on some prompts for a dispersion, got 1 on all.")
     if not 0 < c.sum() < n.sum():
-        raise ValueError("correct must hold both right and wrong samples to tell a dispersion, got only one kind.")
+        raise ValueError("correct must hold both correct and incorrect samples for a dispersion, got only one kind.")
     likelihood = _Likelihood.of(data)
     mixed = np.any((c > 0) & (c < n))
     rho = _falling_root(lambda rho: likelihood.slopes(likelihood.best_mean(rho), rho)[1]) if mixed else 1.0
@@ -137,7 +137,10 @@ def beta_estimate(data: Recorded) -> BetaEstimate:
         warning = f"the likeliest dispersion is its end {rho:g}, where standard errors are rough. "
     goodness_of_fit_p = _goodness_of_fit(data, Beta(mean, rho))
     if goodness_of_fit_p < 0.05:
-        warning += f"the counts are not those of a Beta (p = {goodness_of_fit_p:.2g}); predictions may miss by more than errors."
+        warning += (
+            f"the counts are not those of a Beta (p = {goodness_of_fit_p:.2g}); predictions may miss by more than their "
+            "errors."
+        )
     return BetaEstimate(mean, rho, covariance, len(c), goodness_of_fit_p, warning.strip())
 
 
@@ -147,7 +150,7 @@ def log_estimate(mean: float, degenerate: float, g: int, groups: int) -> BetaEst
     Parameters
     ----------
     mean : mean binary reward over the groups, in (0, 1).
-    degenerate : fraction of these groups in which all rewards agree.
+    degenerate : fraction of these groups that are degenerate, all rewards equal.
     g : group size of the run, at least 2.
     groups : how many groups the two numbers average, each of its own prompt and under one policy: prompts per step
         times steps.
@@ -170,34 +173,34 @@ def log_estimate(mean: float, degenerate: float, g: int, groups: int) -> BetaEst
     >>> print(run)
     Beta of mean 0.2812 ± 0.015 and dispersion 0.5419 ± 0.022, from 512
     >>> print(run.predict(degenerate_probability, 16))
-    0.4453 [0.3971, 0.4945], 95% from 512 clusters
+    0.445 [0.397, 0.495]
     """
     g, groups = _validate.group_size(g), _validate.whole("groups", groups, 2)
     mean = _validate.scalar("mean", _validate.within("mean", mean, 0, 1, open_ends=True))
     degenerate = _validate.scalar("degenerate", _validate.probability("degenerate", degenerate))
     alike, warning = float(degenerate_probability(mean, g)), ""
     if degenerate < alike and alike - degenerate < 5 * np.sqrt(alike * (1 - alike) / groups):
-        warning = f"fewer groups agree than of identical prompts ({degenerate:.3g} < {alike:.3g}); dispersion set to 0."
+        warning = f"fewer groups are degenerate than of identical prompts ({degenerate:.3g} < {alike:.3g}); dispersion set to 0."
         degenerate = alike
     rho = dispersion_for(mean, degenerate, g)
-    law = Beta(mean, rho)
-    right, dead = float(law.all_correct(g)), float(degenerate_probability(law, g))
-    of_mean, of_both = mean * (1 - mean) * (1 + (g - 1) * rho) / g, right - mean * dead
-    noise = np.array([[of_mean, of_both], [of_both, dead * (1 - dead)]]) / groups
+    fitted = Beta(mean, rho)
+    all_correct, share = float(fitted.all_correct(g)), float(degenerate_probability(fitted, g))
+    of_mean, of_both = mean * (1 - mean) * (1 + (g - 1) * rho) / g, all_correct - mean * share
+    noise = np.array([[of_mean, of_both], [of_both, share * (1 - share)]]) / groups
     by_mean, by_rho = _slopes(mean, rho, g)
     back = np.array([[1.0, 0.0], [-by_mean / by_rho, 1 / by_rho]]) if by_rho > 0 else np.diag([1.0, 0.0])
     return BetaEstimate(mean, rho, back @ noise @ back.T, groups, warning=warning)
 
 
 def posterior(prior: Beta, correct: ArrayLike, samples: int) -> Beta:
-    """What c right of n samples say of a prompt from a Beta population (I7): again a Beta, one per entry of `correct`.
+    """What c correct of n samples say of a prompt from a Beta population (I7): again a Beta, one per entry of `correct`.
 
     Its mean is (m(1-rho) + c rho) / (1 - rho + n rho), its dispersion rho / (1 + n rho).
 
     Parameters
     ----------
     prior : the population, such as `beta_estimate(data).distribution`.
-    correct, samples : right samples, whole counts in [0, samples].
+    correct, samples : correct samples, whole counts in [0, samples].
 
     Raises
     ------
@@ -220,19 +223,27 @@ def posterior(prior: Beta, correct: ArrayLike, samples: int) -> Beta:
     return Beta(after.reshape(np.shape(correct)), rho / (1 + n * rho))
 
 
-class Band(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Band(Result):
     """Prompts kept by a filter on their count, as a mixture of posteriors (I7).
 
     share : of the prompts that are kept.
-    seen : their mean c/n on the samples of the filter.
+    filter_mean : their mean c/n on the samples of the filter.
     weights : of each kept c among them.
     prompts : their pass rates, one Beta per kept c.
     """
 
     share: float
-    seen: float
+    filter_mean: float
     weights: Floats
     prompts: Beta
+
+    def _parts(self) -> Iterable[Part]:
+        fresh = float(self.weights @ np.asarray(self.prompts.mean))
+        yield (
+            f"{self.share:.1%} of the prompts are kept; their mean is {self.filter_mean:.3f} on the samples of the filter, "
+            f"{fresh:.3f} on fresh ones"
+        )
 
     def expected(self, statistic: Statistic, g: int) -> float:
         """A group statistic over fresh groups of the kept prompts; g = 1 and pass_at_k give their mean pass rate."""
@@ -240,7 +251,7 @@ class Band(NamedTuple):
 
 
 def band(prior: Beta, samples: int, lowest: int, highest: int) -> Band:
-    """What a filter "keep prompts with lowest <= c <= highest right of n samples" keeps of a Beta population (I7).
+    """What a filter "keep prompts with lowest <= c <= highest correct of n samples" keeps of a Beta population (I7).
 
     Parameters
     ----------
@@ -262,7 +273,7 @@ def band(prior: Beta, samples: int, lowest: int, highest: int) -> Band:
     --------
     >>> from rlsignal import degenerate_probability, pass_at_k
     >>> kept = band(Beta(0.15, 0.4), 16, 1, 14)
-    >>> round(kept.share, 3), round(kept.seen, 3), round(kept.expected(pass_at_k, 1), 3)
+    >>> round(kept.share, 3), round(kept.filter_mean, 3), round(kept.expected(pass_at_k, 1), 3)
     (0.465, 0.292, 0.28)
     >>> round(kept.expected(degenerate_probability, 8), 2), round(degenerate_probability(Beta(0.15, 0.4), 8), 2)
     (0.28, 0.62)
@@ -282,11 +293,11 @@ class _Likelihood(NamedTuple):
     """The beta-binomial likelihood in (mean, rho), by how many prompts reach each count i = 0, 1, ...
 
     L2's chances multiply along the samples, so its log is a sum over i of three logs, as often as i is reached:
-    right log(m(1-rho) + i rho) + wrong log((1-m)(1-rho) + i rho) - both log(1 - rho + i rho).
+    correct log(m(1-rho) + i rho) + incorrect log((1-m)(1-rho) + i rho) - both log(1 - rho + i rho).
     """
 
-    right: Floats
-    wrong: Floats
+    correct: Floats
+    incorrect: Floats
     both: Floats
 
     @classmethod
@@ -296,11 +307,11 @@ class _Likelihood(NamedTuple):
         return cls(*(np.sum(x[:, None] > i, 0).astype(np.float64) for x in (c, n - c, n)))
 
     @classmethod
-    def expected(cls, law: Beta, samples: NDArray[np.int64]) -> "_Likelihood":
-        """The mean of the counts under a law, which turns the observed information into the expected one."""
+    def expected(cls, fitted: Beta, samples: NDArray[np.int64]) -> "_Likelihood":
+        """The mean of the counts under a Beta, which turns the observed information into the expected one."""
         reached = np.zeros((3, samples.max()))
         for n, prompts in zip(*np.unique(samples, return_counts=True), strict=True):
-            chances = law.pmf(int(n))
+            chances = fitted.pmf(int(n))
             reached[0, :n] += prompts * np.cumsum(chances[:0:-1])[::-1]  # P(c > i)
             reached[1, :n] += prompts * np.cumsum(chances[:-1])[::-1]  # P(n - c > i)
             reached[2, :n] += prompts
@@ -309,41 +320,41 @@ class _Likelihood(NamedTuple):
     def slopes(self, mean: float, rho: float) -> tuple[float, float]:
         """Of the log-likelihood, in mean and rho."""
         i, (x, y, z) = np.arange(len(self.both)), self._odds(mean, rho)
-        in_mean = (1 - rho) * (self.right / x - self.wrong / y)
-        in_rho = self.right * (i - mean) / x + self.wrong * (i - 1 + mean) / y - self.both * (i - 1) / z
+        in_mean = (1 - rho) * (self.correct / x - self.incorrect / y)
+        in_rho = self.correct * (i - mean) / x + self.incorrect * (i - 1 + mean) / y - self.both * (i - 1) / z
         return float(in_mean.sum()), float(in_rho.sum())
 
     def best_mean(self, rho: float) -> float:
         """The likeliest mean at this rho: the log-likelihood is concave in it."""
-        if rho == 1:  # only first samples tell
-            return float(self.right[0] / self.both[0])
+        if rho == 1:  # only first samples count
+            return float(self.correct[0] / self.both[0])
         return _falling_root(lambda mean: self.slopes(mean, rho)[0])
 
     def information(self, mean: float, rho: float) -> Floats:
         """Minus the second slopes, [2, 2]; for rho < 1."""
         i, (x, y, z) = np.arange(len(self.both)), self._odds(mean, rho)
-        right, wrong, a, b = self.right / x**2, self.wrong / y**2, i - mean, i - 1 + mean
-        mixed = self.right / x - self.wrong / y + (1 - rho) * (right * a - wrong * b)
-        in_mean, in_rho = (1 - rho) ** 2 * (right + wrong), right * a**2 + wrong * b**2 - self.both * ((i - 1) / z) ** 2
-        return np.array([[in_mean.sum(), mixed.sum()], [mixed.sum(), in_rho.sum()]])
+        yes, no, a, b = self.correct / x**2, self.incorrect / y**2, i - mean, i - 1 + mean
+        of_both = self.correct / x - self.incorrect / y + (1 - rho) * (yes * a - no * b)
+        in_mean, in_rho = (1 - rho) ** 2 * (yes + no), yes * a**2 + no * b**2 - self.both * ((i - 1) / z) ** 2
+        return np.array([[in_mean.sum(), of_both.sum()], [of_both.sum(), in_rho.sum()]])
 
     def _odds(self, mean: float, rho: float) -> tuple[Floats, Floats, Floats]:
-        """Of one more right, one more wrong, and their sum, after i of that kind."""
+        """Of one more correct, one more incorrect, and their sum, after i of that kind."""
         past: Floats = np.arange(len(self.both)) * np.float64(rho)
         return mean * (1 - rho) + past, (1 - mean) * (1 - rho) + past, 1 - rho + past
 
 
-def _goodness_of_fit(data: Recorded, law: Beta) -> float:
-    """p-value of the counts under the law: Pearson's chi-square, two parameters spent, cells of at least five."""
+def _goodness_of_fit(data: Recorded, fitted: Beta) -> float:
+    """p-value of the counts under the Beta: Pearson's chi-square, two parameters spent, cells of at least five."""
     c, n = np.asarray(data.correct), np.asarray(data.samples)
     chi_square, freedom = 0.0, -2
     for size in np.unique(n):
         here = c[n == size]
-        expected = len(here) * law.pmf(int(size))
+        expected = len(here) * fitted.pmf(int(size))
         edges = _merged(expected)
-        seen = np.add.reduceat(np.bincount(here, minlength=size + 1), edges)
+        found = np.add.reduceat(np.bincount(here, minlength=size + 1), edges)
         want = np.add.reduceat(expected, edges)
-        chi_square += float(((seen - want) ** 2 / want).sum())
+        chi_square += float(((found - want) ** 2 / want).sum())
         freedom += len(edges) - 1
     return float(chdtrc(freedom, chi_square)) if freedom > 0 else float("nan")
 

@@ -1,14 +1,16 @@
 """Rank inversion: which of two starts ends higher, and when the difference is more than noise."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import permutations
 from math import factorial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, owens_t, stdtr, stdtrit
 
 from rlsignal import _validate
+from rlsignal._show import Part, Result
 from rlsignal._validate import Floats
 from rlsignal.inference.intervals import Estimate
 
@@ -22,7 +24,8 @@ MOST_ENUMERATED = 8
 """Up to so many units a p-value counts every order (40,320 of 8); beyond, it is an approximation."""
 
 
-class Inversions(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Inversions(Result):
     """Pairs of starts whose order turned.
 
     inverted : [cells, cells], True at (A, B) where A was ahead before and is behind after.
@@ -34,8 +37,8 @@ class Inversions(NamedTuple):
     share: float
     noise_floor: float
 
-    def __str__(self) -> str:
-        return f"{self.share:.0%} of the pairs inverted; outcomes within {self.noise_floor:.3f} may be noise"
+    def _parts(self) -> Iterable[Part]:
+        yield f"{self.share:.0%} of the pairs inverted; outcomes within {self.noise_floor:.3f} may be noise"
 
 
 def inversions(before: ArrayLike, after: ArrayLike, *, least: float = LEAST_LOSS) -> Inversions:
@@ -67,7 +70,7 @@ def inversions(before: ArrayLike, after: ArrayLike, *, least: float = LEAST_LOSS
     if start.ndim != 1 or outcome.ndim != 2 or len(start) != len(outcome) or outcome.shape[1] < 2:
         raise ValueError(
             f"before and after must have shapes [cells] and [cells, draws] with at least 2 draws, got {start.shape} "
-            f"and {outcome.shape}. One draw says nothing of the noise."
+            f"and {outcome.shape}. One draw does not show the noise."
         )
     least = _validate.scalar("least", _validate.probability("least", least))
     loss = outcome[None, :, :] - outcome[:, None, :]  # (A, B): how far B ends above A
@@ -84,7 +87,8 @@ def inversions(before: ArrayLike, after: ArrayLike, *, least: float = LEAST_LOSS
     )
 
 
-class RankCorrelation(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class RankCorrelation(Result):
     """How far two orders agree, and how often chance alone would make them agree or disagree as much.
 
     spearman, kendall : rho and tau-b, in [-1, 1]; nan where one side is constant.
@@ -102,8 +106,8 @@ class RankCorrelation(NamedTuple):
     units: int
     exact: bool
 
-    def __str__(self) -> str:
-        return (
+    def _parts(self) -> Iterable[Part]:
+        yield (
             f"Spearman {self.spearman:+.2f} (p = {self.spearman_p:.2g}), Kendall {self.kendall:+.2f} "
             f"(p = {self.kendall_p:.2g}), {self.inverted:.0%} of the pairs inverted; "
             f"{self.units} units, {'exact' if self.exact else 'approximate'}"
@@ -130,7 +134,7 @@ def rank_correlation(predictor: ArrayLike, outcome: ArrayLike, *, clusters: Arra
     Notes
     -----
     Up to 8 units all orders of the outcome are counted, ties included. Beyond, Student's t with n-2 degrees of
-    freedom stands for rho, and for tau-b the normal law with the exact variance and a correction for continuity.
+    freedom stands for rho, and for tau-b a normal with the exact variance and a correction for continuity.
 
     Source: textbook; docs/theory.md (R4, R5, R6).
 
@@ -202,8 +206,8 @@ def disagreement_probability(first: ArrayLike, second: ArrayLike) -> float:
 
     Returns
     -------
-    float in [0, 1]: the chance that the two mean differences have opposite signs, both known as well as the prompts
-    tell. Near 0 the scores agree, near 1 they disagree, near 1/2 the data does not say.
+    float in [0, 1]: the chance that the two mean differences have opposite signs, given the noise of
+        these prompts. Near 0 the scores agree, near 1 they disagree, near 1/2 the data does not decide.
 
     Raises
     ------
@@ -222,15 +226,15 @@ def disagreement_probability(first: ArrayLike, second: ArrayLike) -> float:
     x, y = (_validate.numbers(name, value) for name, value in (("first", first), ("second", second)))
     if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
         raise ValueError(f"first and second must be [prompts] with at least 2, got shapes {x.shape} and {y.shape}.")
-    (a, b), spread = (x.mean(), y.mean()), np.cov(x, y) / len(x)
-    if min(spread[0, 0], spread[1, 1]) <= 1e-300:  # a difference that is certain
+    (a, b), noise = (x.mean(), y.mean()), np.cov(x, y) / len(x)
+    if min(noise[0, 0], noise[1, 1]) <= 1e-300:  # a difference that is certain
         signs = [
             np.heaviside(mean, 0.5) if variance <= 1e-300 else ndtr(mean / np.sqrt(variance))
-            for mean, variance in ((a, spread[0, 0]), (b, spread[1, 1]))
+            for mean, variance in ((a, noise[0, 0]), (b, noise[1, 1]))
         ]
         return float(signs[0] * (1 - signs[1]) + (1 - signs[0]) * signs[1])
-    h, k = a / np.sqrt(spread[0, 0]), b / np.sqrt(spread[1, 1])
-    r = float(np.clip(spread[0, 1] / np.sqrt(spread[0, 0] * spread[1, 1]), -1, 1))
+    h, k = a / np.sqrt(noise[0, 0]), b / np.sqrt(noise[1, 1])
+    r = float(np.clip(noise[0, 1] / np.sqrt(noise[0, 0] * noise[1, 1]), -1, 1))
     return float(np.clip(_opposite(h, k, r), 0, 1))
 
 
@@ -247,7 +251,7 @@ def _opposite(h: float, k: float, r: float) -> float:
 
 
 def variance_explained(outcome: ArrayLike, *predictors: ArrayLike) -> float:
-    """R^2 of the least-squares quadratic in the predictors (R3): how much of the outcome they can know at best.
+    """R^2 of the least-squares quadratic in the predictors (R3): how much of the outcome they can explain at best.
 
     Parameters
     ----------
@@ -297,7 +301,7 @@ def _cluster_means(values: Floats, clusters: ArrayLike) -> Floats:
 
 def _cosine(a: Orders, b: Orders) -> np.float64:
     """Of the orders themselves it is tau-b; of their row sums, twice the ranks less n + 1, it is Spearman's rho."""
-    return np.float64((a * b).sum()) / np.sqrt(float((a * a).sum()) * float((b * b).sum()))
+    return np.float64(float((a * b).sum()) / np.sqrt(float((a * a).sum()) * float((b * b).sum())))
 
 
 def _enumerated(a: Orders, b: Orders) -> tuple[float, float]:
@@ -309,7 +313,7 @@ def _enumerated(a: Orders, b: Orders) -> tuple[float, float]:
 
 
 def _approximated(a: Orders, b: Orders, rho: np.float64) -> tuple[float, float]:
-    """The same by Student's t for rho, and for tau by the normal law with the exact variance of its numerator."""
+    """The same by Student's t for rho, and for tau by a normal with the exact variance of its numerator."""
     n = len(a)
     t = rho * np.sqrt((n - 2) / np.maximum(1 - rho**2, 0))
     (pairs_a, chains_a), (pairs_b, chains_b) = (

@@ -1,4 +1,4 @@
-"""Watching a run while it goes: a verdict that is rarely wrong however long one watches."""
+"""Watching a run while it goes: a test that is rarely wrong however long one watches (an e-process)."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,7 +8,7 @@ from rlsignal._validate import Floats
 
 
 def log_e_process(informative: ArrayLike, groups: int, *, level: float = 0.1, spacing: int = 1) -> Floats:
-    """Log of the evidence, row after row, that informative groups have become rarer than `level` (I10).
+    """Log of an e-process, row after row, for informative groups having become rarer than `level` (I10).
 
     A mixture of likelihood ratios, each of half the level against the level from some row on. As long as at least
     `level` of the groups are informative, the chance that it ever reaches log(1/a) is at most a, however long the run.
@@ -39,8 +39,9 @@ def log_e_process(informative: ArrayLike, groups: int, *, level: float = 0.1, sp
     groups, spacing = _validate.whole("groups", groups, 1), _validate.whole("spacing", spacing, 1)
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     other = level / 2
-    gain = groups * (share * np.log(other / level) + (1 - share) * np.log((1 - other) / (1 - level)))
-    evidence, so_far = np.empty_like(gain), np.full(gain.shape[:-1], -np.inf)
+    gain: Floats = groups * (share * np.log(other / level) + (1 - share) * np.log((1 - other) / (1 - level)))
+    evidence: Floats = np.empty_like(gain)
+    so_far: Floats = np.full(gain.shape[:-1], -np.inf)
     for row in range(gain.shape[-1]):
         if row % spacing == 0:
             start = row // spacing + 1

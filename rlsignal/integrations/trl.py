@@ -1,4 +1,4 @@
-"""Beside TRL's GRPOTrainer: dead groups as the run goes, and one sentence when it goes dead. Changes nothing in it."""
+"""Beside TRL's GRPOTrainer: degenerate groups as the run goes, and one warning. Changes nothing in the run."""
 
 import logging
 from collections.abc import Callable
@@ -15,10 +15,10 @@ except ImportError:
 
 
 class SignalCallback(TrainerCallback):
-    """Watches a GRPOTrainer's log, says once when the run is dead or dying, and keeps what it saw.
+    """Watches a GRPOTrainer's log, warns once when the run is degenerate or degenerating, and keeps the trend.
 
     It reads `reward`, `frac_reward_zero_std` and the trainer's own history, so a resumed run is seen whole, and what it
-    reports is what `track` says of the saved trainer_state.json. The reward must be one of 0 and 1.
+    reports is what `track` finds in the saved trainer_state.json. The reward must be one of 0 and 1.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class SignalCallback(TrainerCallback):
     Attributes
     ----------
     trend : the Trend so far, with other group sizes under `elsewhere`; None before the first whole window.
-    warning : the sentence that was said; empty if none was.
+    warning : the sentence that was passed on; empty if none was.
 
     Source: docs/trl.md.
     """
@@ -49,7 +49,7 @@ class SignalCallback(TrainerCallback):
             setting = 'scale_rewards="batch"' if batchwise else 'multi_objective_aggregation="normalize_then_sum"'
             self._once(
                 state,
-                f"With {setting} TRL's frac_reward_zero_std speaks of the batch, not of groups: nothing is watched. "
+                f"With {setting} TRL's frac_reward_zero_std is about the batch, not about groups: nothing is watched. "
                 "Set log_completions=True and run rlsignal diagnose on the completions.",
             )
 
@@ -60,7 +60,7 @@ class SignalCallback(TrainerCallback):
             return
         try:
             self.trend = track(rows, args.num_generations, window=self.window, groups=groups_in_a_row(args))
-        except ValueError as error:  # a run is never stopped for what its log cannot tell
+        except ValueError as error:  # a run is never stopped for what its log lacks
             self.counts_groups = False
             self._once(state, f"The log cannot be watched: {error}")
             return

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: dead groups over the group size, and checkpoints by two scores."""
+"""Pictures of an evaluation: degenerate groups over the group size, and checkpoints by two scores."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +11,7 @@ _DATA, _GUESS, _BEYOND = "#00204d", "#b07d00", "#777777"
 
 
 def plot_degenerate(found: Diagnosis, *, ax: Axes | None = None) -> Axes:
-    """Dead groups over the group size: from the samples, beyond them, and what the mean alone would have said.
+    """Degenerate groups over the group size: from the samples, beyond them, and if all prompts had the mean.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def plot_degenerate(found: Diagnosis, *, ax: Axes | None = None) -> Axes:
     ax.plot(g[counted], value[counted], "o-", color=_DATA, label="these prompts, from their samples")
     if not counted.all():
         start = max(int(counted.sum()) - 1, 0)
-        ax.plot(g[start:], value[start:], "o--", color=_BEYOND, markerfacecolor="white", label="by a fitted Beta law")
+        ax.plot(g[start:], value[start:], "o--", color=_BEYOND, markerfacecolor="white", label="by a fitted Beta")
         if counted.any():
             ax.plot(g[start], value[start], "o", color=_DATA)
     ax.plot(g, [size.from_the_mean for size in found.sizes], "s:", color=_GUESS, label="if all prompts had the mean")
@@ -50,14 +50,14 @@ def plot_degenerate(found: Diagnosis, *, ax: Axes | None = None) -> Axes:
     ax.minorticks_off()
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("group size (rollouts)")
-    ax.set_ylabel("share of groups without a gradient")
+    ax.set_ylabel("share of degenerate groups")
     ax.grid(alpha=0.3)
     ax.legend(fontsize=8, frameon=False, loc="upper right")
     return ax
 
 
 def plot_comparison(compared: Comparison, *, ax: Axes | None = None) -> Axes:
-    """Checkpoints by pass@1 and by the share of groups that teach, with 95% intervals.
+    """Checkpoints by pass@1 and by the share of informative groups, with 95% intervals.
 
     Parameters
     ----------
@@ -85,6 +85,6 @@ def plot_comparison(compared: Comparison, *, ax: Axes | None = None) -> Axes:
     for name, at_x, at_y in zip(compared.checkpoints, x, y, strict=True):
         ax.annotate(name, (at_x, at_y), xytext=(6, 6), textcoords="offset points", fontsize=9, parse_math=False)
     ax.set_xlabel("pass@1")
-    ax.set_ylabel(f"share of groups of {compared.group_size} that teach")
+    ax.set_ylabel(f"share of informative groups of {compared.group_size}")
     ax.grid(alpha=0.3)
     return ax

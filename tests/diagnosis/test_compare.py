@@ -19,9 +19,9 @@ class TestCompare:
         assert (found.best["pass@1"], found.best["informative"]) == ("deep", "shallow")
         assert found.disagree[0][:2] == ("shallow", "deep")
         assert found.disagree[0][2] > 0.95
-        assert found.findings[0].kind == "orders differ"
+        assert found.findings[0].name == "orders differ"
 
-    def test_a_checkpoint_and_itself_are_told_apart_by_nothing(self):
+    def test_a_checkpoint_and_itself_have_no_order(self):
         """All differences are certain zeros: no order, so half of a chance."""
         assert compare({"a": self.DEEP, "b": self.DEEP}).disagree[0][2] == 0.5
 
@@ -43,9 +43,9 @@ class TestCompare:
         named = {name: read(x | {"entropy": [0.1] * 90}) for name, x in (("a", self.SHALLOW), ("b", self.DEEP))}
         found = compare(named)
         assert found.entropy == pytest.approx((0.1, 0.1))
-        assert "for the record" in next(x for x in found.findings if x.kind == "entropy").way_out
+        assert "for the record" in next(x for x in found.findings if x.name == "entropy").action
 
-    def test_prints_and_speaks_to_machines(self):
+    def test_prints_and_has_a_summary(self):
         found = compare({"shallow": self.SHALLOW, "deep": self.DEEP})
         assert "best by pass@1: deep" in str(found)
         assert json.loads(json.dumps(found.summary, allow_nan=False))["best"]["informative"] == "shallow"

@@ -1,4 +1,4 @@
-"""From recorded rollouts to findings: the figures are the theory's, the sentences say what they show."""
+"""From recorded rollouts to findings: the figures are the theory's, the sentences report them."""
 
 import json
 
@@ -31,9 +31,9 @@ class TestFigures:
         assert found.pass_at_1.value == pass_at_k(data, 1)
         assert found.pass_at_g.value == pass_at_k(data, 8)
         assert found.signal.value == pytest.approx(float(data.reward_variance), rel=1e-12)
-        told = group_estimate(degenerate_probability, data, 4)
+        want = group_estimate(degenerate_probability, data, 4)
         here = next(size for size in found.sizes if size.group_size == 4)
-        assert (here.degenerate.value, here.degenerate.low, here.degenerate.high) == (told.value, told.low, told.high)
+        assert (here.degenerate.value, here.degenerate.low, here.degenerate.high) == (want.value, want.low, want.high)
         assert here.from_the_mean == degenerate_probability(float(data.mean), 4)
 
     def test_every_group_size_is_answered_and_says_from_what(self, found):
@@ -41,7 +41,7 @@ class TestFigures:
         assert [size.degenerate.how for size in found.sizes] == ["samples"] * 3 + ["bounds"] * 5
         assert [x.group_size for x in diagnose(counts([1, 2, 3] * 9), 6).sizes] == sorted({*GROUP_SIZES, 6})
 
-    def test_beyond_the_samples_the_brackets_are_the_bounds_of_any_law(self, found):
+    def test_beyond_the_samples_the_brackets_are_the_bounds_of_any_distribution(self, found):
         data, size = Recorded(drawn(0.3, 0.4), 8), found.sizes[4]
         allowed = group_bounds(degenerate_probability, data, 32)
         low, high = allowed.low, allowed.high
@@ -49,10 +49,10 @@ class TestFigures:
         assert low < degenerate_probability(Beta(0.3, 0.4), 32) < high
 
     def test_a_batch_holds_so_many_informative_groups(self, found):
-        dead = found.chosen.degenerate.value
-        assert found.chosen.informative == 64 * (1 - dead)
-        assert found.chosen.spread == pytest.approx(np.sqrt(64 * dead * (1 - dead)), rel=1e-12)
-        assert found.chosen.rollouts == 8 / (1 - dead)
+        share = found.chosen.degenerate.value
+        assert found.chosen.informative == 64 * (1 - share)
+        assert found.chosen.informative_sd == pytest.approx(np.sqrt(64 * share * (1 - share)), rel=1e-12)
+        assert found.chosen.rollouts == 8 / (1 - share)
 
     def test_prompts_that_come_again_are_one_cluster(self):
         once = counts(drawn(0.3, 0.4))
@@ -64,64 +64,64 @@ class TestFigures:
     def test_no_answer_changes_with_the_order_of_prompts(self, found):
         again = diagnose(counts(drawn(0.3, 0.4)[::-1]), 8)
         assert again.chosen.degenerate.value == pytest.approx(found.chosen.degenerate.value, rel=1e-14)
-        assert [x.kind for x in again.findings] == [x.kind for x in found.findings]
+        assert [x.name for x in again.findings] == [x.name for x in found.findings]
 
 
 class TestFindings:
-    def kinds(self, correct, n=8, g=8):
-        return [x.kind for x in diagnose(counts(correct, n), g).findings]
+    def names(self, correct, n=8, g=8):
+        return [x.name for x in diagnose(counts(correct, n), g).findings]
 
     def test_the_mean_misleads_where_prompts_differ_and_not_where_they_are_alike(self):
-        assert "the mean misleads" in self.kinds(drawn(0.3, 0.5))
-        assert "the mean misleads" not in self.kinds(np.random.default_rng(0).binomial(8, 0.3, 200))
+        assert "the mean misleads" in self.names(drawn(0.3, 0.5))
+        assert "the mean misleads" not in self.names(np.random.default_rng(0).binomial(8, 0.3, 200))
 
-    def test_prompts_that_teach_nothing_are_named(self):
-        assert "never right" in self.kinds([0] * 60 + [4] * 60)
-        assert "always right" in self.kinds([8] * 60 + [4] * 60)
-        assert not {"never right", "always right"} & set(self.kinds([3, 4, 5] * 40))
+    def test_prompts_without_a_gradient_are_named(self):
+        assert "never correct" in self.names([0] * 60 + [4] * 60)
+        assert "always correct" in self.names([8] * 60 + [4] * 60)
+        assert not {"never correct", "always correct"} & set(self.names([3, 4, 5] * 40))
 
-    def test_too_few_samples_are_said(self):
-        assert "few samples" in self.kinds(drawn(0.3, 0.4, n=4), n=4, g=16)
-        assert "few samples" not in self.kinds(drawn(0.3, 0.4), g=8)
+    def test_too_few_samples_are_reported(self):
+        assert "few samples" in self.names(drawn(0.3, 0.4, n=4), n=4, g=16)
+        assert "few samples" not in self.names(drawn(0.3, 0.4), g=8)
 
-    def test_pass_rates_of_another_law_are_said(self):
-        assert "no Beta" in self.kinds([0] * 60 + [4] * 60)
-        assert "no Beta" not in self.kinds(drawn(0.3, 0.4))
+    def test_pass_rates_of_another_distribution_are_reported(self):
+        assert "no Beta" in self.names([0] * 60 + [4] * 60)
+        assert "no Beta" not in self.names(drawn(0.3, 0.4))
 
     def test_unsure_outside_of_where_coverage_was_simulated(self):
-        assert "unsure" in self.kinds(drawn(0.3, 0.3, prompts=30))
-        assert "unsure" not in self.kinds(drawn(0.3, 0.3, prompts=200))
+        assert "unsure" in self.names(drawn(0.3, 0.3, prompts=30))
+        assert "unsure" not in self.names(drawn(0.3, 0.3, prompts=200))
 
     def test_the_weightiest_comes_first(self, found):
         weights = [x.weight for x in found.findings]
         assert weights == sorted(weights, reverse=True)
-        assert found.findings[0].kind == "dead groups"
+        assert found.findings[0].name == "degenerate groups"
 
-    def test_where_nothing_teaches_it_says_so(self):
+    def test_where_nothing_is_informative_it_says_so(self):
         found = diagnose(counts([0] * 50), 8)
         assert found.chosen.degenerate.value == 1
-        assert found.findings[0].way_out.startswith("No group teaches")
+        assert found.findings[0].action.startswith("No group is informative")
         assert np.isnan(found.dispersion.value)
 
-    def test_one_sample_of_each_prompt_tells_the_mean_and_says_what_it_cannot(self):
+    def test_one_sample_of_each_prompt_gives_the_mean_and_says_what_it_cannot(self):
         found = diagnose(counts([0, 1, 1, 0] * 30, 1), 8)
         assert found.pass_at_1.value == 0.5
-        assert found.dispersion.warning == "one sample of a prompt tells no dispersion."
+        assert found.dispersion.warning == "one sample of a prompt does not determine a dispersion."
         assert (found.chosen.degenerate.low, found.chosen.degenerate.high) == (pytest.approx(2 / 256), 1)
 
 
-class TestSaying:
+class TestShown:
     def test_prints_what_matters(self, found):
         text = str(found)
         assert text.startswith("evaluation: 200 prompts x 8 samples\n")
         assert "\n1. " in text
-        assert "\n>  8   " in text
+        assert "\n> 8 " in text
 
     def test_for_machines(self, found):
-        said = json.loads(json.dumps(found.summary, allow_nan=False))
+        summary = json.loads(json.dumps(found.summary, allow_nan=False))
         needed = {"prompts", "samples", "pass_at_1", "signal", "dispersion", "degenerate", "findings"}
-        assert needed <= said.keys()
-        assert {"estimate", "low", "high"} <= said["degenerate"]["8"].keys()
+        assert needed <= summary.keys()
+        assert {"estimate", "low", "high"} <= summary["degenerate"]["8"].keys()
         json.dumps(diagnose(counts([0] * 50), 8).summary, allow_nan=False)
 
 
@@ -131,7 +131,7 @@ class TestChoosing:
     def test_the_first_checkpoint_unless_another_is_named(self):
         assert diagnose(self.DATA).checkpoint == "a"
         assert diagnose(self.DATA, checkpoint="b").checkpoint == "b"
-        assert "1 other checkpoints are not looked at" in diagnose(self.DATA).notes[-1]
+        assert "1 other checkpoints are left out" in diagnose(self.DATA).notes[-1]
 
     def test_one_that_is_not_there_is_refused(self):
         with pytest.raises(ValueError, match=r"^checkpoint must be one of \['a', 'b'\], got 'c'\.$"):
@@ -147,7 +147,7 @@ class TestChoosing:
         with pytest.raises(ValueError, match=r"^fewest must leave some prompt, got 9 and at most 8 samples\.$"):
             diagnose(data, fewest=9)
 
-    def test_one_prompt_has_no_spread(self):
+    def test_one_prompt_has_no_interval(self):
         with pytest.raises(ValueError, match=r"^data must hold at least two prompts, got one"):
             diagnose([{"prompt": 0, "n": 8, "c": 3}])
 

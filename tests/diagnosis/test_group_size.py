@@ -1,4 +1,4 @@
-"""Group-size advice: the rule, its reasons, and what counts cannot tell."""
+"""Group-size advice: the rule, its reasons, and what counts do not determine."""
 
 import json
 
@@ -12,14 +12,14 @@ from rlsignal.theory import Scores, best_group_size, gradient_weight
 
 
 class TestAdvice:
-    def test_eight_where_half_of_the_groups_teach(self):
+    def test_eight_where_half_of_the_groups_are_informative(self):
         assert recommend_group_size(0.3).group_size == 8
         assert recommend_group_size(Beta(0.3, 0.2)).group_size == 8
 
-    def test_larger_where_fewer_do_as_long_as_a_step_keeps_sixteen_that_teach(self):
-        law = Beta(0.28, 0.54)
-        assert [recommend_group_size(law, rollouts=n).group_size for n in (256, 512, 2048)] == [8, 16, 16]
-        assert recommend_group_size(law, rollouts=4096, informative=0.65).group_size == 64
+    def test_larger_where_fewer_are_as_long_as_a_step_keeps_sixteen(self):
+        population = Beta(0.28, 0.54)
+        assert [recommend_group_size(population, rollouts=n).group_size for n in (256, 512, 2048)] == [8, 16, 16]
+        assert recommend_group_size(population, rollouts=4096, informative=0.65).group_size == 64
 
     def test_where_it_falls_short_it_says_what_it_would_take(self):
         assert any("which takes g = 35" in reason for reason in recommend_group_size(0.02).reasons)
@@ -49,14 +49,14 @@ class TestAdvice:
         assert advice.group_size == best_group_size(scores, 0.001) == 12
         assert advice.reasons[0].startswith("The gradient noise that you gave is least at g = 12")
 
-    def test_says_what_counts_cannot_tell(self):
+    def test_says_what_counts_do_not_determine(self):
         advice = recommend_group_size(0.3)
         assert any("Counts alone do not fix the best g" in doubt for doubt in advice.doubts)
         assert "Counts alone" in str(advice)
 
     def test_for_machines(self):
-        said = json.loads(json.dumps(recommend_group_size(0.3).summary, allow_nan=False))
-        assert {"group_size", "informative", "reasons"} <= said.keys()
+        summary = json.loads(json.dumps(recommend_group_size(0.3).summary, allow_nan=False))
+        assert {"group_size", "informative", "reasons"} <= summary.keys()
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -72,24 +72,24 @@ class TestAdvice:
             recommend_group_size(0.3, **arguments)
 
 
-class TestSameRewards:
+class TestEstimators:
     def test_every_row_is_what_the_estimator_assigns(self):
         group = [1, 1, 0, 0, 0, 0, 0, 0]
         table = compare_estimators(group)
         assert table.estimators == tuple(x.name for x in ESTIMATORS)
         for i, estimator in enumerate(ESTIMATORS):
             assigned = advantages(group, estimator)
-            assert (table.right[i], table.wrong[i]) == (assigned[0], assigned[-1])
+            assert (table.correct[i], table.incorrect[i]) == (assigned[0], assigned[-1])
             assert table.total[i] == pytest.approx(assigned.sum(), abs=1e-12)
 
     def test_nemo_does_not_sum_to_zero(self):
         (total,) = compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (GRPO_NEMO,)).total
         assert total == pytest.approx(-1.646, abs=5e-4)
 
-    def test_a_unanimous_group_has_one_kind(self):
+    def test_a_degenerate_group_has_one_kind(self):
         table = compare_estimators([1, 1, 1])
-        assert np.isnan(table.wrong).all()
-        assert set(table.right) == {0.0}
+        assert np.isnan(table.incorrect).all()
+        assert set(table.correct) == {0.0}
         assert "-" in str(table)
 
     def test_one_group_at_a_time(self):

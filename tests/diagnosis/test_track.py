@@ -1,4 +1,4 @@
-"""Training logs over time: dead groups against what the mean says, and warnings that mean something."""
+"""Training logs over time: degenerate groups against what the mean says, and warnings that mean something."""
 
 import json
 from pathlib import Path
@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from rlsignal import Beta, degenerate_probability, dispersion_for, load, read, save, track
-from rlsignal.diagnosis.track import DEAD, by_step, dead_rows, dying_rows
+from rlsignal.diagnosis.track import DEGENERATE, by_step, degenerate_rows, degenerating_rows
 
 
-def log(dead, reward=0.3):
-    dead = np.asarray(dead, float)
-    rewards = np.broadcast_to(reward, dead.shape)
+def log(degenerate, reward=0.3):
+    degenerate = np.asarray(degenerate, float)
+    rewards = np.broadcast_to(reward, degenerate.shape)
     return [
         {"step": t, "reward": float(m), "frac_reward_zero_std": float(d)}
-        for t, (m, d) in enumerate(zip(rewards, dead, strict=True))
+        for t, (m, d) in enumerate(zip(rewards, degenerate, strict=True))
     ]
 
 
@@ -29,36 +29,36 @@ class TestWindows:
     def test_a_short_last_one_joins_its_neighbour(self):
         assert [len(track(log(np.full(n, 0.5)), 8).step) for n in (60, 69, 70)] == [3, 3, 4]
 
-    def test_dispersion_explains_mean_and_dead_groups_together(self):
+    def test_dispersion_explains_mean_and_degenerate_groups_together(self):
         trend = track(log(np.full(20, 0.54), 0.28), 8)
         assert trend.dispersion[0] == pytest.approx(dispersion_for(0.28, 0.54, 8))
-        law = Beta(0.28, trend.dispersion[0])
+        population = Beta(0.28, trend.dispersion[0])
         assert {g: answer.value for g, answer in trend.elsewhere} == {
-            g: pytest.approx(degenerate_probability(law, g)) for g in (4, 16, 32)
+            g: pytest.approx(degenerate_probability(population, g)) for g in (4, 16, 32)
         }
         assert all(answer.low < answer.value < answer.high for _, answer in trend.elsewhere)
 
-    def test_what_the_mean_explains_is_told_from_what_spread_explains(self):
+    def test_what_the_mean_explains_and_what_dispersion_explains(self):
         """The mean falls and the dispersion stays: nothing unexpected. The dispersion rises alone: it is."""
         means = np.repeat([0.4, 0.2], 20)
         moved = [degenerate_probability(Beta(m, 0.3), 8) for m in means]
         trend = track(log(moved, means), 8)
         np.testing.assert_allclose(trend.expected, trend.degenerate)
-        spread = [degenerate_probability(Beta(0.4, r), 8) for r in np.repeat([0.3, 0.6], 20)]
-        trend = track(log(spread, 0.4), 8)
+        moved = [degenerate_probability(Beta(0.4, r), 8) for r in np.repeat([0.3, 0.6], 20)]
+        trend = track(log(moved, 0.4), 8)
         np.testing.assert_allclose(trend.expected, trend.degenerate[0])
 
-    def test_a_dump_of_rollouts_tells_the_same_as_its_log(self):
+    def test_a_dump_of_rollouts_gives_the_same_as_its_log(self):
         rng = np.random.default_rng(0)
         correct = rng.binomial(8, rng.beta(0.5, 1.2, (40, 16)))
         steps, prompts = np.indices(correct.shape)
         dump = read(
             {"step": steps.ravel(), "prompt": prompts.ravel(), "n": np.full(correct.size, 8), "c": correct.ravel()}
         )
-        dead = ((correct == 0) | (correct == 8)).mean(1)
+        degenerate = ((correct == 0) | (correct == 8)).mean(1)
         rows = [
             {"step": t, "reward": float(m), "frac_reward_zero_std": float(d)}
-            for t, (m, d) in enumerate(zip(correct.mean(1) / 8, dead, strict=True))
+            for t, (m, d) in enumerate(zip(correct.mean(1) / 8, degenerate, strict=True))
         ]
         one, two = track(dump, groups=16), track(rows, 8)
         assert two.groups == 16  # inferred: all fractions are whole sixteenths
@@ -69,18 +69,18 @@ class TestWindows:
     def test_intervals_hold(self):
         """A steady population, 150 logs: the first window's interval holds the truth as often as it says."""
         rng, truth = np.random.default_rng(1), degenerate_probability(Beta(0.3, 0.4), 8)
-        dead = rng.binomial(32, truth, (150, 20)) / 32
-        trends = [track(log(row), 8, groups=32) for row in dead]
+        degenerate = rng.binomial(32, truth, (150, 20)) / 32
+        trends = [track(log(row), 8, groups=32) for row in degenerate]
         holds = np.mean([t.low[0] <= truth <= t.high[0] for t in trends])
         assert abs(holds - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 150)
-        alone = [track(log(row), 8, groups=1) for row in dead[:50]]
+        alone = [track(log(row), 8, groups=1) for row in degenerate[:50]]
         assert all(t.high[0] - t.low[0] > 0.3 for t in alone)  # unknown sizes claim little
 
-    def test_means_alone_bound_dead_groups_from_below(self):
+    def test_means_alone_bound_degenerate_groups_from_below(self):
         trend = track([{"step": t, "reward_mean": 0.5, "loss": 0.1} for t in range(20)], 8)
         assert np.isnan(trend.degenerate).all()
         assert "at least 0.008" in str(trend)
-        assert trend.warning.startswith("This log does not tell how many groups agree")
+        assert trend.warning.startswith("This log does not count degenerate groups")
 
 
 class TestWarnings:
@@ -89,46 +89,46 @@ class TestWarnings:
         for truth in (0.1, 0.5, 0.8):
             assert track(log(rng.binomial(64, truth, 400) / 64), 8, groups=64).warning == ""
 
-    def test_a_dead_run(self):
+    def test_a_degenerate_run(self):
         trend = track(log(np.full(40, 0.97), 0.01), 8, groups=64)
-        assert (trend.rule, trend.warned_at) == ("dead", 1)
-        assert trend.warning.startswith("The run is dead: 97% of 128 groups agree in the 2 rows up to step 1 (mean ")
+        assert (trend.rule, trend.warned_at) == ("degenerate", 1)
+        assert trend.warning.startswith("The run is degenerate: 97% of 128 groups are degenerate in the 2 rows up to ")
 
-    def test_a_dying_run_is_told_before_it_is_dead(self):
-        dead = np.linspace(0.4, 1.0, 200)
-        trend = track(log(dead), 8, groups=64)
-        assert trend.rule == "dying"
+    def test_a_degenerating_run_is_warned_of_before_it_is_degenerate(self):
+        degenerate = np.linspace(0.4, 1.0, 200)
+        trend = track(log(degenerate), 8, groups=64)
+        assert trend.rule == "degenerating"
         assert "rising by 6% every 20 rows" in trend.warning
-        assert trend.warned_at < np.argmax(dead > 0.9)
+        assert trend.warned_at < np.argmax(degenerate > 0.9)
 
     def test_a_rise_that_ended_warns_of_nothing(self):
         """The course of a run is where it goes now, not how far it has come."""
-        dead = np.concatenate([np.linspace(0.3, 0.7, 60), np.full(100, 0.7)])
-        assert track(log(dead), 8, groups=64).rule == ""
+        degenerate = np.concatenate([np.linspace(0.3, 0.7, 60), np.full(100, 0.7)])
+        assert track(log(degenerate), 8, groups=64).rule == ""
 
     def test_a_rise_that_noise_explains_warns_of_nothing(self):
         assert track(log([0.6] * 20 + [0.85] * 20), 8, groups=1).warning == ""
-        assert track(log([0.6] * 20 + [0.85] * 20), 8, groups=64).rule == "dying"
+        assert track(log([0.6] * 20 + [0.85] * 20), 8, groups=64).rule == "degenerating"
 
-    def test_runs_at_the_border_are_called_dead_at_most_one_time_in_20(self):
-        """400 runs of 300 steps in which a tenth of 8 groups teaches throughout: the worst that is not dead."""
-        dead = np.random.default_rng(2).binomial(8, DEAD, (400, 300)) / 8
-        wrong = dead_rows(dead, 8, 20).any(-1).mean()
+    def test_runs_at_the_border_are_warned_of_at_most_one_time_in_20(self):
+        """400 runs of 300 steps in which a tenth of 8 groups is informative throughout: the worst that is not degenerate."""
+        degenerate = np.random.default_rng(2).binomial(8, DEGENERATE, (400, 300)) / 8
+        wrong = degenerate_rows(degenerate, 8, 20).any(-1).mean()
         assert wrong <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
-        each_window = dead.reshape(400, 15, 20).mean(-1) > DEAD + 1.96 * np.sqrt(DEAD * (1 - DEAD) / 160)
+        each_window = degenerate.reshape(400, 15, 20).mean(-1) > DEGENERATE + 1.96 * np.sqrt(DEGENERATE * (1 - DEGENERATE) / 160)
         assert each_window.any(-1).mean() > 0.2  # a test of 2.5% asked after every window
 
     def test_rules_look_only_back(self):
-        dead = np.random.default_rng(3).binomial(8, np.linspace(0.5, 1, 120)) / 8
-        for rule in (dead_rows, dying_rows):
-            np.testing.assert_array_equal(rule(dead, 8, 10)[:70], rule(dead[:70], 8, 10))
+        degenerate = np.random.default_rng(3).binomial(8, np.linspace(0.5, 1, 120)) / 8
+        for rule in (degenerate_rows, degenerating_rows):
+            np.testing.assert_array_equal(rule(degenerate, 8, 10)[:70], rule(degenerate[:70], 8, 10))
 
     def test_a_restart_is_judged_by_what_counts_in_the_end(self):
         rows = [*log(np.full(40, 0.97), 0.01), *log(np.full(40, 0.4))]
         assert track(rows, 8, groups=64).warning == ""
 
 
-class TestSaying:
+class TestShown:
     def test_is_kept_and_loaded(self, tmp_path):
         trend = track(log(np.linspace(0.5, 0.7, 60)), 8, groups=64)
         save(trend, tmp_path / "trend.npz")
@@ -136,9 +136,9 @@ class TestSaying:
         assert again.elsewhere == trend.elsewhere
         assert str(again) == str(trend)
 
-    def test_prints_and_speaks_to_machines(self):
+    def test_prints_and_has_a_summary(self):
         trend = track(log(np.full(40, 0.97), 0.0), 8, groups=64)
-        assert "dead groups [95%]" in str(trend)
+        assert "degenerate [95%]" in str(trend)
         assert json.loads(json.dumps(trend.summary, allow_nan=False))["warned_at"] == 1
 
     @pytest.mark.parametrize(
@@ -155,12 +155,12 @@ class TestSaying:
 
 
 @pytest.mark.parametrize(
-    ("name", "dead"), [("rasbt_7_3_plus_tracking.csv", 0.538), ("rasbt_7_4_plus_clip_ratio.csv", 0.656)]
+    ("name", "degenerate"), [("rasbt_7_3_plus_tracking.csv", 0.538), ("rasbt_7_4_plus_clip_ratio.csv", 0.656)]
 )
-def test_recorded_runs_that_stay_alive_are_not_warned_of(name, dead):
+def test_recorded_runs_that_go_on_learning_are_not_warned_of(name, degenerate):
     path = Path(__file__).parents[3] / "shared" / "data" / name
     if not path.is_file():
         pytest.skip(f"recorded data not at hand: {name}")
     trend = track(path, 8)
     assert (trend.groups, trend.rule, len(trend.step)) == (1, "", 25)
-    assert trend.degenerate.mean() == pytest.approx(dead, abs=5e-4)
+    assert trend.degenerate.mean() == pytest.approx(degenerate, abs=5e-4)

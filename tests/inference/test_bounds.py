@@ -1,4 +1,4 @@
-"""Beyond the samples without a shape: bounds that hold for every law of pass rates that shows the same counts."""
+"""Beyond the samples without a shape: bounds that hold for every distribution of pass rates with the same counts."""
 
 import numpy as np
 import pytest
@@ -13,17 +13,17 @@ from rlsignal.inference.intervals import group_estimate
 )
 def test_figures(samples, g, low, high):
     """Beta(0.4, 1.6) seen through n samples: twice n is nearly free, eight times is not."""
-    law = Beta(0.2, 1 / 3)
-    found = group_bounds(degenerate_probability, law, g, samples=samples)
+    population = Beta(0.2, 1 / 3)
+    found = group_bounds(degenerate_probability, population, g, samples=samples)
     assert (found.low, found.high) == pytest.approx((low, high), abs=6e-4)
-    assert found.low < degenerate_probability(law, g) < found.high
+    assert found.low < degenerate_probability(population, g) < found.high
 
 
 @pytest.mark.parametrize("g", [2, 4, 8])
 def test_within_the_samples_nothing_is_unknown(g):
-    law = Beta(0.3, 0.4)
-    found = group_bounds(degenerate_probability, law, g, samples=8)
-    assert (found.low, found.high) == pytest.approx((degenerate_probability(law, g),) * 2, abs=1e-6)
+    population = Beta(0.3, 0.4)
+    found = group_bounds(degenerate_probability, population, g, samples=8)
+    assert (found.low, found.high) == pytest.approx((degenerate_probability(population, g),) * 2, abs=1e-6)
 
 
 def test_within_the_samples_it_is_the_interval_of_the_unbiased_estimate():
@@ -43,15 +43,15 @@ def test_prices_and_slack_bound_every_pass_rate():
 
 
 def test_the_bounds_are_reached():
-    """Laws on a coarse grid with the same chances of c differ by nearly as much as is claimed, and by no more."""
-    law = Beta(0.2, 1 / 3)
-    found = group_bounds(degenerate_probability, law, 16, samples=4)
+    """Distributions on a coarse grid with the same chances of c differ by nearly as much as is claimed, and by no more."""
+    population = Beta(0.2, 1 / 3)
+    found = group_bounds(degenerate_probability, population, 16, samples=4)
     low, high = found.low, found.high
     grid = np.sin(np.linspace(0, np.pi / 2, 200)) ** 2
     from scipy.optimize import linprog
 
     worth, chances = degenerate_probability(grid, 16), Fixed(grid).pmf(4).T
-    reached = [sign * linprog(sign * worth, A_eq=chances, b_eq=law.pmf(4)).fun for sign in (1, -1)]
+    reached = [sign * linprog(sign * worth, A_eq=chances, b_eq=population.pmf(4)).fun for sign in (1, -1)]
     assert reached == pytest.approx((low, high), abs=2e-3)
     assert low <= reached[0] + 1e-6
     assert high >= reached[1] - 1e-6
@@ -81,5 +81,5 @@ def test_bounds_stay_in_the_range_of_the_statistic():
 
 
 def test_certain_prompts_are_refused():
-    with pytest.raises(ValueError, match=r"^correct must hold both right and wrong samples"):
+    with pytest.raises(ValueError, match=r"^correct must hold both correct and incorrect samples"):
         group_bounds(degenerate_probability, Recorded([0, 0, 0], 4), 8)

@@ -1,4 +1,4 @@
-"""May two visits be pooled? Rejected as rarely as promised under one policy, and seen when the policy has moved."""
+"""May two visits be pooled? Rejected as rarely as stated under one policy, and found when the policy has moved."""
 
 from fractions import Fraction
 from math import comb
@@ -36,7 +36,7 @@ def test_moments_under_one_policy_exactly(first, second):
 def test_rejects_one_policy_as_rarely_as_it_should(first, second, prompts):
     rng, runs = np.random.default_rng(0), 300
     found = [exchangeability(*visits(rng, prompts, first, second)) for _ in range(runs)]
-    for p in ("shift_p", "spread_p", "p_value"):
+    for p in ("shift_p", "variance_p", "p_value"):
         rejected = np.mean([getattr(x, p) < 0.05 for x in found])
         assert rejected < 0.05 + 4 * np.sqrt(0.05 * 0.95 / runs), p
     assert np.mean([x.shift_p < 0.05 for x in found]) > 0.01
@@ -51,26 +51,26 @@ def test_sees_all_prompts_rise():
 
 
 def test_sees_prompts_trade_places():
-    """Half rise, half fall, the mean stays: only the spread tells."""
+    """Half rise, half fall, the mean stays: only the variance ratio shows it."""
     rng = np.random.default_rng(0)
     sign = np.where(np.arange(300) % 2, 1, -1)
     found = exchangeability(*visits(rng, 300, 8, 8, moved=lambda p: p + sign * 0.9 * p * (1 - p)))
     assert found.shift_p > 0.01
-    assert found.spread > 1
-    assert found.spread_p < 1e-3
-    assert found.p_value == 2 * min(found.shift_p, found.spread_p)
+    assert found.variance_ratio > 1
+    assert found.variance_p < 1e-3
+    assert found.p_value == 2 * min(found.shift_p, found.variance_p)
 
 
-def test_one_sample_each_tells_no_spread():
+def test_one_sample_each_gives_no_variance_ratio():
     found = exchangeability(Recorded([0, 1, 1, 0], 1), Recorded([1, 0, 1, 0], 1))
-    assert found.spread_p == 1
+    assert found.variance_p == 1
     assert found.shift == 0
 
 
-def test_prompts_that_never_disagree_tell_nothing():
+def test_prompts_that_never_vary_show_nothing():
     found = exchangeability(Recorded([0, 8], 8), Recorded([0, 8], 8))
     assert found.p_value == 1
-    assert np.isnan(found.spread)
+    assert np.isnan(found.variance_ratio)
 
 
 def test_the_same_prompts_are_needed():

@@ -16,7 +16,7 @@ def evaluation(rng, mean, dispersion, samples, prompts):
 
 
 def log_likelihood(data, mean, dispersion):
-    """By the law itself, prompt by prompt."""
+    """By the pmf itself, prompt by prompt."""
     pairs = zip(np.asarray(data.correct), np.asarray(data.samples), strict=True)
     return sum(np.log(Beta(mean, dispersion).pmf(int(n))[c]) for c, n in pairs)
 
@@ -47,15 +47,15 @@ class TestTheFit:
 
     def test_expected_information_is_the_mean_of_the_observed(self, data):
         """The sums of all outcomes of each prompt, weighed by their chances."""
-        law, n = Beta(0.3, 0.2), np.asarray(data.samples)
+        fitted, n = Beta(0.3, 0.2), np.asarray(data.samples)
         mean = sum(
             chance * _Likelihood.of(Recorded([c], [size])).information(0.3, 0.2)
             for size in n
-            for c, chance in enumerate(law.pmf(int(size)))
+            for c, chance in enumerate(fitted.pmf(int(size)))
         )
-        np.testing.assert_allclose(_Likelihood.expected(law, n).information(0.3, 0.2), mean, rtol=1e-10)
+        np.testing.assert_allclose(_Likelihood.expected(fitted, n).information(0.3, 0.2), mean, rtol=1e-10)
 
-    def test_right_and_wrong_are_mirrors(self, data):
+    def test_correct_and_incorrect_are_mirrors(self, data):
         fit, mirror = beta_estimate(data), beta_estimate(Recorded(data.samples - data.correct, data.samples))
         assert mirror.mean == pytest.approx(1 - fit.mean, rel=1e-9)
         assert mirror.dispersion == pytest.approx(fit.dispersion, rel=1e-9)
@@ -74,8 +74,8 @@ class TestEnds:
         assert fit.standard_errors == (pytest.approx(np.sqrt(0.25 * 0.75 / 40)), 0)
         assert fit.predict(degenerate_probability, 64).value == 1
 
-    def test_what_tells_nothing_is_refused(self):
-        with pytest.raises(ValueError, match=r"^correct must hold both right and wrong samples"):
+    def test_what_determines_no_dispersion_is_refused(self):
+        with pytest.raises(ValueError, match=r"^correct must hold both correct and incorrect samples"):
             beta_estimate(Recorded([0, 0], 8))
         with pytest.raises(ValueError, match=r"^samples must be at least 2 on some prompts"):
             beta_estimate(Recorded([0, 1], 1))
@@ -91,14 +91,14 @@ class TestUncertainty:
             assert abs(np.mean(z)) < 5 / np.sqrt(runs)
             assert abs(np.std(z) - 1) < 5 / np.sqrt(2 * runs)
         asked = [fit.predict(degenerate_probability, 32) for fit in fits]
-        dead = degenerate_probability(truth, 32)
-        assert np.mean([x.low <= dead <= x.high for x in asked]) > 0.95 - 5 * np.sqrt(0.95 * 0.05 / runs)
+        share = degenerate_probability(truth, 32)
+        assert np.mean([x.low <= share <= x.high for x in asked]) > 0.95 - 5 * np.sqrt(0.95 * 0.05 / runs)
         assert np.mean([x.high < 1 and x.standard_error < 0.1 for x in asked]) == 1
         assert np.mean([x.low <= degenerate_probability(0.3, 32) <= x.high for x in asked]) == 0  # the mean alone
 
-    def test_a_dispersion_that_could_be_none_is_said(self):
+    def test_a_dispersion_that_may_be_0_is_reported(self):
         fit = beta_estimate(evaluation(np.random.default_rng(0), 0.5, 0.02, 8, 100))
-        assert "is not told from 0" in fit.predict(degenerate_probability, 32).warning
+        assert "may as well be 0" in fit.predict(degenerate_probability, 32).warning
 
     def test_prediction_at_one_is_the_mean(self):
         fit = beta_estimate(EVEN)
@@ -107,7 +107,7 @@ class TestUncertainty:
         assert asked.standard_error == pytest.approx(fit.standard_errors[0], rel=1e-6)
 
 
-class TestMisfit:
+class TestGoodnessOfFit:
     def test_a_beta_is_rejected_as_rarely_as_it_should_be(self):
         rng, runs = np.random.default_rng(0), 200
         p = np.array([beta_estimate(evaluation(rng, 0.3, 0.4, 8, 300)).goodness_of_fit_p for _ in range(runs)])
@@ -123,13 +123,13 @@ class TestMisfit:
     def test_the_statistic_by_hand(self):
         """100 prompts of two samples: cells c = 0, 1, 2, and no freedom left after two parameters."""
         assert np.isnan(beta_estimate(Recorded([0] * 50 + [1] * 30 + [2] * 20, 2)).goodness_of_fit_p)
-        seen = np.array([40, 20, 20, 20])
+        found = np.array([40, 20, 20, 20])
         expected = 100 * Beta(0.4, 0.3).pmf(3)
-        chi_square = ((seen - expected) ** 2 / expected).sum()
-        data = Recorded(np.repeat(np.arange(4), seen), 3)
+        chi_square = ((found - expected) ** 2 / expected).sum()
+        data = Recorded(np.repeat(np.arange(4), found), 3)
         assert _goodness_of_fit(data, Beta(0.4, 0.3)) == pytest.approx(_tail_of_chi_square_1(chi_square), rel=1e-12)
 
-    def test_few_prompts_of_many_sizes_tell_nothing(self):
+    def test_few_prompts_of_many_sizes_are_not_tested(self):
         assert np.isnan(beta_estimate(MIXED_SIZES).goodness_of_fit_p)
 
 
@@ -141,18 +141,18 @@ def _tail_of_chi_square_1(x):
 
 class TestPosterior:
     def test_is_bayes(self):
-        """The chance of k right in g more rollouts after c of n: from the law of n + g by counting orders."""
+        """The chance of k correct in g more rollouts after c of n: from the pmf of n + g by counting orders."""
         prior, n, c, g = Beta(0.3, 0.2), 6, 2, 4
         later = posterior(prior, c, n).pmf(g)
         for k in range(g + 1):
             both = prior.pmf(n + g)[c + k] * comb(n, c) * comb(g, k) / comb(n + g, c + k)
             assert later[k] == pytest.approx(both / prior.pmf(n)[c], rel=1e-12)
 
-    def test_without_dispersion_samples_say_nothing(self):
+    def test_without_dispersion_samples_change_nothing(self):
         assert posterior(Beta(0.3, 0), [0, 8], 8).mean == pytest.approx([0.3, 0.3])
 
     def test_a_known_one_in_fractions(self):
-        """A uniform law after 3 of 4: Laplace's rule of succession, (3 + 1)/(4 + 2), and dispersion 1/7."""
+        """A uniform prior after 3 of 4: Laplace's rule of succession, (3 + 1)/(4 + 2), and dispersion 1/7."""
         after = posterior(Beta(0.5, 1 / 3), 3, 4)
         assert (after.mean, after.dispersion) == (pytest.approx(Fraction(4, 6)), pytest.approx(Fraction(1, 7)))
 
@@ -162,12 +162,12 @@ class TestBand:
         prior = Beta(0.2, 0.4)
         kept = band(prior, 16, 0, 16)
         assert kept.share == pytest.approx(1, rel=1e-12)
-        assert kept.seen == pytest.approx(0.2, rel=1e-12)
+        assert kept.filter_mean == pytest.approx(0.2, rel=1e-12)
         for statistic in (degenerate_probability, informative_probability, pass_at_k):
             assert kept.expected(statistic, 8) == pytest.approx(statistic(prior, 8), rel=1e-11)
 
     def test_against_draws(self):
-        """A million prompts, filtered and rolled out again; what they showed on the filter is rejected."""
+        """A million prompts, filtered and rolled out again; their mean on the filter is rejected."""
         rng, prior, prompts = np.random.default_rng(0), Beta(0.15, 0.4), 1_000_000
         p = rng.beta(0.15 * 1.5, 0.85 * 1.5, prompts)
         c = rng.binomial(16, p)
@@ -177,10 +177,10 @@ class TestBand:
         assert abs(through.mean() - kept.share) < 5 * np.sqrt(kept.share * (1 - kept.share) / prompts)
         error = np.sqrt(0.25 / n)
         assert abs(again.mean() / 8 - kept.expected(pass_at_k, 1)) < 5 * error
-        assert abs(again.mean() / 8 - kept.seen) > 5 * error
-        dead = ((again == 0) | (again == 8)).mean()
-        assert abs(dead - kept.expected(degenerate_probability, 8)) < 5 * error
-        assert abs(dead - degenerate_probability(prior, 8)) > 5 * error
+        assert abs(again.mean() / 8 - kept.filter_mean) > 5 * error
+        share = ((again == 0) | (again == 8)).mean()
+        assert abs(share - kept.expected(degenerate_probability, 8)) < 5 * error
+        assert abs(share - degenerate_probability(prior, 8)) > 5 * error
 
     def test_nothing_kept_is_refused(self):
         with pytest.raises(ValueError, match=r"^lowest and highest must keep some prompts, got \[1, 3\]"):

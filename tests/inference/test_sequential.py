@@ -23,7 +23,7 @@ def test_the_mean_evidence_is_the_weight_of_the_beginnings_so_far(share, level, 
         assert (mean < weight).all()
 
 
-def test_it_is_ever_high_as_rarely_as_promised():
+def test_it_is_ever_high_as_rarely_as_stated():
     """By enumeration: the chance that 1/a is reached within 12 groups is at most a. Unweighted, it is not."""
     runs = np.array(list(product((0.0, 1.0), repeat=12)))
     chance = np.prod(np.where(runs == 1, 0.5, 0.5), axis=1)

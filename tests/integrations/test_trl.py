@@ -70,9 +70,9 @@ def ran(tmp_path_factory):
 
 def test_it_warns_once_with_evidence(ran):
     assert ran.said == [ran.callback.warning]
-    assert ran.callback.trend.rule == "dying"
-    assert ran.said[0].startswith("The run is going dead: ")
-    assert f" of {8 * WINDOW} groups agree in the {2 * WINDOW} rows up to step " in ran.said[0]
+    assert ran.callback.trend.rule == "degenerating"
+    assert ran.said[0].startswith("The run is degenerating: ")
+    assert f" of {8 * WINDOW} groups are degenerate in the {2 * WINDOW} rows up to step " in ran.said[0]
     assert ran.callback.trend.degenerate[-1] > 0.9
 
 
@@ -125,7 +125,7 @@ def test_a_column_that_counts_no_groups_is_refused_and_the_run_goes_on(tmp_path,
     assert run.state.global_step == 4
     assert callback.trend is None
     assert len(said) == 1
-    assert "speaks of the batch, not of groups" in said[0]
+    assert "is about the batch, not about groups" in said[0]
 
 
 def test_a_reward_that_is_not_binary_stops_the_watch_and_not_the_run(tmp_path):

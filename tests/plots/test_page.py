@@ -60,7 +60,7 @@ def test_hostile_names_are_words_and_nothing_else(page):
         "ol",
         "ul",
         "li",
-        "span",
+        "section",
         "table",
         "tr",
         "th",

@@ -1,4 +1,4 @@
-"""The picture of a run: its dead groups over the steps, against what the mean and the first spread let expect."""
+"""The picture of a run: its degenerate groups over the steps, against two expectations."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +10,7 @@ _DATA, _GUESS, _FIRST = "#00204d", "#b07d00", "#777777"
 
 
 def plot_trend(trend: Trend, *, ax: Axes | None = None) -> Axes:
-    """Dead groups over the steps of a run with their 95% intervals, two expectations, and where it warned.
+    """Degenerate groups over the steps of a run with their 95% intervals, two expectations, and where it warned.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ def plot_trend(trend: Trend, *, ax: Axes | None = None) -> Axes:
     >>> from rlsignal import track
     >>> rows = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5 + t / 200} for t in range(80)]
     >>> plot_trend(track(rows, 8, groups=64)).get_ylabel()
-    'share of groups of 8 without a gradient'
+    'share of degenerate groups of 8'
     """
     ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
     ax.fill_between(trend.step, trend.low, trend.high, color=_DATA, alpha=0.15, linewidth=0, label="95% interval")
     ax.plot(trend.step, trend.degenerate, "o-", color=_DATA, markersize=4, label="logged")
-    ax.plot(trend.step, trend.expected, "^--", color=_FIRST, markersize=4, label="spread as at first, mean as logged")
+    ax.plot(trend.step, trend.expected, "^--", color=_FIRST, markersize=4, label="dispersion as at first, mean as logged")
     ax.plot(trend.step, trend.from_the_mean, "s:", color=_GUESS, markersize=4, label="if all prompts had the mean")
     if trend.rule and np.isfinite(trend.warned_at):
         ax.axvline(trend.warned_at, color=_DATA, linewidth=0.8)
@@ -45,7 +45,7 @@ def plot_trend(trend: Trend, *, ax: Axes | None = None) -> Axes:
         )
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("training step")
-    ax.set_ylabel(f"share of groups of {trend.group_size} without a gradient")
+    ax.set_ylabel(f"share of degenerate groups of {trend.group_size}")
     ax.grid(alpha=0.3)
     ax.legend(fontsize=8, frameon=False, loc="best")
     return ax
