@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import rlsignal
-from rlsignal.commands import diagnose, group_size, ladder, verify
+from rlsignal.commands import compare, diagnose, group_size, ladder, track, verify
 from rlsignal.commands import map as inversion_map
 from rlsignal.commands.data import COLUMNS
 
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rlsignal {rlsignal.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (diagnose, group_size, verify, inversion_map, ladder):
+    for module in (diagnose, compare, track, group_size, verify, inversion_map, ladder):
         module.add(commands)
     return parser
 

@@ -9,8 +9,10 @@ from importlib.metadata import entry_points
 import pytest
 
 import rlsignal
-from rlsignal.__main__ import main
+from rlsignal.__main__ import _parser, main
 from rlsignal.commands.terminal import Bar
+
+COMMANDS = ("diagnose", "compare", "track", "group-size", "verify", "map", "ladder")
 
 
 def test_verify_prints_a_table_and_succeeds(capsys):
@@ -107,19 +109,45 @@ def test_it_is_installed_as_a_program():
 
 
 def test_every_command_shows_an_example(capsys):
-    for command in ("diagnose", "group-size", "ladder", "map", "verify"):
+    for command in COMMANDS:
         with pytest.raises(SystemExit, match="0"):
             main([command, "--help"])
-        assert f"example: rlsignal {command}" in capsys.readouterr().out
+        text = capsys.readouterr().out
+        assert f"example: rlsignal {command}" in text
+        assert "?." not in text
+        assert "--json" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_option_s_help_repeats_its_name_or_is_missing(command):
+    options = [x for x in _parser()._subparsers._group_actions[0].choices[command]._actions if x.option_strings]
+    for option in options:
+        name = option.option_strings[-1].lstrip("-").replace("-", " ")
+        assert option.help, name
+        assert option.help.lower().removeprefix("the ").strip(".") != name
 
 
 class TestData:
-    """The commands that read data: what a person is told, and what a machine is."""
+    """The commands that read data: what a person reads, and what a machine does."""
 
     @pytest.fixture
     def evaluation(self, tmp_path):
         rows = [{"id": i, "prompt": f"p{i}", "n": 8, "c": c} for i, c in enumerate([0, 0, 1, 5, 8, 3] * 20)]
         path = tmp_path / "evaluation.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    @pytest.fixture
+    def both(self, tmp_path):
+        path = tmp_path / "both.jsonl"
+        rows = [{"prompt": i % 40, "n": 8, "c": (i * 7) % 9, "checkpoint": i // 40} for i in range(80)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    @pytest.fixture
+    def log(self, tmp_path):
+        path = tmp_path / "log.jsonl"
+        rows = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5, "loss": 0.0} for t in range(60)]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         return path
 
@@ -136,29 +164,116 @@ class TestData:
         assert json.loads(counts.read_text().splitlines()[3]) == {"id": "p3", "c": 5, "n": 8}
         assert rlsignal.diagnose(counts).chosen == rlsignal.diagnose(evaluation).chosen
 
-    def test_diagnose_compares_the_checkpoints_of_a_file(self, capsys, tmp_path):
-        path = tmp_path / "both.jsonl"
-        rows = [{"prompt": i % 40, "n": 8, "c": (i * 7) % 9, "checkpoint": i // 40} for i in range(80)]
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        assert main(["diagnose", str(path), "--at", "1"]) == 0
+    def test_diagnose_compares_the_checkpoints_of_a_file(self, capsys, both):
+        assert main(["diagnose", str(both), "--at", "1"]) == 0
         said = capsys.readouterr().out
         assert said.startswith("evaluation, checkpoint 1: ")
         assert "2 checkpoints, 40 shared prompts" in said
 
-    def test_diagnose_tracks_a_log(self, capsys, tmp_path):
-        path = tmp_path / "log.jsonl"
-        rows = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5, "loss": 0.0} for t in range(60)]
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        assert main(["diagnose", str(path), "--window", "20", "--json"]) == 0
+    def test_diagnose_tracks_a_log(self, capsys, log):
+        assert main(["diagnose", str(log), "--window", "20", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["degenerate"] == [0.5, 0.5, 0.5]
 
     def test_group_size_from_two_numbers_or_a_file(self, capsys, evaluation):
         assert main(["group-size", "--mean", "0.28", "--degenerate", "0.54", "--logged-at", "8", "--json"]) == 0
         said = json.loads(capsys.readouterr().out)
-        law = rlsignal.Beta(0.28, rlsignal.dispersion_for(0.28, 0.54, 8))
-        assert said == rlsignal.recommend_group_size(law).summary
+        population = rlsignal.Beta(0.28, rlsignal.dispersion_for(0.28, 0.54, 8))
+        assert said == {**rlsignal.recommend_group_size(population).summary, "notes": []}
+        assert [line["group_size"] for line in said["lines"]] == [2, 4, 8, 16, 32, 64]
         assert main(["group-size", str(evaluation), "--budget", "128"]) == 0
         assert "for 128 rollouts a step" in capsys.readouterr().out
+
+    def test_group_size_of_a_file_with_several_checkpoints_asks_for_one(self, capsys, both):
+        assert main(["group-size", str(both)]) == 2
+        assert "--at must name one of the checkpoints 0, 1, got none." in capsys.readouterr().err
+        assert main(["group-size", str(both), "--at", "1", "--json"]) == 0
+        rows = rlsignal.read(both).at(checkpoint=1)
+        want = rlsignal.recommend_group_size(rlsignal.Recorded(rows.correct, rows.samples)).summary
+        assert json.loads(capsys.readouterr().out) == {**want, "notes": []}
+
+    def test_group_size_passes_the_notes_of_the_reader_on(self, capsys, tmp_path):
+        path = tmp_path / "uneven.jsonl"
+        path.write_text("".join(json.dumps({"prompt": i, "n": 4 + i % 2, "c": i % 4}) + "\n" for i in range(60)))
+        assert main(["group-size", str(path)]) == 0
+        assert "- Groups are of unequal size: 4 to 5 samples" in capsys.readouterr().out
+        assert main(["group-size", str(path), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["notes"][0].startswith("Groups are of unequal size")
+
+    def test_compare_of_two_files_or_of_one_with_checkpoints(self, capsys, both, tmp_path):
+        parts = []
+        for name in ("base", "later"):
+            rows = rlsignal.read(both).at(checkpoint=len(parts))
+            path = tmp_path / name / f"{name}.jsonl"
+            path.parent.mkdir()
+            lines = zip(rows.prompt, rows.correct.tolist(), rows.samples.tolist(), strict=True)
+            path.write_text("".join(json.dumps({"prompt": p, "c": c, "n": n}) + "\n" for p, c, n in lines))
+            parts.append(str(path))
+        assert main(["compare", *parts, "--json"]) == 0
+        two = json.loads(capsys.readouterr().out)
+        assert two["checkpoints"] == ["base", "later"]
+        assert two == rlsignal.compare(dict(zip(("base", "later"), parts, strict=True))).summary
+        assert main(["compare", str(both), "--group-size", "4"]) == 0
+        assert capsys.readouterr().out == f"{rlsignal.compare(both, 4)}\n"
+        assert main(["compare", parts[0], parts[0]]) == 2
+        assert "FILE must name different files" in capsys.readouterr().err
+        assert main(["compare", parts[0]]) == 2
+
+    def test_track_says_what_the_library_says(self, capsys, log, tmp_path):
+        assert main(["track", str(log), "--group-size", "8", "--groups", "64"]) == 0
+        assert capsys.readouterr().out == f"{rlsignal.track(log, 8, groups=64)}\n"
+        page = tmp_path / "page.html"
+        assert main(["track", str(log), "--group-size", "8", "--window", "10", "--html", str(page), "--json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)["degenerate"]) == 6
+        assert page.read_text().startswith("<!doctype html>")
+
+    def test_diagnose_writes_a_page_of_a_log(self, capsys, log, tmp_path):
+        page = tmp_path / "page.html"
+        assert main(["diagnose", str(log), "--html", str(page)]) == 0
+        assert f"Wrote {page}." in capsys.readouterr().out
+        assert "degenerate [95%]" in page.read_text()
+
+    def test_diagnose_tracks_a_dump_too(self, capsys, tmp_path):
+        path = tmp_path / "dump.jsonl"
+        rows = [{"step": t, "prompt": f"{t}.{i}", "n": 8, "c": (3 * t + i) % 9} for t in range(20) for i in range(4)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert main(["diagnose", str(path), "--window", "10", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["track"] == rlsignal.track(path, 8, window=10).summary
+
+    @pytest.mark.parametrize(
+        ("file", "option", "what"),
+        [
+            ("log", ["--counts", "c.jsonl"], "a training log whose rows are not one group each"),
+            ("log", ["--at", "base"], "a training log whose rows are not one group each"),
+            ("log", ["--batch", "32"], "a training log whose rows are not one group each"),
+            ("log", ["--fewest", "4"], "a training log whose rows are not one group each"),
+            ("evaluation", ["--at", "base"], "an evaluation of fewer than 100 steps without checkpoints"),
+            ("evaluation", ["--window", "5"], "an evaluation of fewer than 10 steps without checkpoints"),
+        ],
+        ids=lambda value: value[0] if isinstance(value, list) else None,
+    )
+    def test_an_option_that_cannot_act_is_an_error(self, capsys, request, tmp_path, monkeypatch, file, option, what):
+        monkeypatch.chdir(tmp_path)
+        before = sorted(tmp_path.iterdir())
+        assert main(["diagnose", str(request.getfixturevalue(file)), *option]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"rlsignal diagnose: {option[0]} cannot act on {what}: leave it out.")
+        assert len(set(tmp_path.iterdir()) - set(before)) <= 1  # the data itself
+
+    @pytest.mark.parametrize(
+        ("arguments", "what"),
+        [
+            (["FILE", "--mean", "0.3"], "--mean cannot act on a file"),
+            (["FILE", "--logged-at", "8"], "--logged-at cannot act on a file"),
+            (["FILE", "--at", "base"], "--at cannot act on data that names no checkpoints"),
+            (["--mean", "0.3", "--dispersion", "0.2", "--at", "x"], "--at cannot act on --mean and --dispersion"),
+            (["--mean", "0.3", "--dispersion", "0.2", "--logged-at", "8"], "--logged-at cannot act on --mean"),
+            (["--mean", "0.3", "--dispersion", "0", "--degenerate", "0.5", "--logged-at", "8"], "--dispersion cannot"),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+    )
+    def test_nor_one_of_group_size(self, capsys, evaluation, arguments, what):
+        assert main(["group-size", *(str(evaluation) if x == "FILE" else x for x in arguments)]) == 2
+        assert capsys.readouterr().err.startswith(f"rlsignal group-size: {what}")
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
@@ -192,7 +307,7 @@ class TestData:
 
 class TestLadder:
     @pytest.fixture
-    def told(self, small_ladder, tmp_path, monkeypatch, capsys):
+    def ran(self, small_ladder, tmp_path, monkeypatch, capsys):
         """The command, with small ladders in the place of those that take minutes."""
         from dataclasses import replace
 
@@ -200,31 +315,31 @@ class TestLadder:
 
         asked = []
 
-        def climb(course, sft, grpo, **options):
+        def train(course, sft, grpo, **options):
             asked.append((course, sft, grpo, options))
             return replace(small_ladder, name=course.name)
 
-        monkeypatch.setattr(sim, "depth_ladder", climb)
+        monkeypatch.setattr(sim, "depth_ladder", train)
         arguments = ["--seeds", "3", "--rates", "1e-4", "1e-3", "--steps", "100", "--output", str(tmp_path)]
         assert main(["ladder", *arguments, "--json"]) == 0
         return json.loads(capsys.readouterr().out), asked
 
-    def test_climbs_both_ladders_as_asked(self, told):
-        _, asked = told
+    def test_trains_both_ladders_as_asked(self, ran):
+        _, asked = ran
         assert [course.name for course, *_ in asked] == ["inverting", "safe control"]
         for _, sft, grpo, options in asked:
             assert sft.policy == grpo.policy
             assert (grpo.steps, grpo.records) == (100, 21)
             assert (options["seeds"], options["rates"], options["seed"]) == (3, [1e-4, 1e-3], 0)
 
-    def test_for_machines(self, told):
-        said, _ = told
+    def test_for_machines(self, ran):
+        said, _ = ran
         assert said["seconds"] >= 0
         needed = {"name", "seeds", "depths", "before", "after", "spearman_median", "noise_floor"}
         assert all(needed <= ladder.keys() for ladder in said["ladders"])
 
-    def test_writes_what_it_says(self, told):
-        said, _ = told
+    def test_writes_what_it_says(self, ran):
+        said, _ = ran
         assert [os.path.basename(path) for path in said["files"]] == [
             "ladder-inverting.npz",
             "ladder-safe-control.npz",

@@ -88,7 +88,7 @@ every_evaluation = pytest.mark.parametrize(
 
 
 @pytest.mark.parametrize(
-    ("load", "prompts", "samples", "mean", "variance", "g", "dead", "from_the_mean"),
+    ("load", "prompts", "samples", "mean", "variance", "g", "degenerate", "from_the_mean"),
     [
         (one_shot, 1209, 8, 0.335, 0.1136, 8, 0.439, 0.039),
         (amc23, 40, 50, 0.144, 0.0850, 8, 0.566, 0.288),
@@ -97,7 +97,7 @@ every_evaluation = pytest.mark.parametrize(
     ],
     ids=["one_shot", "amc23", "cruxeval", "tau_bench"],
 )
-def test_figures(load, prompts, samples, mean, variance, g, dead, from_the_mean):
+def test_figures(load, prompts, samples, mean, variance, g, degenerate, from_the_mean):
     """Tolerances are half of the last digit that was printed."""
     data = load()
     assert len(data.correct) == prompts
@@ -105,7 +105,7 @@ def test_figures(load, prompts, samples, mean, variance, g, dead, from_the_mean)
     assert pass_at_k(data, 1) == pytest.approx(mean, abs=5e-4)
     assert data.reward_variance == pytest.approx(variance, abs=5e-5)
     assert advantage_variance(data, g) == pytest.approx(variance * (g - 1) / g, abs=5e-5)
-    assert degenerate_probability(data, g) == pytest.approx(dead, abs=5e-4)
+    assert degenerate_probability(data, g) == pytest.approx(degenerate, abs=5e-4)
     assert degenerate_probability(float(data.mean), g) == pytest.approx(from_the_mean, abs=5e-4)
 
 
@@ -167,7 +167,7 @@ def test_groups_of_a_training_log():
 
 
 def test_a_mean_far_above_the_critical_one_is_no_comfort():
-    """CRUXEval's 0.36 is four times the 0.083 of identical prompts, and four groups of five are dead."""
+    """CRUXEval's 0.36 is four times the 0.083 of identical prompts, and four groups of five are degenerate."""
     data = cruxeval()
     assert data.mean > 4 * critical_pass_rate(8)
     dispersion = dispersion_for(data.mean, degenerate_probability(data, 8), 8)
@@ -198,12 +198,12 @@ class TestLargerGroupsFromFewerSamples:
         assert moved.p_value < 1e-6
 
     def test_groups_of_16_from_8_samples(self):
-        """The first visit's Beta foretells what both visits together show; so do the bounds, without a shape."""
+        """The first visit's Beta predicts what both visits together show; so do the bounds, without a shape."""
         correct = visits()
         fit, pooled = beta_estimate(Recorded(correct[:, 0], 8)), Recorded(correct[:, :2].sum(1), 16)
         assert fit.goodness_of_fit_p > 0.05
-        foretold, shown = fit.predict(degenerate_probability, 16), degenerate_probability(pooled, 16)
-        assert foretold.low < shown < foretold.high
+        predicted, shown = fit.predict(degenerate_probability, 16), degenerate_probability(pooled, 16)
+        assert predicted.low < shown < predicted.high
         allowed = group_bounds(degenerate_probability, Recorded(correct[:, 0], 8), 16)
         low, high = allowed.low, allowed.high
         assert low < shown < high
@@ -222,10 +222,10 @@ class TestLargerGroupsFromFewerSamples:
         [one_shot, amc23, cruxeval, tau_bench, tracked_run, clipped_run],
         ids=lambda load: load.__name__,
     )
-    def test_one_half_foretells_the_other_and_the_whole(self, load):
-        """A Beta fitted to half of the samples, against the other half's dead groups, and against groups of n.
+    def test_one_half_predicts_the_other_and_the_whole(self, load):
+        """A Beta fitted to half of the samples, against the other half's degenerate groups, and against groups of n.
 
-        Eight ways to halve every file. The half's mean alone foretells less than half of the whole's, beyond errors.
+        Eight ways to halve every file. The half's mean alone predicts less than half of the whole's, beyond errors.
         """
         data = load()
         off = {"half": [], "whole": []}
@@ -235,12 +235,12 @@ class TestLargerGroupsFromFewerSamples:
             fit = beta_estimate(first)
             for name, held in (("half", second), ("whole", data)):
                 g = int(np.min(held.samples))
-                foretold, shown = (
+                predicted, shown = (
                     fit.predict(degenerate_probability, g),
                     group_estimate(degenerate_probability, held, g),
                 )
-                error = np.hypot(foretold.standard_error, shown.standard_error)
-                off[name].append((foretold.value - shown.value) / error)
+                error = np.hypot(predicted.standard_error, shown.standard_error)
+                off[name].append((predicted.value - shown.value) / error)
             assert shown.low > 2 * degenerate_probability(float(first.mean), g)
         for misses in off.values():
             assert abs(np.mean(misses)) < 1
@@ -259,17 +259,17 @@ class TestLargerGroupsFromFewerSamples:
         ids=lambda value: getattr(value, "__name__", ""),
     )
     def test_where_a_beta_is_no_good(self, load, fits):
-        """Counts of CRUXEval and of one training log reject it, though it foretold their dead groups above."""
+        """Counts of CRUXEval and of one training log reject it, though it predicted their degenerate groups above."""
         fit = beta_estimate(load())
         assert (fit.goodness_of_fit_p > 0.05) is fits
         assert ("not those of a Beta" in fit.warning) is not fits
 
     def test_what_a_beta_gets_wrong_on_cruxeval(self):
-        """Problems solved once or nine times of ten: 63 foretold, 43 there. So it is out on groups with one success."""
+        """Problems solved once or nine times of ten: 63 predicted, 43 there. So it misses groups with one success."""
         data = cruxeval()
-        fit, seen = beta_estimate(data), np.bincount(data.correct, minlength=11)
+        fit, found_ = beta_estimate(data), np.bincount(data.correct, minlength=11)
         expected = len(data.correct) * fit.distribution.pmf(10)
-        assert (seen[1] + seen[9], round(expected[1] + expected[9])) == (43, 63)
+        assert (found_[1] + found_[9], round(expected[1] + expected[9])) == (43, 63)
         lone = fit.predict(lambda p, g: p.pmf(g)[..., 1], 10)
         assert np.mean(np.asarray(data.correct) == 1) < lone.low
 
@@ -278,25 +278,25 @@ class TestLargerGroupsFromFewerSamples:
         report = json.loads(found("cruxeval_codellama7b_input.json").read_text())
         samples = np.array(list(report["raw_scored_generations"].values())).astype(int)
         front, back = Recorded(samples[:, :5].sum(1), 5), Recorded(samples[:, 5:].sum(1), 5)
-        assert exchangeability(front, back).spread > 2
+        assert exchangeability(front, back).variance_ratio > 2
         assert exchangeability(front, back).p_value < 1e-30
         agree = [np.mean(samples[:, 0] == samples[:, i]) for i in (1, 5, 9)]
         assert agree[0] > agree[1] > agree[2]
 
 
-def test_a_log_of_a_run_foretells_smaller_groups():
-    """From mean and dead fraction alone, against the unbiased count from the same groups."""
+def test_a_log_of_a_run_predicts_smaller_groups():
+    """From mean and degenerate fraction alone, against the unbiased count from the same groups."""
     _, run = training_log()
     fit = log_estimate(float(run.mean), degenerate_probability(run, 8), 8, groups=500)
     for g in (2, 4):
         shown = group_estimate(degenerate_probability, run, g)
-        foretold = fit.predict(degenerate_probability, g)
-        assert abs(foretold.value - shown.value) < 3 * np.hypot(foretold.standard_error, shown.standard_error)
+        predicted = fit.predict(degenerate_probability, g)
+        assert abs(predicted.value - shown.value) < 3 * np.hypot(predicted.standard_error, shown.standard_error)
 
 
 @pytest.mark.parametrize("load", [one_shot, amc23, cruxeval], ids=["one_shot", "amc23", "cruxeval"])
-def test_a_band_keeps_prompts_that_look_harder_to_agree_than_they_are(load):
-    """Filter on one half of the samples, roll out on the other: the Beta foretells both the share and the rest."""
+def test_a_band_keeps_prompts_that_look_less_degenerate_than_they_are(load):
+    """Filter on one half of the samples, roll out on the other: the Beta predicts both the share and the rest."""
     data = load()
     first, second = split(data, np.random.default_rng(0))
     n = int(np.min(first.samples))
@@ -314,7 +314,7 @@ class TestDiagnosis:
     """The command reads every file without options, with one, or refuses it naming the option; with these figures."""
 
     def test_figures_of_the_evaluations(self):
-        for name, prompts, mean, variance, g, dead, from_the_mean in [
+        for name, prompts, mean, variance, g, degenerate, from_the_mean in [
             ("one_shot_rlvr_acc_first6visits.json", 1209, 0.335, 0.1136, 8, 0.439, 0.039),
             ("rgeval_llama3b_step400_amc23.json", 40, 0.144, 0.0850, 8, 0.566, 0.288),
             ("cruxeval_codellama7b_input.json", 800, 0.360, 0.0419, 8, 0.799, 0.029),
@@ -325,13 +325,13 @@ class TestDiagnosis:
             assert diagnosed.prompts == prompts
             assert diagnosed.pass_at_1.value == pytest.approx(mean, abs=5e-4)
             assert variance is None or diagnosed.signal.value == pytest.approx(variance, abs=5e-5)
-            assert diagnosed.chosen.degenerate.value == pytest.approx(dead, abs=5e-4)
+            assert diagnosed.chosen.degenerate.value == pytest.approx(degenerate, abs=5e-4)
             assert diagnosed.chosen.from_the_mean == pytest.approx(from_the_mean, abs=5e-4)
 
     def test_four_trials_at_eight_are_bounded_and_not_counted(self):
         diagnosed = diagnose(found("taubench_airline_gpt4o.json"), 8)
         assert diagnosed.chosen.degenerate.how == "bounds"
-        assert "few samples" in [x.kind for x in diagnosed.findings]
+        assert "few samples" in [x.name for x in diagnosed.findings]
 
     def test_a_reward_that_is_not_binary_is_refused_with_the_column_that_is(self):
         path = found("beibeizzz_grpo_trl_metrics.jsonl")
@@ -349,4 +349,4 @@ class TestDiagnosis:
         assert compared.prompts == 1209
         means = [x.value for x in compared.pass_at_1]
         assert means[-1] > means[0]
-        assert compared.best["informative"] == "1"  # the policy improves, and fewer groups teach
+        assert compared.best["informative"] == "1"  # the policy improves, and fewer groups are informative

@@ -1,16 +1,16 @@
-"""`rlsignal diagnose`: how much signal an evaluation or a log promises, and which checkpoint to start from."""
+"""`rlsignal diagnose`: how much signal an evaluation holds, or a training log over its steps."""
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import rlsignal
 from rlsignal import store
-from rlsignal.commands.data import add_data, reading
+from rlsignal.commands.data import add_data, checkpoint_named, given, read, refuse_idle, write_page
 from rlsignal.commands.terminal import command
+from rlsignal.commands.track import tracked
 from rlsignal.data.records import Rollouts, TrainingLog
 
 
@@ -20,57 +20,50 @@ def add(commands: Any) -> None:
         commands,
         "diagnose",
         run,
-        "how much signal do these rollouts promise?",
+        "how much signal do these rollouts give groups of each size?",
         example="evaluation.jsonl --group-size 16",
     )
     add_data(parser)
-    parser.add_argument("--group-size", type=int, default=8, metavar="G", help="of the run (default %(default)s)")
-    parser.add_argument("--at", metavar="NAME", help="the checkpoint to diagnose (default the first)")
-    parser.add_argument("--batch", type=int, default=64, metavar="N", help="groups in a step (default %(default)s)")
-    parser.add_argument("--fewest", type=int, default=1, metavar="N", help="leave out prompts with fewer samples")
-    parser.add_argument("--window", type=int, default=50, metavar="N", help="logged rows taken together over time")
+    parser.add_argument("--group-size", type=int, metavar="G", help="rollouts per prompt of the run (default 8)")
+    parser.add_argument("--at", metavar="NAME", help="diagnose this checkpoint (default the first)")
+    parser.add_argument("--batch", type=int, metavar="N", help="groups in a step (default 64)")
+    parser.add_argument("--fewest", type=int, metavar="N", help="leave out prompts with fewer samples than this")
+    parser.add_argument("--window", type=int, metavar="N", help="logged rows taken together over time (default 50)")
     parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
     parser.add_argument("--counts", metavar="PATH", help="write {id, c, n} lines, which pass@k tools read")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print the findings, and compare the checkpoints where there are several."""
-    data = rlsignal.read(chosen.data, **reading(chosen))
-    if isinstance(data, TrainingLog) and not np.all(data.samples == chosen.group_size):
-        trend = rlsignal.track(data, chosen.group_size, window=min(chosen.window, len(data.latest.step)))
-        print(json.dumps(trend.summary) if chosen.json else trend)
-        return 0
-    several = isinstance(data, Rollouts) and len(data.checkpoints) > 1
-    at = _checkpoint(data, chosen.at)
-    found = rlsignal.diagnose(data, chosen.group_size, checkpoint=at, batch=chosen.batch, fewest=chosen.fewest)
-    compared = rlsignal.compare(data, min(chosen.group_size, found.samples)) if several and found.samples > 1 else None
-    written = []
-    if chosen.counts:
-        counts = data if isinstance(data, Rollouts) else None
-        if counts is None:
-            raise ValueError("counts are of rollouts, got a training log. It names no prompts.")
-        written.append(store.save_counts(counts, chosen.counts))
-    if chosen.html:
-        from rlsignal.plots import page
+    """Print the findings, compare the checkpoints where there are several, and track what has steps."""
+    data = read(chosen, chosen.data)
+    g, window = ({"group_size": 8, "window": 50} | given(chosen, "group_size", "window")).values()
+    if isinstance(data, TrainingLog) and not np.all(data.latest.samples == g):
+        refuse_idle(chosen, "a training log whose rows are not one group each", "group_size", "window", "html")
+        return tracked(chosen, data, g, min(window, len(data.latest.step)))
+    over_time = data.step is not None and len(np.unique(data.step)) >= 2 * window
+    acting = ["group_size", "batch", "html", *["window"] * over_time]
+    if isinstance(data, Rollouts):
+        acting += ["fewest", "counts", *["at"] * bool(data.checkpoints)]
+    steps = "a training log" if isinstance(data, TrainingLog) else "an evaluation" if data.step is None else "a dump"
+    what = f"{steps}{'' if over_time else f' of fewer than {2 * window} steps'}"
+    refuse_idle(
+        chosen, what if isinstance(data, TrainingLog) or data.checkpoints else f"{what} without checkpoints", *acting
+    )
 
-        text = page.html(found, compared, source=Path(chosen.data).name)
-        store.writable_folder(Path(chosen.html).parent)
-        store.write_atomically(Path(chosen.html), lambda file: file.write(text.encode()))
-        written.append(Path(chosen.html))
+    at = checkpoint_named(data, chosen.at) if isinstance(data, Rollouts) else None
+    found = rlsignal.diagnose(data, g, checkpoint=at, **given(chosen, "batch", "fewest"))
+    several = isinstance(data, Rollouts) and len(data.checkpoints) > 1 and found.samples > 1
+    compared = rlsignal.compare(data, min(g, found.samples)) if several else None
+    trend = rlsignal.track(data, g, window=window) if over_time else None
+    results = [result for result in (found, trend, compared) if result is not None]
+    written = write_page(chosen.html, results, chosen.data)
+    if chosen.counts:
+        written.append(store.save_counts(data, chosen.counts))
     if chosen.json:
-        print(json.dumps({**found.summary, **({"comparison": compared.summary} if compared else {})}))
+        more = {"track": trend, "comparison": compared}
+        print(json.dumps({**found.summary, **{name: x.summary for name, x in more.items() if x is not None}}))
         return 0
-    print(found)
-    if data.step is not None and len(np.unique(data.step)) >= 2 * chosen.window:
-        print(f"\n{rlsignal.track(data, chosen.group_size, window=chosen.window)}")
-    if compared:
-        print(f"\n{compared}")
+    print("\n\n".join(map(str, results)))
     if written:
         print(f"\nWrote {', '.join(map(str, written))}.")
     return 0
-
-
-def _checkpoint(data: Any, name: str | None) -> Any:
-    """The checkpoint as it stands in the data, which may be a number."""
-    known = {str(x): x for x in getattr(data, "checkpoints", ())}
-    return known.get(name, name) if name is not None else None

@@ -5,61 +5,84 @@ import json
 from typing import Any
 
 import rlsignal
-from rlsignal.commands.data import add_data, reading
+from rlsignal.commands.data import add_data, checkpoint_named, given, read, refuse_idle
 from rlsignal.commands.terminal import command
 from rlsignal.data.records import Rollouts
+from rlsignal.diagnosis.diagnose import grouped, noted
+
+ADVICE = ("budget", "informative", "estimator", "largest")
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
     example = "--mean 0.28 --degenerate 0.54 --logged-at 8 --budget 512"
     parser = command(commands, "group-size", run, "which group size for a budget of rollouts?", example=example)
-    add_data(parser, required=False)
+    add_data(parser, "?")
     numbers = parser.add_argument_group("instead of a file")
-    numbers.add_argument("--mean", type=float, help="mean binary reward")
-    numbers.add_argument("--dispersion", type=float, help="of the pass rates over prompts; 0 if they are all alike")
-    numbers.add_argument("--degenerate", type=float, help="logged fraction of groups with equal rewards")
-    numbers.add_argument("--logged-at", type=int, metavar="G", help="the group size of that log")
-    parser.add_argument("--budget", type=int, default=512, metavar="N", help="rollouts a step (default %(default)s)")
+    numbers.add_argument("--mean", type=float, metavar="X", help="mean binary reward")
+    numbers.add_argument("--dispersion", type=float, metavar="X", help="of pass rates over prompts; 0: all are alike")
+    numbers.add_argument("--degenerate", type=float, metavar="X", help="logged fraction of groups with equal rewards")
+    numbers.add_argument("--logged-at", type=int, metavar="G", help="the group size behind --degenerate")
+    parser.add_argument("--at", metavar="NAME", help="the checkpoint to advise, where FILE has several")
+    parser.add_argument("--budget", type=int, metavar="N", help="rollouts in a step (default 512)")
     parser.add_argument(
-        "--informative", type=float, default=0.5, metavar="X", help="share that should teach (default %(default)s)"
+        "--informative", type=float, metavar="X", help="share of groups that should be informative (default 0.5)"
     )
-    parser.add_argument("--estimator", default="GRPO", choices=[x.name for x in rlsignal.estimators.ESTIMATORS])
-    parser.add_argument("--largest", type=int, default=64, metavar="G", help="largest looked at (default %(default)s)")
+    parser.add_argument(
+        "--estimator",
+        choices=[x.name for x in rlsignal.estimators.ESTIMATORS],
+        metavar="NAME",
+        help="whose weights of hard prompts are shown (default GRPO)",
+    )
+    parser.add_argument("--largest", type=int, metavar="G", help="the largest group looked at (default 64)")
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the advice."""
-    advice = rlsignal.recommend_group_size(
-        _population(chosen),
-        rollouts=chosen.budget,
-        informative=chosen.informative,
-        estimator=next(x for x in rlsignal.estimators.ESTIMATORS if x.name == chosen.estimator),
-        largest=chosen.largest,
-    )
-    print(json.dumps(advice.summary) if chosen.json else advice)
+    population, notes = _from_file(chosen) if chosen.data is not None else (_from_numbers(chosen), ())
+    options = given(chosen, "informative", "largest")
+    if chosen.budget is not None:
+        options["rollouts"] = chosen.budget
+    if chosen.estimator is not None:
+        options["estimator"] = next(x for x in rlsignal.estimators.ESTIMATORS if x.name == chosen.estimator)
+    advice = rlsignal.recommend_group_size(population, **options)
+    if chosen.json:
+        print(json.dumps({**advice.summary, "notes": list(notes)}))
+        return 0
+    print("\n".join([str(advice), *noted(notes)]))
     return 0
 
 
-def _population(chosen: argparse.Namespace) -> Any:
-    """The law of pass rates that the numbers or the file tell."""
-    if chosen.data is not None:
-        if chosen.mean is not None:
-            raise ValueError("FILE or --mean must be given, got both.")
-        data = rlsignal.read(chosen.data, **reading(chosen))
-        if not isinstance(data, Rollouts):
-            data = rlsignal.diagnosis.diagnose.grouped(data, int(data.samples.max()))
-        if len(data.checkpoints) > 1:
-            data = data.at(checkpoint=data.checkpoints[0])
-        return rlsignal.Recorded(data.correct, data.samples)
+def _from_file(chosen: argparse.Namespace) -> tuple[Any, tuple[str, ...]]:
+    """The counts of one checkpoint, and the notes of the reader."""
+    refuse_idle(chosen, "a file, which replaces the numbers", *ADVICE, "at")
+    data = read(chosen, chosen.data)
+    if not isinstance(data, Rollouts):
+        refuse_idle(chosen, "a training log, which names no checkpoints", *ADVICE)
+        data = grouped(data, int(data.samples.max()))
+    if not data.checkpoints:
+        refuse_idle(chosen, "data that names no checkpoints", *ADVICE)
+    elif len(data.checkpoints) > 1 and chosen.at is None:
+        raise ValueError(f"--at must name one of the checkpoints {', '.join(map(str, data.checkpoints))}, got none.")
+    if data.checkpoints:
+        data = data.at(checkpoint=checkpoint_named(data, chosen.at))
+    return rlsignal.Recorded(data.correct, data.samples), tuple(map(str, data.notes))
+
+
+def _from_numbers(chosen: argparse.Namespace) -> Any:
+    """The Beta that the numbers determine."""
     if chosen.mean is None:
         raise ValueError("FILE or --mean must be given, got neither. With --mean give --dispersion or --degenerate.")
     if chosen.degenerate is not None:
         if chosen.logged_at is None:
             raise ValueError("--logged-at must be given with --degenerate: the group size of the log.")
-        return rlsignal.Beta(chosen.mean, rlsignal.dispersion_for(chosen.mean, chosen.degenerate, chosen.logged_at))
+        refuse_idle(chosen, "--mean and --degenerate", *ADVICE, "mean", "degenerate", "logged_at")
+        dispersion = rlsignal.dispersion_for(chosen.mean, chosen.degenerate, chosen.logged_at)
+        return rlsignal.Beta(chosen.mean, dispersion)
     if chosen.dispersion is None:
         raise ValueError(
-            "--dispersion or --degenerate must be given with --mean: a mean alone does not tell how many groups agree."
+            "--dispersion or --degenerate must be given with --mean: a mean alone does not determine how many groups "
+            "are degenerate."
         )
+    refuse_idle(chosen, "--mean and --dispersion", *ADVICE, "mean", "dispersion")
     return rlsignal.Beta(chosen.mean, chosen.dispersion)

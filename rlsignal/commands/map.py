@@ -18,7 +18,14 @@ def add(commands: Any) -> None:
     parser = command(commands, "map", run, "simulate and draw where rank inversion occurs, and what causes it")
     add_seed(parser)
     parser.add_argument("--output", default="map", metavar="FOLDER", help="where to write (default %(default)s)")
-    parser.add_argument("--group-sizes", type=int, nargs="+", default=(4, 8, 32), metavar="G")
+    parser.add_argument(
+        "--group-sizes",
+        type=int,
+        nargs="+",
+        default=(4, 8, 32),
+        metavar="G",
+        help="rollouts per prompt (default 4 8 32)",
+    )
     parser.add_argument("--steps", type=int, default=400, help="optimizer steps, the equal-steps budget")
     parser.add_argument("--rollouts", type=int, default=3200, help="per prompt, the equal-rollouts budget")
     parser.add_argument("--prompts", type=int, default=512, help="prompts in a draw (default %(default)s)")

@@ -12,8 +12,11 @@ def command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, *, example: str = "--seed 1 --json"
 ) -> argparse.ArgumentParser:
     """A subcommand's parser, with --json."""
-    parser = commands.add_parser(
-        name, help=text, description=text[0].upper() + text[1:] + ".", epilog=f"example: rlsignal {name} {example}"
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ("" if text.endswith("?") else "."),
+        epilog=f"example: rlsignal {name} {example}",
     )
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="print JSON for machines and no progress")

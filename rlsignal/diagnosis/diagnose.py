@@ -407,8 +407,8 @@ def _findings(found: Diagnosis) -> tuple[Finding, ...]:
         findings.append(
             Finding(
                 "few samples",
-                f"{found.samples} samples of a prompt do not show groups of {g}: the value is that of a fitted Beta, and "
-                "the brackets are what every distribution of pass rates allows that agrees with the samples.",
+                f"{found.samples} samples of a prompt do not show groups of {g}: the value is that of a fitted Beta, "
+                "and the brackets are what every distribution of pass rates allows that agrees with the samples.",
                 f"Sample each prompt {g} times to need no fit.",
                 share.high - share.low,
             )

@@ -79,7 +79,7 @@ class GroupSizeAdvice(Result):
         yield ""
         yield "informative: their share; by doubling: what twice g adds to it."
         yield "prompts, informative groups: in a step, at equal rollouts."
-        yield "noise: g/(g-1), variance of an update at equal rollouts where noise dominates; 1 with a perfect baseline."
+        yield "noise: g/(g-1), variance of an update at equal rollouts where noise dominates; 1: a perfect baseline."
         yield "hard prompts weigh: weight of a prompt at p = 0.05 over that of one at p = 0.5."
         yield ""
         yield "What would change it:"
@@ -167,7 +167,7 @@ def recommend_group_size(
     """A group size for a budget of rollouts per step, with its reasons and what they hang on.
 
     From g = 8, where the baseline is found well enough, g is doubled while fewer than `informative` of the groups
-    are informative and a step still keeps 16 that are. With the gradient noise given, `best_group_size` decides instead.
+    are informative and a step still keeps 16 that are. With the gradient noise given, `best_group_size` decides.
 
     Parameters
     ----------

@@ -227,7 +227,9 @@ def by_step(rollouts: Rollouts) -> TrainingLog:
         raise ValueError("data must have steps, got rollouts without any. Name their column with step=.")
     steps, which = np.unique(rollouts.step, return_inverse=True)
     correct, samples = rollouts.correct, rollouts.samples
-    successes, drawn, degenerate = (np.bincount(which, x) for x in (correct, samples, (correct == 0) | (correct == samples)))
+    successes, drawn, degenerate = (
+        np.bincount(which, x) for x in (correct, samples, (correct == 0) | (correct == samples))
+    )
     sizes = set(samples.tolist())
     nothing = np.full(len(steps), np.nan)
     return TrainingLog(
@@ -267,7 +269,7 @@ def _groups(share: Floats, groups: int | None, *, one: bool) -> int:
 
 
 def _dispersion(mean: float, share: float, g: int) -> float:
-    """What explains the two numbers; 0 where fewer are degenerate than of identical prompts, NaN where the mean is 0 or 1."""
+    """What explains the two numbers; 0 where fewer are degenerate than of identical prompts, NaN at mean 0 or 1."""
     if not 0 < mean < 1 or np.isnan(share):
         return float("nan")
     alike = float(degenerate_probability(mean, g))
@@ -310,11 +312,11 @@ def _sentence(step: Floats, share: Floats, reward: Floats, groups: int, window: 
     )
     if rule == "degenerate":
         return (
-            f"The run is degenerate: {evidence}; with {1 - DEGENERATE:.0%} informative groups this warning comes in one "
-            "run of 20 at most."
+            f"The run is degenerate: {evidence}; with {1 - DEGENERATE:.0%} informative groups this warning comes in "
+            "one run of 20 at most."
         )
     slope = np.polyfit(np.arange(size), share[rows], 1)[0]
     return (
-        f"The run is degenerating: {evidence}, rising by {slope * window:.0%} every {window} rows; on this course fewer "
-        f"than {1 - DEGENERATE:.0%} are informative within {window} more."
+        f"The run is degenerating: {evidence}, rising by {slope * window:.0%} every {window} rows; on this course "
+        f"fewer than {1 - DEGENERATE:.0%} are informative within {window} more."
     )

@@ -68,10 +68,10 @@ def group_bounds(
 def _prices(statistic: Statistic, sign: int, g: int, target: Floats, loose: Floats) -> tuple[Floats, float]:
     """Prices of c = 0..n, and a slack, with worth(p) <= prices . P(c | p) + slack at every p; worth: sign * statistic.
 
-    Averaged over any distribution of p, this bounds the worth by the mean price of its counts: weak duality. Prices are best
-    where they are the dual solution of: most worth, of a distribution on a grid whose chances of c are within `loose` of
-    `target`. The slack is read off a grid eight times finer, so that the solver cannot spoil the bound, and the grid
-    only by what is left between its points, of second order in their distance.
+    Averaged over any distribution of p, this bounds the worth by the mean price of its counts: weak duality. Prices are
+    best where they are the dual solution of: most worth, of a distribution on a grid whose chances of c are within
+    `loose` of `target`. The slack is read off a grid eight times finer, so that the solver cannot spoil the bound, and
+    the grid only by what is left between its points, of second order in their distance.
     """
     from scipy.optimize import linprog
 

@@ -1,4 +1,4 @@
-"""The distribution of pass rates behind the counts, as a Beta: fitted, tested, asked for larger groups, filtered by a band."""
+"""The pass rates behind the counts, as a Beta: fitted, tested, asked for larger groups, filtered by a band."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -138,8 +138,8 @@ def beta_estimate(data: Recorded) -> BetaEstimate:
     goodness_of_fit_p = _goodness_of_fit(data, Beta(mean, rho))
     if goodness_of_fit_p < 0.05:
         warning += (
-            f"the counts are not those of a Beta (p = {goodness_of_fit_p:.2g}); predictions may miss by more than their "
-            "errors."
+            f"the counts are not those of a Beta (p = {goodness_of_fit_p:.2g}); predictions may miss by more than "
+            "their errors."
         )
     return BetaEstimate(mean, rho, covariance, len(c), goodness_of_fit_p, warning.strip())
 
@@ -180,7 +180,8 @@ def log_estimate(mean: float, degenerate: float, g: int, groups: int) -> BetaEst
     degenerate = _validate.scalar("degenerate", _validate.probability("degenerate", degenerate))
     alike, warning = float(degenerate_probability(mean, g)), ""
     if degenerate < alike and alike - degenerate < 5 * np.sqrt(alike * (1 - alike) / groups):
-        warning = f"fewer groups are degenerate than of identical prompts ({degenerate:.3g} < {alike:.3g}); dispersion set to 0."
+        few = f"{degenerate:.3g} < {alike:.3g}"
+        warning = f"fewer groups are degenerate than of identical prompts ({few}); dispersion set to 0."
         degenerate = alike
     rho = dispersion_for(mean, degenerate, g)
     fitted = Beta(mean, rho)
@@ -193,7 +194,7 @@ def log_estimate(mean: float, degenerate: float, g: int, groups: int) -> BetaEst
 
 
 def posterior(prior: Beta, correct: ArrayLike, samples: int) -> Beta:
-    """What c correct of n samples say of a prompt from a Beta population (I7): again a Beta, one per entry of `correct`.
+    """What is known of a prompt from a Beta population after c correct of n samples (I7): again a Beta, one per entry.
 
     Its mean is (m(1-rho) + c rho) / (1 - rho + n rho), its dispersion rho / (1 + n rho).
 
@@ -230,19 +231,25 @@ class Band(Result):
     share : of the prompts that are kept.
     filter_mean : their mean c/n on the samples of the filter.
     weights : of each kept c among them.
-    prompts : their pass rates, one Beta per kept c.
+    means, dispersion : of the pass rates behind each kept c, and the one dispersion of all of these.
     """
 
     share: float
     filter_mean: float
     weights: Floats
-    prompts: Beta
+    means: Floats
+    dispersion: float
+
+    @property
+    def prompts(self) -> Beta:
+        """The pass rates of the kept prompts, one Beta per kept c."""
+        return Beta(self.means, self.dispersion)
 
     def _parts(self) -> Iterable[Part]:
-        fresh = float(self.weights @ np.asarray(self.prompts.mean))
+        fresh = float(self.weights @ self.means)
         yield (
-            f"{self.share:.1%} of the prompts are kept; their mean is {self.filter_mean:.3f} on the samples of the filter, "
-            f"{fresh:.3f} on fresh ones"
+            f"{self.share:.1%} of the prompts are kept; their mean is {self.filter_mean:.3f} on the samples of the "
+            f"filter, {fresh:.3f} on fresh ones"
         )
 
     def expected(self, statistic: Statistic, g: int) -> float:
@@ -286,7 +293,9 @@ def band(prior: Beta, samples: int, lowest: int, highest: int) -> Band:
     share = float(chances.sum())
     if share == 0:
         raise ValueError(f"lowest and highest must keep some prompts, got [{lowest}, {highest}], which none reach.")
-    return Band(share, float(chances @ c / share / n), chances / share, posterior(prior, c, n))
+    after = posterior(prior, c, n)
+    means, (dispersion, *_) = np.asarray(after.mean), np.ravel(after.dispersion)
+    return Band(share, float(chances @ c / share / n), chances / share, means, float(dispersion))
 
 
 class _Likelihood(NamedTuple):

@@ -7,7 +7,6 @@ is shown, nothing is simulated here.
 from rlsignal.plots.diagnosis import plot_comparison, plot_degenerate
 from rlsignal.plots.inversion import plot_controls, plot_map, plot_sharpening, plot_spread
 from rlsignal.plots.ladder import plot_ladder, plot_ladders, plot_signal
-from rlsignal.plots.track import plot_trend
 from rlsignal.plots.theory import (
     plot_curves,
     plot_dead_groups,
@@ -17,6 +16,7 @@ from rlsignal.plots.theory import (
     plot_variance,
     plot_weights,
 )
+from rlsignal.plots.track import plot_trend
 
 __all__ = [
     "plot_comparison",

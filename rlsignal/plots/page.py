@@ -49,21 +49,20 @@ def html(*results: Result, source: str = "") -> str:
     True
     """
     title = f"{escape(source or 'rlsignal')}: does it still give RL a signal?"
-    sections = "\n".join(
-        f"<section>\n{result._repr_html_()}\n{_image(*picture, result) if (picture := _PICTURES.get(type(result))) else ''}"
-        "</section>"
-        for result in results
-    )
+    sections = "\n".join(f"<section>\n{x._repr_html_()}\n{_image(x)}</section>" for x in results)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body>\n<h1>{title}</h1>\n{sections}\n</body></html>\n"
     )
 
 
-def _image(plot: Callable[[Any], Any], words: str, result: Result) -> str:
-    """A picture inside the page, and its words for who cannot see it."""
+def _image(result: Result) -> str:
+    """The picture of a result, inside the page, and its words for who cannot see it; empty where it has none."""
     from matplotlib import pyplot as plt
 
+    if type(result) not in _PICTURES:
+        return ""
+    plot, words = _PICTURES[type(result)]
     figure, content = plot(result).figure, io.BytesIO()
     figure.savefig(content, format="png", dpi=110)
     plt.close(figure)

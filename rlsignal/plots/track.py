@@ -31,7 +31,9 @@ def plot_trend(trend: Trend, *, ax: Axes | None = None) -> Axes:
     ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
     ax.fill_between(trend.step, trend.low, trend.high, color=_DATA, alpha=0.15, linewidth=0, label="95% interval")
     ax.plot(trend.step, trend.degenerate, "o-", color=_DATA, markersize=4, label="logged")
-    ax.plot(trend.step, trend.expected, "^--", color=_FIRST, markersize=4, label="dispersion as at first, mean as logged")
+    ax.plot(
+        trend.step, trend.expected, "^--", color=_FIRST, markersize=4, label="dispersion as at first, mean as logged"
+    )
     ax.plot(trend.step, trend.from_the_mean, "s:", color=_GUESS, markersize=4, label="if all prompts had the mean")
     if trend.rule and np.isfinite(trend.warned_at):
         ax.axvline(trend.warned_at, color=_DATA, linewidth=0.8)

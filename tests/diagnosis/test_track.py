@@ -111,11 +111,13 @@ class TestWarnings:
         assert track(log([0.6] * 20 + [0.85] * 20), 8, groups=64).rule == "degenerating"
 
     def test_runs_at_the_border_are_warned_of_at_most_one_time_in_20(self):
-        """400 runs of 300 steps in which a tenth of 8 groups is informative throughout: the worst that is not degenerate."""
+        """400 runs of 300 steps in which a tenth of 8 groups is informative throughout: the worst there is."""
         degenerate = np.random.default_rng(2).binomial(8, DEGENERATE, (400, 300)) / 8
         wrong = degenerate_rows(degenerate, 8, 20).any(-1).mean()
         assert wrong <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
-        each_window = degenerate.reshape(400, 15, 20).mean(-1) > DEGENERATE + 1.96 * np.sqrt(DEGENERATE * (1 - DEGENERATE) / 160)
+        each_window = degenerate.reshape(400, 15, 20).mean(-1) > DEGENERATE + 1.96 * np.sqrt(
+            DEGENERATE * (1 - DEGENERATE) / 160
+        )
         assert each_window.any(-1).mean() > 0.2  # a test of 2.5% asked after every window
 
     def test_rules_look_only_back(self):

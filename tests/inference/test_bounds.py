@@ -43,7 +43,7 @@ def test_prices_and_slack_bound_every_pass_rate():
 
 
 def test_the_bounds_are_reached():
-    """Distributions on a coarse grid with the same chances of c differ by nearly as much as is claimed, and by no more."""
+    """Distributions on a coarse grid with the same chances of c differ by nearly what is claimed, and by no more."""
     population = Beta(0.2, 1 / 3)
     found = group_bounds(degenerate_probability, population, 16, samples=4)
     low, high = found.low, found.high

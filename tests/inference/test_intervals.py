@@ -134,13 +134,13 @@ class TestCoverage:
                 assert abs(found[kind] - row[kind]) < 5 * error, (kind, row)
 
     def test_of_students_interval_is_too_low_where_rare_counts_matter(self):
-        """Why it is not what the library does: degenerate groups at mean 0.5, dispersion 0.05, depend on few prompts."""
+        """Why it is not what the library does: degenerate groups at mean 0.5, dispersion 0.05 are few."""
         (row,) = recorded_at("degenerate", 0.5, 0.05)
         assert row["student"] < 0.89 < 0.93 < row["library"]
 
     @pytest.mark.parametrize("name", SIMULATION["STATISTICS"])
     def test_of_the_pooled_binomial_interval_is_too_low_everywhere(self, name):
-        """All rollouts in one pot: never enough in the region, and next to nothing for degenerate groups of a real dispersion."""
+        """All rollouts in one pot: never enough in the region, and next to nothing for real dispersions."""
         rows = [row for row in RECORDED["rows"] if row["region"] and row["statistic"] == name]
         assert max(row["pooled"] for row in rows) < 0.88
         if name == "degenerate":

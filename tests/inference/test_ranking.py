@@ -128,7 +128,7 @@ class TestInversions:
         )
 
     @pytest.mark.parametrize(
-        ("least", "said"),
+        ("least", "message"),
         [
             (-0.01, r"^least must lie in \[0, 1\], got -0.01\.$"),
             (np.nan, r"^least must lie in \[0, 1\], got nan\.$"),
@@ -137,8 +137,8 @@ class TestInversions:
             ("much", r"^least must be a number or an array of numbers, got 'much'\.$"),
         ],
     )
-    def test_a_least_loss_out_of_range_is_refused(self, least, said):
-        with pytest.raises(ValueError, match=said):
+    def test_a_least_loss_out_of_range_is_refused(self, least, message):
+        with pytest.raises(ValueError, match=message):
             inversions([0.1, 0.3], [[0.5, 0.6], [0.6, 0.7]], least=least)
 
 
@@ -292,7 +292,7 @@ class TestRankCorrelation:
         assert str(rank_correlation(range(9), range(9))).endswith("0% of the pairs inverted; 9 units,\napproximate")
 
     @pytest.mark.parametrize(
-        ("arguments", "said"),
+        ("arguments", "message"),
         [
             (([1, 2], [1, 2, 3]), "predictor and outcome must be [units] alike, got shapes (2,) and (3,)."),
             (([[1, 2]], [[1, 2]]), "predictor and outcome must be [units] alike, got shapes (1, 2) and (1, 2)."),
@@ -302,10 +302,10 @@ class TestRankCorrelation:
             (([], []), "predictor must have at least 2 units, got 0. One alone has no order."),
         ],
     )
-    def test_what_cannot_be_ranked_is_refused(self, arguments, said):
+    def test_what_cannot_be_ranked_is_refused(self, arguments, message):
         with pytest.raises(ValueError) as error:
             rank_correlation(*arguments)
-        assert str(error.value) == said.format(out="Leave units without a number out.")
+        assert str(error.value) == message.format(out="Leave units without a number out.")
 
 
 class TestClusters:

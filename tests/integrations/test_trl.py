@@ -79,19 +79,19 @@ def test_it_warns_once_with_evidence(ran):
 def test_it_says_what_the_dumped_completions_say(ran):
     dump = read(ran.folder / "completions")
     assert dump.correct.size == 4 * STEPS
-    seen, told = ran.callback.trend, track(dump, window=WINDOW)
-    assert (seen.group_size, seen.groups, seen.rule, seen.warned_at) == (GROUP, 4, told.rule, told.warned_at)
+    seen, again = ran.callback.trend, track(dump, window=WINDOW)
+    assert (seen.group_size, seen.groups, seen.rule, seen.warned_at) == (GROUP, 4, again.rule, again.warned_at)
     for name in ("step", "reward", "degenerate", "low", "high", "dispersion", "from_the_mean"):
-        np.testing.assert_allclose(getattr(seen, name), getattr(told, name), rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(getattr(seen, name), getattr(again, name), rtol=1e-6, err_msg=name)
     whole = diagnose(dump, GROUP)
     sizes = [4 * len(x) for x in np.split(np.arange(STEPS), STEPS // WINDOW)]
     assert whole.chosen.degenerate.value == pytest.approx(np.average(seen.degenerate, weights=sizes))
 
 
 def test_it_says_what_the_saved_state_says(ran):
-    told = track(ran.folder / "trainer_state.json", GROUP, window=WINDOW, groups=4)
-    assert told.warning == ran.callback.warning
-    np.testing.assert_array_equal(told.degenerate, ran.callback.trend.degenerate)
+    again = track(ran.folder / "trainer_state.json", GROUP, window=WINDOW, groups=4)
+    assert again.warning == ran.callback.warning
+    np.testing.assert_array_equal(again.degenerate, ran.callback.trend.degenerate)
 
 
 def test_the_trainer_computed_the_advantages_that_the_table_holds(ran):

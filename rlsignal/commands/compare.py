@@ -1,0 +1,50 @@
+"""`rlsignal compare`: which checkpoint to start RL from."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import rlsignal
+from rlsignal.commands.data import add_data, given, read, write_page
+from rlsignal.commands.terminal import command
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = command(
+        commands,
+        "compare",
+        run,
+        "which of several checkpoints, evaluated on the same prompts, to start RL from",
+        example="base.jsonl step200.jsonl --group-size 8",
+    )
+    add_data(parser, "+")
+    parser.add_argument("--group-size", type=int, metavar="G", help="rollouts per prompt of the run (default 8)")
+    parser.add_argument(
+        "--budgets", type=float, nargs="+", metavar="X", help="learning rate times steps of the forecasts"
+    )
+    parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print the comparison: of several files by their names, or of one file with a column of checkpoints."""
+    if len(chosen.data) == 1:
+        data = read(chosen, chosen.data[0])
+    else:
+        data = dict(zip(_names(chosen.data), (read(chosen, path) for path in chosen.data), strict=True))
+    options = given(chosen, "group_size", "budgets")
+    compared = rlsignal.compare(data, **options)
+    written = write_page(chosen.html, [compared], " and ".join(Path(x).name for x in chosen.data))
+    print(json.dumps(compared.summary) if chosen.json else compared)
+    if written and not chosen.json:
+        print(f"\nWrote {written[0]}.")
+    return 0
+
+
+def _names(paths: list[str]) -> list[str]:
+    """The shortest names that tell the files apart: their stems, else their paths."""
+    if len(set(map(str, map(Path, paths)))) < len(paths):
+        raise ValueError(f"FILE must name different files, got {', '.join(paths)}.")
+    stems = [Path(path).stem for path in paths]
+    return stems if len(set(stems)) == len(stems) else paths

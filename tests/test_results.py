@@ -1,0 +1,114 @@
+"""Every type of result, by the registry, with values that it has in use: it is kept, and it shows itself."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+import rlsignal
+from rlsignal import Beta, Recorded, compare, diagnose, load, read, recommend_group_size, save, track, verify
+from rlsignal._show import COLUMNS, Result, Shown
+from rlsignal.diagnosis.group_size import compare_estimators
+from rlsignal.inference import band, beta_estimate, exchangeability, inversions, rank_correlation
+from rlsignal.results import EntropySwap
+
+COUNTS = {"prompt": list(range(60)), "n": [8] * 60, "c": [0, 0, 1, 5, 8, 3] * 10}
+LOG = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5 + t / 100} for t in range(40)]
+
+
+@pytest.fixture(scope="module")
+def examples(small_map, small_ladder):
+    """One of each type: what these results hold are examples too."""
+    later = {**COUNTS, "c": [0, 1, 1, 6, 8, 4] * 10}
+    made = [
+        small_map,
+        small_ladder,
+        verify(groups=100_000),
+        diagnose(COUNTS),
+        compare({"first": COUNTS, "later": later}),
+        recommend_group_size(0.3),
+        compare_estimators([1, 0, 0]),
+        track(LOG, 8),
+        read([*LOG, LOG[-1]]),
+        read([[0, 1], [1, 1], [0]]),
+        beta_estimate(Recorded(COUNTS["c"], 8)),
+        band(Beta(0.3, 0.4), 8, 1, 7),
+        exchangeability(Recorded(COUNTS["c"], 8), Recorded(later["c"], 8)),
+        inversions([0.1, 0.3], [[0.8, 0.9], [0.5, 0.6]]),
+        rank_correlation([1, 2, 3], [2, 1, 3]),
+        EntropySwap("small", (5, 40), 0.01, 3, *np.random.default_rng(0).random((3, 2, 4)), np.ones((3, 2, 4))),
+    ]
+    return {type(x).__name__: x for result in made for x in inside(result)}
+
+
+def inside(value) -> Iterator[Shown]:
+    """A value, and all that shows itself in it."""
+    if isinstance(value, Shown):
+        yield value
+        for field in fields(value):
+            yield from inside(getattr(value, field.name))
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from inside(item)
+    elif isinstance(value, dict):
+        yield from inside(list(value.values()))
+
+
+def same(one, two):
+    if isinstance(one, Shown):
+        return type(one) is type(two) and all(same(getattr(one, f.name), getattr(two, f.name)) for f in fields(one))
+    if isinstance(one, np.ndarray):
+        return isinstance(two, np.ndarray) and one.dtype == two.dtype and np.array_equal(one, two, equal_nan=True)
+    if isinstance(one, dict):
+        return list(one) == list(two) and all(same(one[key], two[key]) for key in one)
+    if isinstance(one, tuple | list):
+        return type(one) is type(two) and len(one) == len(two) and all(map(same, one, two))
+    return type(one) is type(two) and (one == two or (one != one and two != two))
+
+
+KINDS = sorted(name for name, kind in Result.kinds.items() if kind.__module__.startswith("rlsignal."))
+
+
+def test_all_modules_with_results_are_loaded():
+    """Those of the simulations, too: without their modules their types would not be in the list."""
+    assert {"InversionMap", "Ladder", "Diagnosis", "Verification", "Estimate"} <= set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestEveryKind:
+    def test_has_an_example(self, kind, examples):
+        assert kind in examples, f"give tests/test_results.py an example of {kind}"
+
+    def test_comes_back(self, kind, examples, tmp_path):
+        save(examples[kind], tmp_path / kind)
+        assert same(examples[kind], load(tmp_path / kind))
+
+    def test_has_a_short_repr(self, kind, examples):
+        assert len(repr(examples[kind])) < 2000
+        assert kind in repr(examples[kind])
+        assert "\n" not in repr(examples[kind])
+
+    def test_prints_within_100_columns(self, kind, examples):
+        if "__str__" in vars(Result.kinds[kind]):
+            pytest.skip(f"{kind} prints in its own way")
+        assert max(map(len, str(examples[kind]).splitlines())) <= COLUMNS
+
+    def test_has_a_face_in_a_notebook(self, kind, examples):
+        face = examples[kind]._repr_html_()
+        assert face.startswith("<")
+        assert len(face) > 20
+
+
+def test_names_in_html_are_text():
+    prompts = {"prompt": ["<script>", "<b>"] * 20, "step": [i // 2 for i in range(40)], "n": [2] * 40, "c": [1, 2] * 20}
+    named = {name: {x: column[:2] for x, column in prompts.items()} for name in ("<script>", "<b>")}
+    face = compare(named, 2)._repr_html_()
+    assert "<script>" not in face
+    assert "&lt;script&gt;" in face
+
+
+def test_two_types_of_one_name_are_refused():
+    with pytest.raises(TypeError, match=r"^two results are called Diagnosis, in rlsignal\.diagnosis\.diagnose and "):
+        type("Diagnosis", (Result,), {"__module__": "elsewhere"})
+    assert Result.kinds["Diagnosis"] is type(rlsignal.diagnose(COUNTS))
