@@ -239,6 +239,17 @@ class TestData:
         assert main(["diagnose", str(path), "--window", "10", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["track"] == rlsignal.track(path, 8, window=10).summary
 
+    def test_the_input_is_never_overwritten(self, capsys, evaluation, log):
+        for command, path, option in (
+            ("diagnose", evaluation, "--counts"),
+            ("diagnose", log, "--html"),
+            ("track", log, "--html"),
+        ):
+            before = path.read_text()
+            assert main([command, str(path), option, str(path)]) == 2
+            assert f"{option} must be a file of its own" in capsys.readouterr().err
+            assert path.read_text() == before
+
     @pytest.mark.parametrize(
         ("file", "option", "what"),
         [

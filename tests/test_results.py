@@ -8,7 +8,7 @@ import pytest
 
 import rlsignal
 from rlsignal import Beta, Recorded, compare, diagnose, load, read, recommend_group_size, save, track, verify
-from rlsignal._show import COLUMNS, Result, Shown
+from rlsignal._show import COLUMNS, Result
 from rlsignal.diagnosis.group_size import compare_estimators
 from rlsignal.inference import band, beta_estimate, exchangeability, inversions, rank_correlation
 from rlsignal.results import EntropySwap
@@ -42,9 +42,9 @@ def examples(small_map, small_ladder):
     return {type(x).__name__: x for result in made for x in inside(result)}
 
 
-def inside(value) -> Iterator[Shown]:
+def inside(value) -> Iterator[Result]:
     """A value, and all that shows itself in it."""
-    if isinstance(value, Shown):
+    if isinstance(value, Result):
         yield value
         for field in fields(value):
             yield from inside(getattr(value, field.name))
@@ -56,7 +56,7 @@ def inside(value) -> Iterator[Shown]:
 
 
 def same(one, two):
-    if isinstance(one, Shown):
+    if isinstance(one, Result):
         return type(one) is type(two) and all(same(getattr(one, f.name), getattr(two, f.name)) for f in fields(one))
     if isinstance(one, np.ndarray):
         return isinstance(two, np.ndarray) and one.dtype == two.dtype and np.array_equal(one, two, equal_nan=True)

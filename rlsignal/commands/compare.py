@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import rlsignal
+from rlsignal import store
 from rlsignal.commands.data import add_data, given, read, write_page
 from rlsignal.commands.terminal import command
 
@@ -29,6 +30,7 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the comparison: of several files by their names, or of one file with a column of checkpoints."""
+    store.check_outputs({"--html": chosen.html}, chosen.data)
     if len(chosen.data) == 1:
         data = read(chosen, chosen.data[0])
     else:

@@ -35,6 +35,7 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the findings, compare the checkpoints where there are several, and track what has steps."""
+    store.check_outputs({"--html": chosen.html, "--counts": chosen.counts}, [chosen.data])
     data = read(chosen, chosen.data)
     g, window = ({"group_size": 8, "window": 50} | given(chosen, "group_size", "window")).values()
     if isinstance(data, TrainingLog) and not np.all(data.latest.samples == g):

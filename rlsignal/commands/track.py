@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import rlsignal
+from rlsignal import store
 from rlsignal.commands.data import add_data, given, read, write_page
 from rlsignal.commands.terminal import command
 
@@ -27,6 +28,7 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the trend."""
+    store.check_outputs({"--html": chosen.html}, [chosen.data])
     return tracked(chosen, read(chosen, chosen.data), chosen.group_size, **given(chosen, "window", "groups"))
 
 
