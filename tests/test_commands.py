@@ -48,7 +48,7 @@ def test_map_for_machines(mapped):
 
 
 def test_map_writes_what_it_says(mapped):
-    assert sorted(os.path.splitext(path)[1] for path in mapped["files"]) == [".json", ".npz", ".png"]
+    assert sorted(os.path.splitext(path)[1] for path in mapped["files"]) == [".npz", ".png"]
     assert all(os.path.getsize(path) > 1000 for path in mapped["files"])
     result = rlsignal.load(mapped["files"][0])
     assert json.loads(json.dumps(result.summary))["inverted_share"] == mapped["inverted_share"]
@@ -75,10 +75,10 @@ def test_bad_input_is_one_line_and_status_2(capsys, tmp_path, monkeypatch, argum
     assert error.count("\n") == 1
 
 
-def test_an_unwritable_folder_is_told_before_the_work(capsys, tmp_path):
+def test_an_unwritable_folder_is_reported_before_the_work(capsys, tmp_path):
     (tmp_path / "file").write_text("")
     assert main(["map", "--output", str(tmp_path / "file" / "map")]) == 2
-    assert "output must be a folder that can be written" in capsys.readouterr().err
+    assert "output must be in a folder that can be written" in capsys.readouterr().err
 
 
 def test_progress_is_shown_to_people_only(capsys):
