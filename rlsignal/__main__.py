@@ -1,15 +1,33 @@
 """The command line, `rlsignal COMMAND`: one module of `rlsignal.commands` each, all with --json for machines."""
 
 import argparse
+import io
 import os
 import re
 import sys
 from collections.abc import Sequence
 
 import rlsignal
+from rlsignal._show import visible
 from rlsignal.commands import compare, diagnose, group_size, ladder, track, verify
 from rlsignal.commands import map as inversion_map
 from rlsignal.commands.data import COLUMNS
+
+
+INTERRUPTED = 130
+
+
+def entry() -> None:
+    """What `rlsignal` and `python -m rlsignal` run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 gets escapes, not a traceback
+    status = main()
+    if status == INTERRUPTED:  # threads that compile would be torn down under the interpreter's feet
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,15 +38,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError, ModuleNotFoundError) as error:
-        print(f"rlsignal {chosen.command}: {_as_options(str(error))}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         resume = (
             " Finished blocks are kept: run the same command to go on." if chosen.command in ("map", "ladder") else ""
         )
         print(f"rlsignal {chosen.command}: interrupted.{resume}", file=sys.stderr)
-        return 130
+        return INTERRUPTED
+    except Exception as error:
+        sentence = _explained(error)
+        if sentence is None:  # a mistake of ours: the traceback is what we need to see
+            raise
+        print(f"rlsignal {chosen.command}: {visible(sentence)}", file=sys.stderr)
+        return 2
+
+
+def _explained(error: Exception) -> str | None:
+    """What went wrong and what to do, in one line; None for what is not the caller's."""
+    text = " ".join(_as_options(str(error)).split())
+    if isinstance(error, ValueError | OSError | ModuleNotFoundError):
+        return text
+    if isinstance(error, MemoryError):
+        return f"out of memory ({text or 'no details'}). Give a smaller file, fewer prompts, or a smaller --width."
+    if isinstance(error, OverflowError):
+        return f"a number is too large to compute with ({text}). Check the largest number of the input."
+    if isinstance(error, RuntimeError) and type(error).__module__.startswith(("jax", "jaxlib")):
+        way_out = "On a device that is full give a smaller --width; without one set JAX_PLATFORMS=cpu."
+        return f"jax failed: {text[:300]}. {way_out}"
+    if isinstance(error, RuntimeError) and "backend" in text:
+        return f"jax finds no such device: {text[:300]}. Set JAX_PLATFORMS=cpu, or install rlsignal[cuda]."
+    return None
 
 
 def _as_options(message: str) -> str:
@@ -51,4 +89,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -27,10 +27,11 @@ class Table:
     marked: int | None = None
 
     def __str__(self) -> str:
-        columns = list(zip(self.head, *self.rows, strict=True))
+        table = [[visible(cell) for cell in cells] for cells in (self.head, *self.rows)]
+        columns = list(zip(*table, strict=True))
         widths = [max(map(len, column)) for column in columns]
         lines = []
-        for i, cells in enumerate([self.head, *self.rows]):
+        for i, cells in enumerate(table):
             first, *rest = (
                 cell.ljust(width) if j == 0 else cell.rjust(width)
                 for j, (cell, width) in enumerate(zip(cells, widths, strict=True))
@@ -41,10 +42,10 @@ class Table:
 
     def html(self) -> str:
         """The same table as HTML."""
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.head)
+        head = "".join(f"<th>{escape(visible(cell))}</th>" for cell in self.head)
         rows = (
             f"<tr{' class=marked style=font-weight:bold' if i == self.marked else ''}>"
-            + "".join(f"<td>{escape(cell)}</td>" for cell in row)
+            + "".join(f"<td>{escape(visible(cell))}</td>" for cell in row)
             + "</tr>"
             for i, row in enumerate(self.rows)
         )
@@ -70,11 +71,13 @@ class Shown:
         first = next((part for part in self._parts() if isinstance(part, str) and part), None)
         if first is None:
             first = ", ".join(f"{name}={brief(value)}" for name, value in _fields(self))
-        return f"<{type(self).__name__}: {textwrap.shorten(first, 300)}>"
+        return f"<{type(self).__name__}: {textwrap.shorten(visible(first), 300)}>"
 
     def _repr_html_(self) -> str:
         return "\n".join(
-            part.html() if isinstance(part, Table) else f"<p>{escape(part)}</p>" for part in self._parts() if part
+            part.html() if isinstance(part, Table) else f"<p>{escape(visible(part))}</p>"
+            for part in self._parts()
+            if part
         )
 
 
@@ -97,6 +100,7 @@ class Result(Shown):
 
 def wrapped(text: str) -> str:
     """A sentence in lines of 100 columns; what follows the first line of a numbered or listed one is indented."""
+    text = visible(text)
     start = text.lstrip(" ")
     indent = " " * (len(text) - len(start))
     label = start.split(" ", 1)[0]
@@ -104,6 +108,15 @@ def wrapped(text: str) -> str:
     return textwrap.fill(
         text, COLUMNS, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
     )
+
+
+def visible(text: str) -> str:
+    """Text with what a terminal would obey, or could not write, as escapes: names come from other people's files."""
+    return text if text.isprintable() else "".join(x if x.isprintable() else _escaped(x) for x in text)
+
+
+def _escaped(character: str) -> str:
+    return character if character in "\n\u00a0" else character.encode("unicode_escape").decode()
 
 
 def figure(number: float) -> str:

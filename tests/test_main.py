@@ -1,0 +1,94 @@
+"""The one handler of the command line: every error that is the caller's is one line with advice, and nothing hangs."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rlsignal.__main__ import main
+from rlsignal.commands import verify
+
+ROOT = Path(__file__).parents[1]
+
+
+def jax_error(text):
+    return type("XlaRuntimeError", (RuntimeError,), {"__module__": "jaxlib._jax"})(text)
+
+
+class TestOneLine:
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            (ValueError("p must lie in [0, 1],\n got 2."), "p must lie in [0, 1], got 2."),
+            (OSError("output must be a regular file."), "output must be a regular file."),
+            (MemoryError("Unable to allocate 1 TiB"), "out of memory (Unable to allocate 1 TiB). Give a smaller file"),
+            (MemoryError(), "out of memory (no details)."),
+            (
+                OverflowError("int too large to convert to float"),
+                "a number is too large to compute with (int too large",
+            ),
+            (jax_error("RESOURCE_EXHAUSTED: Out of memory"), "jax failed: RESOURCE_EXHAUSTED: Out of memory."),
+            (RuntimeError("Unable to initialize backend 'cuda'"), "jax finds no such device: Unable to initialize"),
+            (ValueError("checkpoint '\x1b[31mred\udcff'"), r"checkpoint '\x1b[31mred\udcff'"),
+        ],
+        ids=lambda x: type(x).__name__ if isinstance(x, Exception) else "",
+    )
+    def test_what_is_the_caller_s(self, monkeypatch, capsys, error, said):
+        monkeypatch.setattr(verify.rlsignal, "verify", lambda **_: (_ for _ in ()).throw(error))
+        assert main(["verify"]) == 2
+        printed = capsys.readouterr().err
+        assert printed.startswith(f"rlsignal verify: {said}")
+        assert printed.count("\n") == 1
+        assert printed.strip("\n").isprintable()
+
+    @pytest.mark.parametrize("error", [RuntimeError("a slip"), KeyError("x"), AssertionError()])
+    def test_what_is_ours_is_not_hidden(self, monkeypatch, error):
+        monkeypatch.setattr(verify.rlsignal, "verify", lambda **_: (_ for _ in ()).throw(error))
+        with pytest.raises(type(error)):
+            main(["verify"])
+
+
+def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
+    monkeypatch.setattr(verify.rlsignal, "verify", lambda **_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(["verify"]) == 130
+    assert capsys.readouterr().err == "rlsignal verify: interrupted.\n"
+
+
+def started(*arguments, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "rlsignal", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+        cwd=ROOT,
+        text=True,
+        errors="replace",
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1.5, 2.5, 4.0])
+def test_an_interrupt_in_compilation_ends_cleanly(tmp_path, after):
+    run = started("map", "--quick", "--output", str(tmp_path / "map"))
+    time.sleep(after)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode in (130, -signal.SIGINT)  # before the handler stands, Python itself ends by the signal
+    assert "Segmentation" not in err
+    assert "Fatal" not in err
+
+
+def test_a_terminal_without_unicode_gets_escapes(tmp_path):
+    data = tmp_path / "data.jsonl"
+    row = '{{"prompt": {}, "n": 2, "c": 1, "checkpoint": "\\ud83d"}}\n'
+    data.write_text("".join(row.format(prompt) for prompt in range(9)))
+    run = started("diagnose", str(data), "--group-size", "2", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    out, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (0, "")
+    assert re.search(r"checkpoint \\ud83d", out)
+    assert out.isascii()
