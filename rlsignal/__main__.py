@@ -13,7 +13,6 @@ from rlsignal.commands import compare, diagnose, group_size, ladder, track, veri
 from rlsignal.commands import map as inversion_map
 from rlsignal.commands.data import COLUMNS
 
-
 INTERRUPTED = 130
 
 
