@@ -211,14 +211,21 @@ def degenerating_rows(share: Floats, groups: int, window: int) -> Any:
     if share.shape[-1] < size:
         return warned
     at = np.arange(size) - (size - 1) / 2
-    lines = np.lib.stride_tricks.sliding_window_view(share, size, axis=-1)
-    mean, slope = lines.mean(-1), lines @ at / (at @ at)
+    row = np.arange(share.shape[-1]) - share.shape[-1] / 2  # centred, so that the sums below lose fewer digits
+    total, moment = _last(share, size), _last(share * row, size)
+    mean, slope = total / size, (moment - (row[size - 1 :] - at[-1]) * total) / (at @ at)
     noise = np.maximum(mean * (1 - mean), 1 / (4 * size * groups)) / groups  # of a row; never 0
     ahead = at[-1] + window
     error = np.sqrt(noise / size + ahead**2 * noise / (at @ at))
     sure = slope > CERTAIN * np.sqrt(noise / (at @ at))
     warned[..., size - 1 :] = sure & (mean + slope * ahead - error > DEGENERATE)
     return warned
+
+
+def _last(values: Floats, size: int) -> Floats:
+    """[..., rows - size + 1], the sum of the last `size` values in each row from the first that has so many."""
+    sums = np.cumsum(values, -1)
+    return np.concatenate([sums[..., size - 1 : size], sums[..., size:] - sums[..., :-size]], -1)
 
 
 def by_step(rollouts: Rollouts) -> TrainingLog:
