@@ -24,7 +24,6 @@ from rlsignal import (
     dispersion_for,
 )
 from rlsignal.estimators import GRPO_NEMO
-from rlsignal.theory import effective_objective, gradient_weight
 
 DOCS = Path(__file__).parent
 PASS_RATES = np.round(np.linspace(0, 1, 101), 2)
@@ -45,8 +44,8 @@ def arrays() -> dict[str, Any]:
         "estimators": [estimator.name for estimator in ESTIMATORS],
         "dead": [_rounded(degenerate_probability(populations, g)) for g in GROUP_SIZES],  # [g][rho][p]
         "signal": [_rounded(advantage_variance(populations, g)) for g in GROUP_SIZES],
-        "weight": [[_rounded(gradient_weight(PASS_RATES, g, x)) for g in GROUP_SIZES] for x in ESTIMATORS],
-        "objective": [[_rounded(effective_objective(PASS_RATES, g, x)) for g in GROUP_SIZES] for x in ESTIMATORS],
+        "weight": [[_rounded(x.weight(PASS_RATES, g)) for g in GROUP_SIZES] for x in ESTIMATORS],
+        "objective": [[_rounded(x.objective(PASS_RATES, g)) for g in GROUP_SIZES] for x in ESTIMATORS],
         "critical": [round(critical_pass_rate(g), 4) for g in GROUP_SIZES],
         "log": {"mean": 0.28, "degenerate": 0.54, "dispersion": round(dispersion_for(0.28, 0.54, 8), 3)},
         "effects": twins["effects"],

@@ -19,11 +19,11 @@ def claims() -> str:
     head = f"""# Claims
 
 What `rlsignal verify` checks: {len(found.checks)} claims, each against the mean over *every* possible group in rational
-arithmetic (equal to 1e-12), and against {found.groups:,} drawn groups (within 5 standard errors), which must also tell
-the nearest tempting mistake apart. The last column says by how many standard errors they can. Each label leads to its
+arithmetic (equal to 1e-12), and against {found.groups:,} drawn groups (within 5 standard errors), which must also reject
+the nearest tempting mistake. The last column says by how many standard errors they can. Each label leads to its
 derivation.
 
-| claim | formula | where | value | tempting, and wrong | apart |
+| claim | formula | where | value | tempting mistake | distance |
 |---|---|---|---|---|---|
 """
     rows = [

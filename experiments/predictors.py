@@ -25,9 +25,10 @@ from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
 from rlsignal.sim.sweep import Store, fingerprint, sweep
 from rlsignal.sim.tasks import Teacher
 from rlsignal.theory.clock import forecast
-from rlsignal.theory.distributions import Fixed, PassRate, Recorded
-from rlsignal.theory.estimators import GRPO
+from rlsignal.theory.distributions import Fixed, PassRate
+from rlsignal.theory.frameworks import GRPO
 from rlsignal.theory.passk import pass_at_k
+from rlsignal.theory.recorded import Recorded
 from rlsignal.theory.signal import informative_probability
 
 SAMPLES = 16

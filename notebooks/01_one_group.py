@@ -95,7 +95,7 @@ interact(lambda g: plots.plot_variance((g,)), g=(2, 64));
 
 # %%
 for estimator in (rl.DR_GRPO, rl.RLOO, rl.GRPO, rl.estimators.GRPO_TRL):
-    row = [round(rl.advantage_variance(p, 8, estimator), 3) for p in (0.02, 0.1, 0.5)]
+    row = [round(estimator.variance(p, 8), 3) for p in (0.02, 0.1, 0.5)]
     print(f"{estimator.name:9} at p = 0.02, 0.1, 0.5: {row}")
 
 # %% [markdown]

@@ -24,7 +24,7 @@ rl.GRPO.table(4).round(3)
 # Frameworks differ in details, and it shows:
 
 # %%
-print(rl.diagnosis.group_size.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0]))
+print(rl.estimators.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0]))
 
 # %% [markdown]
 # ## The weight
@@ -49,7 +49,7 @@ from ipywidgets import interact
 interact(lambda g: plots.plot_weights(g, (rl.RLOO, rl.GRPO, rl.MAXRL)), g=(2, 64));
 # %%
 (
-    [round(rl.theory.gradient_weight(1e-6, g, rl.GRPO), 3) for g in (2, 3, 4, 8, 64)],
+    [round(rl.GRPO.weight(1e-6, g), 3) for g in (2, 3, 4, 8, 64)],
     [round(np.sqrt(g - 1), 3) for g in (2, 3, 4, 8, 64)],
 )
 
@@ -74,7 +74,7 @@ plots.plot_objectives(8, (rl.RLOO, rl.GRPO, rl.MAXRL));
 
 # %%
 mine = rl.Estimator("rare successes", lambda K, g: (g - K) / g, lambda K, g: 0.0)
-[round(rl.theory.gradient_weight(p, 8, mine), 3) for p in (0.01, 0.1, 0.5, 0.9)]
+[round(mine.weight(p, 8), 3) for p in (0.01, 0.1, 0.5, 0.9)]
 
 # %% [markdown]
 # ## In a simulation
@@ -94,7 +94,7 @@ sampled = jax.vmap(lambda key: sim.sampled_gradient(key, logits, recipe, recipe.
 p = float(jax.nn.softmax(logits)[0, 0])
 slope = jax.grad(lambda x: jax.nn.softmax(x)[0, 0])(logits)
 print("sampled :", sampled.mean(0)[0].round(4))
-print("w grad p:", (rl.theory.gradient_weight(p, 8, rl.GRPO) * slope)[0].round(4))
+print("w grad p:", (rl.GRPO.weight(p, 8) * slope)[0].round(4))
 
 # %% [markdown]
 # ## Exercises
@@ -106,12 +106,10 @@ print("w grad p:", (rl.theory.gradient_weight(p, 8, rl.GRPO) * slope)[0].round(4
 
 # %% tags=["solution"]
 # 1. The ratio of the weights is sqrt((g-1)/g) at every p, up to the epsilon of 1e-4.
-ratio = rl.theory.gradient_weight(np.linspace(0.01, 0.99, 9), 8, rl.estimators.GRPO_TRL) / rl.theory.gradient_weight(
-    np.linspace(0.01, 0.99, 9), 8, rl.GRPO
-)
+ratio = rl.estimators.GRPO_TRL.weight(np.linspace(0.01, 0.99, 9), 8) / rl.GRPO.weight(np.linspace(0.01, 0.99, 9), 8)
 assert np.allclose(ratio, np.sqrt(7 / 8), rtol=1e-3)
 # 2. They do not; and it is, for it is a table like any other.
-print(rl.diagnosis.group_size.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (rl.estimators.GRPO_NEMO,)))
+print(rl.estimators.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (rl.estimators.GRPO_NEMO,)))
 # 3. By the cosine of the two weights over a population, as the library measures it:
 population = rl.Beta(0.3, 0.4)
 alignments = {e.name: round(rl.theory.pass_at_k_alignment(population, 8, 8, e), 3) for e in (rl.RLOO, rl.GRPO, rl.MAXRL)}

@@ -1,6 +1,6 @@
 """Does this checkpoint, with this group size, still give reinforcement learning a signal?
 
-Start with one prompt, a data set, or your own evaluation; each is a law of how many rollouts of a group succeed:
+Start with one prompt, a data set, or your own evaluation; each is a distribution of how many rollouts succeed:
 
 >>> import rlsignal as rl
 >>> rl.advantage_variance(0.2, 8)
@@ -15,7 +15,7 @@ Where to go on, by question:
 
 - What do I have? `read` a file, then `diagnose` it, `compare` checkpoints, ask `recommend_group_size`, `track` a log.
 - How much signal? `advantage_variance`, `degenerate_probability`, `critical_pass_rate`, `group_size_for`, `pass_at_k`.
-- What does an estimator do? `advantages`, `compare_estimators`, `gradient_weight`, `effective_objective`, `Estimator`.
+- What does an estimator do? `GRPO.advantages`, `.weight`, `.objective`; your own `Estimator`; `rlsignal.estimators`.
 - What does a rollout buy? `signal_to_noise`, `best_group_size`, `rollouts_per_accepted_group`, `allocate_rollouts`.
 - Where does training go? `escape_time`, `reachable_pass_rate`, `forecast`, `kl_fixed_points`.
 - How sure is it? `group_estimate`, `beta_estimate`, `group_bounds`, `exchangeability`, `log_estimate`.
@@ -39,17 +39,13 @@ from rlsignal.diagnosis.track import track
 from rlsignal.inference.intervals import Estimate
 from rlsignal.proofs.verify import verify
 from rlsignal.saving import load, save
-from rlsignal.theory.distributions import Beta, Fixed, Recorded
-from rlsignal.theory.estimators import DR_GRPO, GRPO, MAXRL, RLOO, Estimator
+from rlsignal.theory.distributions import Beta, Fixed, Mixture
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import DR_GRPO, GRPO, MAXRL, RLOO
 from rlsignal.theory.passk import pass_at_k
-from rlsignal.theory.signal import (
-    advantage_variance,
-    critical_pass_rate,
-    degenerate_probability,
-    dispersion_for,
-    group_size_for,
-    informative_probability,
-)
+from rlsignal.theory.recorded import Recorded
+from rlsignal.theory.signal import advantage_variance, degenerate_probability, informative_probability
+from rlsignal.theory.thresholds import critical_pass_rate, dispersion_for, group_size_for
 
 __version__ = version("rlsignal")
 
@@ -62,6 +58,7 @@ __all__ = [
     "Estimate",
     "Estimator",
     "Fixed",
+    "Mixture",
     "Recorded",
     "Rollouts",
     "TrainingLog",

@@ -42,15 +42,18 @@ def probability(name: str, value: ArrayLike) -> Floats:
     return within(name, value, 0.0, 1.0)
 
 
-def scalar(name: str, array: Floats) -> float:
-    """The single number in `array`, or an error: roots and ratios are asked for one number at a time."""
-    if array.ndim:
-        raise ValueError(f"{name} must be one number, got an array of shape {array.shape}. Call once per entry.")
-    return float(array)
+def scalar(name: str, value: float | Floats) -> float:
+    """The single number in `value`, or an error: roots and ratios are asked for one number at a time."""
+    if np.ndim(value):
+        raise ValueError(f"{name} must be one number, got an array of shape {np.shape(value)}. Call once per entry.")
+    return float(value)
 
 
 def whole(name: str, value: Any, smallest: int, largest: int | None = None, *, way_out: str = "") -> int:
     """A Python int in [smallest, largest]. Floats are refused even when whole: they hide rounding mistakes."""
+    if isinstance(value, list | tuple | range | np.ndarray) and np.ndim(value):
+        loop = f"Ask for each size: [f(p, {name}) for {name} in sizes]." if len(name) == 1 else "Call once for each."
+        raise ValueError(f"{name} must be one whole number, got {_shown(value)}. {loop}")
     try:
         number = operator.index(value)
     except TypeError:

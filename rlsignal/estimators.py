@@ -1,6 +1,7 @@
 """Every advantage estimator that ships, and the ways to make one: `rlsignal.estimators.GRPO_TRL`."""
 
-from rlsignal.theory.estimators import (
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import (
     DR_GRPO,
     ESTIMATORS,
     GRPO,
@@ -11,9 +12,9 @@ from rlsignal.theory.estimators import (
     MAXRL,
     MAXRL_UNCENTRED,
     RLOO,
-    Estimator,
-    advantages,
+    EstimatorTable,
     batch_standardised,
+    compare_estimators,
     pass_at_k_gradient,
     pass_at_k_training,
     posterior_baseline,
@@ -32,8 +33,9 @@ __all__ = [
     "MAXRL_UNCENTRED",
     "RLOO",
     "Estimator",
-    "advantages",
+    "EstimatorTable",
     "batch_standardised",
+    "compare_estimators",
     "pass_at_k_gradient",
     "pass_at_k_training",
     "posterior_baseline",

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from rlsignal import Beta, advantage_variance, degenerate_probability
-from rlsignal.theory import gradient_weight
-from rlsignal.theory.estimators import MAXRL
+from rlsignal.theory.frameworks import MAXRL
 
 ROOT = Path(__file__).parents[1]
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -36,7 +35,7 @@ def test_holds_the_library_s_numbers(page):
     assert data["dead"][k][j][i] == pytest.approx(degenerate_probability(Beta(0.28, 0.5), 8), abs=1e-5)
     assert data["signal"][k][j][i] == pytest.approx(advantage_variance(Beta(0.28, 0.5), 8), abs=1e-5)
     e = data["estimators"].index("MAXRL")
-    assert data["weight"][e][k][i] == pytest.approx(gradient_weight(0.28, 8, MAXRL), abs=1e-5)
+    assert data["weight"][e][k][i] == pytest.approx(MAXRL.weight(0.28, 8), abs=1e-5)
 
 
 def test_every_control_is_labelled(page):
@@ -68,5 +67,5 @@ def test_a_slider_moves_the_numbers_in_a_browser(page, tmp_path):
     law = Beta(0.37, 0.54)
     assert read("dead") == pytest.approx(100 * degenerate_probability(law, 32), abs=0.1)
     assert read("signal") == pytest.approx(advantage_variance(law, 32), abs=2e-4)
-    assert read("weight") == pytest.approx(gradient_weight(0.37, 32, MAXRL), abs=2e-3)
+    assert read("weight") == pytest.approx(MAXRL.weight(0.37, 32), abs=2e-3)
     assert read("alike") == pytest.approx(100 * degenerate_probability(0.37, 32), abs=0.1)

@@ -9,7 +9,7 @@ import pytest
 import rlsignal
 from rlsignal import Beta, Recorded, compare, diagnose, load, read, recommend_group_size, save, track, verify
 from rlsignal._show import COLUMNS, Result
-from rlsignal.diagnosis.group_size import compare_estimators
+from rlsignal.estimators import compare_estimators
 from rlsignal.inference import band, beta_estimate, exchangeability, inversions, rank_correlation
 from rlsignal.results import EntropySwap
 

@@ -23,15 +23,13 @@ from rlsignal import (
     informative_probability,
     pass_at_k,
 )
-from rlsignal.estimators import advantages
+from rlsignal.estimators import compare_estimators
 from rlsignal.theory import (
-    advantage_magnitude,
-    advantage_second_moment,
     advantage_variance_distribution,
     critical_dispersion,
-    effective_objective,
-    gradient_weight,
+    learning_speed,
     reachable_pass_rate,
+    relative_efficiency,
     variance_of_advantage_variance,
 )
 
@@ -41,11 +39,11 @@ OF_P_AND_G = {
     "variance_of_advantage_variance": variance_of_advantage_variance,
     "degenerate_probability": degenerate_probability,
     "informative_probability": informative_probability,
-    "gradient_weight": lambda p, g: gradient_weight(p, g, GRPO),
-    "effective_objective": lambda p, g: effective_objective(p, g, GRPO),
-    "advantage_second_moment": lambda p, g: advantage_second_moment(p, g, GRPO),
-    "advantage_magnitude": lambda p, g: advantage_magnitude(p, g, GRPO),
-    "advantage_variance of an estimator": lambda p, g: advantage_variance(p, g, GRPO),
+    "Estimator.weight": GRPO.weight,
+    "Estimator.objective": GRPO.objective,
+    "Estimator.second_moment": GRPO.second_moment,
+    "Estimator.magnitude": GRPO.magnitude,
+    "Estimator.variance": GRPO.variance,
 }
 OF_G = {
     "critical_pass_rate": critical_pass_rate,
@@ -57,14 +55,14 @@ OF_G = {
 }
 OF_P = {"Fixed": Fixed, "pass_at_k": lambda p: pass_at_k(p, 2), "group_size_for": group_size_for}
 
-TO_THE_LAW = "Sums over the law of K lose accuracy beyond."
+SUMMED = "Sums over K lose accuracy beyond."
 FIT = (
-    "Prompt 1 has only 4 samples, and draws without replacement cannot go beyond them. For larger groups fit a law: "
+    "Prompt 1 has only 4 samples, and draws without replacement cannot go beyond them. For larger groups fit a Beta: "
     "Beta(data.mean, dispersion_for(data.mean, degenerate_probability(data, 4), 4))."
 )
 ESTIMATOR = (
     "Pass one of rlsignal's (GRPO, GRPO_TRL, GRPO_VERL, GRPO_OPENRLHF, GRPO_NEMO, DR_GRPO, RLOO, MAXRL), or your own: "
-    "Estimator(name, correct, wrong)."
+    "Estimator(name, correct, incorrect)."
 )
 BINARY = "rlsignal reads binary rewards; threshold them first."
 
@@ -139,7 +137,7 @@ def test_pass_rates_say_where(p, said):
         (True, "g must be a whole number of at least 2, got True."),
         ("8", "g must be a whole number of at least 2, got '8'."),
         (None, "g must be a whole number of at least 2, got None."),
-        ([4, 8], "g must be a whole number of at least 2, got [4, 8]."),
+        ([4, 8], "g must be one whole number, got [4, 8]. Ask for each size: [f(p, g) for g in sizes]."),
     ],
     ids=short,
 )
@@ -164,21 +162,21 @@ class TestLargestGroup:
         "function",
         [
             advantage_variance_distribution,
-            OF_P_AND_G["gradient_weight"],
-            OF_P_AND_G["effective_objective"],
-            OF_P_AND_G["advantage_second_moment"],
-            OF_P_AND_G["advantage_magnitude"],
-            OF_P_AND_G["advantage_variance of an estimator"],
+            GRPO.weight,
+            GRPO.objective,
+            GRPO.second_moment,
+            GRPO.magnitude,
+            GRPO.variance,
         ],
     )
     def test_of_a_sum_over_the_law(self, function, law):
         function(law, 4096)
-        with refused(f"g must be at most 4096, got 4097. {TO_THE_LAW}"):
+        with refused(f"g must be at most 4096, got 4097. {SUMMED}"):
             function(law, 4097)
 
     def test_of_a_law(self):
         for law in (Fixed(0.3), Beta(0.3, 0.5), Recorded([3], 9000)):
-            with refused(f"g must be at most 4096, got 4097. {TO_THE_LAW}"):
+            with refused(f"g must be at most 4096, got 4097. {SUMMED}"):
                 law.pmf(4097)
             with refused("g must be at least 1, got 0."):
                 law.pmf(0)
@@ -266,7 +264,7 @@ def test_counts_beyond_any_integer():
 
 def test_one_sample_says_nothing_of_the_variance():
     for g in (2, 8):
-        with refused("samples must be at least 2 to tell p(1-p), got 1 at index 1. Leave such prompts out."):
+        with refused("samples must be at least 2 to estimate p(1-p), got 1 at index 1. Leave such prompts out."):
             advantage_variance(Recorded([1, 1], [4, 1]), g)
 
 
@@ -305,40 +303,33 @@ def test_one_sample_says_nothing_of_the_variance():
 )
 def test_rewards(rewards, said):
     with refused(said):
-        advantages(rewards, GRPO)
+        GRPO.advantages(rewards)
 
 
 @pytest.mark.parametrize("rewards", [["1", "0"], "10", [["yes", "no"]]], ids=repr)
 def test_rewards_in_words_are_refused(rewards):
     with pytest.raises(ValueError, match=r"^rewards must be "):
-        advantages(rewards, GRPO)
+        GRPO.advantages(rewards)
 
 
 @pytest.mark.parametrize("estimator", ["grpo", None, max, Estimator, 8], ids=repr)
 @pytest.mark.parametrize(
     "function",
     [
-        lambda estimator: advantages([1, 0], estimator),
-        lambda estimator: gradient_weight(0.3, 8, estimator),
-        lambda estimator: effective_objective(0.3, 8, estimator),
-        lambda estimator: advantage_second_moment(0.3, 8, estimator),
-        lambda estimator: advantage_magnitude(0.3, 8, estimator),
+        lambda estimator: compare_estimators([1, 0], (estimator,)),
+        lambda estimator: learning_speed(0.3, 8, estimator),
+        lambda estimator: relative_efficiency(0.3, 8, estimator),
         lambda estimator: reachable_pass_rate(8, estimator, budget=1, collision=1),
     ],
-    ids=["advantages", "weight", "objective", "second moment", "magnitude", "reachable"],
+    ids=["compare", "speed", "efficiency", "reachable"],
 )
 def test_what_is_no_estimator(function, estimator):
     with refused(f"estimator must be an Estimator, got {estimator!r}. {ESTIMATOR}"):
         function(estimator)
 
 
-def test_what_is_no_estimator_where_none_is_one():
-    with refused(f"estimator must be an Estimator, got 'grpo'. {ESTIMATOR}"):
-        advantage_variance(0.3, 8, "grpo")
-
-
 class TestAdvantagesThatAreNoNumbers:
-    WAY_OUT = "Return 0 where a group should teach nothing."
+    WAY_OUT = "Return 0 where a group should not count."
 
     def test_name_the_estimator_the_side_and_the_count(self):
         mine = Estimator("mine", lambda K, g: 1 / (K - 2), lambda K, g: -1.0)
@@ -346,15 +337,15 @@ class TestAdvantagesThatAreNoNumbers:
             "estimator 'mine' must give a finite advantage to every correct rollout, got inf at K = 2 of g = 4. "
             + self.WAY_OUT
         ):
-            advantages([1, 1, 0, 0], mine)
+            mine.advantages([1, 1, 0, 0])
 
-    def test_on_the_wrong_side_too(self):
+    def test_on_the_incorrect_side_too(self):
         mine = Estimator("mine", lambda K, g: 1.0, lambda K, g: np.sqrt(K - 1))
         with refused(
-            "estimator 'mine' must give a finite advantage to every wrong rollout, got nan at K = 0 of g = 4. "
+            "estimator 'mine' must give a finite advantage to every incorrect rollout, got nan at K = 0 of g = 4. "
             + self.WAY_OUT
         ):
-            gradient_weight(0.3, 4, mine)
+            mine.weight(0.3, 4)
 
     @pytest.mark.parametrize(
         "mine",
@@ -412,9 +403,9 @@ class TestAdvantagesThatAreNoNumbers:
         ),
         (
             lambda: dispersion_for(0.2, 0.01, 8),
-            "degenerate must lie in [0.167775, 1], got 0.01. At mean 0.2 and g = 8 identical prompts already agree "
-            "that often, and differing ones more often. Average over more steps, or check that groups are counted, "
-            "not batches.",
+            "degenerate must lie in [0.167775, 1], got 0.01. At mean 0.2 and g = 8 identical prompts already have "
+            "that many, and differing ones more. Average over more steps, or check that groups are counted, not "
+            "batches.",
         ),
         (
             lambda: reachable_pass_rate(8, GRPO, budget=0, collision=1),
@@ -458,6 +449,6 @@ class TestNoGroupSizeIsLargeEnough:
 def test_errors_come_before_numerics():
     """Of several mistakes at least one is named, and none is met as a numpy warning half way."""
     with pytest.raises(ValueError, match=r"^(p|g) must "):
-        advantage_variance(np.nan, 1, DR_GRPO)
+        DR_GRPO.variance(np.nan, 1)
     with pytest.raises(ValueError, match=r"^(p|g|estimator) must "):
-        gradient_weight(2, 0, "grpo")
+        relative_efficiency(2, 0, "grpo")

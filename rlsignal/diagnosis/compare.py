@@ -14,9 +14,9 @@ from rlsignal.diagnosis.diagnose import Finding, numbered
 from rlsignal.inference.intervals import Estimate, Statistic, group_estimate, per_prompt_estimate
 from rlsignal.inference.ranking import disagreement_probability
 from rlsignal.theory.clock import forecast
-from rlsignal.theory.distributions import Recorded
-from rlsignal.theory.estimators import GRPO
+from rlsignal.theory.frameworks import GRPO
 from rlsignal.theory.passk import pass_at_k
+from rlsignal.theory.recorded import Recorded
 from rlsignal.theory.signal import informative_probability
 
 

@@ -17,8 +17,9 @@ from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.inference.bounds import group_bounds
 from rlsignal.inference.intervals import Estimate, Statistic, dispersion_estimate, group_estimate
 from rlsignal.inference.population import BetaEstimate, beta_estimate
-from rlsignal.theory.distributions import Beta, Recorded
+from rlsignal.theory.distributions import Beta
 from rlsignal.theory.passk import pass_at_k
+from rlsignal.theory.recorded import Recorded
 from rlsignal.theory.signal import advantage_variance, degenerate_probability
 
 

@@ -1,4 +1,4 @@
-"""Which group size, for a budget of rollouts, and what each framework would make of the same rewards.
+"""Which group size, for a budget of rollouts.
 
 As in `diagnose`, every number is a call of `rlsignal.theory`.
 """
@@ -13,11 +13,13 @@ from numpy.typing import ArrayLike
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal.inference.population import beta_estimate
-from rlsignal.theory.distributions import Beta, Fixed, PassRate, Recorded
+from rlsignal.theory.distributions import PassRate, pass_rate
 from rlsignal.theory.efficiency import Scores, best_group_size
-from rlsignal.theory.estimators import ESTIMATORS, GRPO, Estimator, advantages, known
-from rlsignal.theory.objective import gradient_weight
-from rlsignal.theory.signal import group_size_for, informative_probability
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import GRPO, known
+from rlsignal.theory.recorded import Recorded
+from rlsignal.theory.signal import informative_probability
+from rlsignal.theory.thresholds import group_size_for
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,32 +120,6 @@ class GroupSizeLine(Result):
         }
 
 
-@dataclass(frozen=True, repr=False)
-class EstimatorTable(Result):
-    """What each advantage estimator makes of one group.
-
-    successes, group_size : K and g.
-    estimators : names; the rest has one entry for each.
-    correct, incorrect : the advantage of a correct and of an incorrect rollout; NaN where the group has none.
-    total, mean_square : of the group's advantages.
-    """
-
-    successes: int
-    group_size: int
-    estimators: tuple[str, ...]
-    correct: tuple[float, ...]
-    incorrect: tuple[float, ...]
-    total: tuple[float, ...]
-    mean_square: tuple[float, ...]
-
-    def _parts(self) -> Iterable[Part]:
-        columns = zip(self.estimators, self.correct, self.incorrect, self.total, self.mean_square, strict=True)
-        yield Table(
-            (f"{self.successes} of {self.group_size} correct", "correct", "incorrect", "sum", "mean square"),
-            [(name, *("-" if np.isnan(x) else f"{round(x, 3) + 0.0:.3f}" for x in row)) for name, *row in columns],
-        )
-
-
 LEAST_GROUPS = 16
 """Informative groups that a step should keep: fewer, and one prompt has a large say in an update."""
 
@@ -195,7 +171,7 @@ def recommend_group_size(
     >>> advice.group_size, advice.reasons[0]
     (16, 'At g = 16, 56% of the groups are informative; at 8 it is 46%.')
     """
-    what: PassRate = p if isinstance(p, Beta | Fixed | Recorded) else Fixed(p)
+    what = pass_rate(p)
     rollouts = _validate.whole("rollouts", rollouts, 2 * SMALLEST)
     target = _validate.scalar("informative", _validate.within("informative", informative, 0, 1, open_ends=True))
     largest = _validate.whole("largest", largest, SMALLEST, 4096)
@@ -234,7 +210,7 @@ def recommend_group_size(
             f"That is short of the {target:.0%} asked for, which takes {_size_for(what, target)}. Other prompts, or "
             "dynamic sampling, may be cheaper."
         )
-    hard = gradient_weight(HARD, chosen, known(estimator)) / gradient_weight(EVEN, chosen, estimator)
+    hard = known(estimator).weight(HARD, chosen) / estimator.weight(EVEN, chosen)
     doubts = (
         "Counts alone do not fix the best g: where noise dominates, the variance at fixed rollouts is g/(g-1) for any "
         "data. Give the gradient noise (scores=, between=) and it is computed.",
@@ -254,52 +230,11 @@ def recommend_group_size(
             prompts=rollouts // g,
             informative_groups=groups[g],
             noise=g / (g - 1),
-            hard=float(gradient_weight(HARD, g, estimator) / gradient_weight(EVEN, g, estimator)),
+            hard=float(estimator.weight(HARD, g) / estimator.weight(EVEN, g)),
         )
         for g in sizes
     )
     return GroupSizeAdvice(chosen, rollouts, estimator.name, lines, tuple(reasons), doubts)
-
-
-def compare_estimators(rewards: Any, estimators: tuple[Estimator, ...] = ESTIMATORS) -> EstimatorTable:
-    """One group's rewards, and the advantage that each framework would assign.
-
-    Parameters
-    ----------
-    rewards : [g] of 0 and 1.
-    estimators : default all that ship.
-
-    Returns
-    -------
-    EstimatorTable; prints as a table.
-
-    Raises
-    ------
-    ValueError : rewards other than 0 and 1, fewer than two.
-
-    Source: docs/theory.md (E1).
-
-    Examples
-    --------
-    >>> print(compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (GRPO, ESTIMATORS[-1])))
-    1 of 8 correct  correct  incorrect    sum  mean square
-    GRPO              2.646     -0.378  0.000        1.000
-    MAXRL             7.000     -1.000  0.000        7.000
-    """
-    group = _validate.rewards(rewards)
-    if group.ndim != 1:
-        raise ValueError(f"rewards must be one group [g], got shape {group.shape}. Call once per group.")
-    each = [np.asarray(advantages(group, estimator)) for estimator in estimators]
-    yes, no = group == 1, group == 0
-    return EstimatorTable(
-        successes=int(yes.sum()),
-        group_size=len(group),
-        estimators=tuple(estimator.name for estimator in estimators),
-        correct=tuple(float(x[yes][0]) if yes.any() else float("nan") for x in each),
-        incorrect=tuple(float(x[no][0]) if no.any() else float("nan") for x in each),
-        total=tuple(float(x.sum()) for x in each),
-        mean_square=tuple(float((x**2).mean()) for x in each),
-    )
 
 
 def _size_for(what: PassRate, target: float) -> str:

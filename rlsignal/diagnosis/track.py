@@ -17,7 +17,8 @@ from rlsignal.inference.intervals import Estimate, bounded_interval
 from rlsignal.inference.population import log_estimate
 from rlsignal.inference.sequential import log_e_process
 from rlsignal.theory.distributions import Beta
-from rlsignal.theory.signal import degenerate_probability, dispersion_for
+from rlsignal.theory.signal import degenerate_probability
+from rlsignal.theory.thresholds import dispersion_for
 
 
 @dataclass(frozen=True, eq=False, repr=False)

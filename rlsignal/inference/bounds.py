@@ -7,7 +7,9 @@ from rlsignal import _validate
 from rlsignal._validate import Floats
 from rlsignal.inference.intervals import Estimate, Statistic, bounded_interval, effective_trials, group_table
 from rlsignal.inference.population import beta_estimate
-from rlsignal.theory.distributions import LARGEST_SUMMED, Beta, Fixed, Recorded
+from rlsignal.theory.distributions import Beta, Fixed
+from rlsignal.theory.pmf import LARGEST_SUMMED
+from rlsignal.theory.recorded import Recorded
 
 
 def group_bounds(

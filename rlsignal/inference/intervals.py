@@ -11,7 +11,9 @@ from scipy.special import stdtrit
 from rlsignal import _validate
 from rlsignal._show import Part, Result, figure, plain
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import LARGEST_SUMMED, Beta, PassRate, Recorded, counted_dispersion
+from rlsignal.theory.distributions import Beta, PassRate
+from rlsignal.theory.pmf import LARGEST_SUMMED
+from rlsignal.theory.recorded import Recorded, counted_dispersion
 
 Statistic = Callable[[PassRate, int], float | Floats]
 """A mean over groups, as the library's public functions are: (p, g) -> number. `degenerate_probability` is one."""
@@ -66,7 +68,7 @@ def per_prompt_estimate(statistic: Statistic, data: Recorded, g: int) -> Floats:
     Parameters
     ----------
     statistic : a public function (p, g) that is a mean over groups, such as degenerate_probability or pass_at_k; one
-        with an estimator is wrapped: lambda p, g: gradient_weight(p, g, GRPO).
+        with an estimator is wrapped: lambda p, g: GRPO.weight(p, g).
     data : the samples.
     g : group size, at most the smallest n.
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import gammaincc, ndtr
 
 from rlsignal._show import Part, Result
-from rlsignal.theory.distributions import Recorded
+from rlsignal.theory.recorded import Recorded
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,8 +12,11 @@ from rlsignal import _validate
 from rlsignal._show import Part, Result
 from rlsignal._validate import Floats
 from rlsignal.inference.intervals import Estimate, Statistic, bounded_interval, effective_trials, group_table
-from rlsignal.theory.distributions import LARGEST_SUMMED, Beta, Recorded
-from rlsignal.theory.signal import degenerate_probability, dispersion_for
+from rlsignal.theory.distributions import Beta
+from rlsignal.theory.pmf import LARGEST_SUMMED
+from rlsignal.theory.recorded import Recorded
+from rlsignal.theory.signal import degenerate_probability
+from rlsignal.theory.thresholds import dispersion_for
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from rlsignal.theory.distributions import Beta, Fixed, PassRate
 from rlsignal.theory.entropy import pass_rate_cap
-from rlsignal.theory.estimators import GRPO, MAXRL, RLOO, Estimator
-from rlsignal.theory.objective import effective_objective, gradient_weight
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import GRPO, MAXRL, RLOO
 from rlsignal.theory.signal import advantage_variance, degenerate_probability
 
 _LOOKS = (("#00204d", "-"), ("#b07d00", "--"), ("#777777", ":"), ("#8c2d04", "-."), ("#31688e", (0, (6, 1))))
@@ -100,7 +100,7 @@ def plot_weights(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXR
     """
     ax = _axes(ax)
     for estimator, (colour, style) in zip(estimators, cycle(_LOOKS), strict=False):
-        weight = np.asarray(gradient_weight(_P, g, estimator))
+        weight = np.asarray(estimator.weight(_P, g))
         ax.plot(_P, weight, linestyle=style, color=colour, label=estimator.name)
     ax.set_ylim(0)
     ax.set_xlabel("pass rate p")
@@ -123,7 +123,7 @@ def plot_objectives(
     """
     ax = _axes(ax)
     for estimator, (colour, style) in zip(estimators, cycle(_LOOKS), strict=False):
-        height = np.asarray(effective_objective(_P, g, estimator))
+        height = np.asarray(estimator.objective(_P, g))
         ax.plot(_P, height / height[-1], linestyle=style, color=colour, label=estimator.name)
     ax.set_xlabel("pass rate p")
     ax.set_ylabel("h(p) / h(1)")

@@ -1,6 +1,6 @@
-"""The referee: expectations over every possible group, in rational arithmetic.
+"""Exact enumeration: expectations over every possible group, in rational arithmetic.
 
-A population is an urn: the chance that the next rollout is right, given how many of those seen were. All 2^g strings
+A population is an urn: the chance that the next rollout is correct, given how many of those seen were. All 2^g strings
 of rewards are listed, each is weighted by its exact chance, and a statistic of the rewards is averaged. Nothing is
 summed over K and nothing is rounded; a float stands for the rational number that it is.
 """
@@ -15,7 +15,7 @@ from rlsignal import _validate
 Number = int | float | Fraction
 Rewards = tuple[int, ...]
 Urn = Callable[[int, int], Fraction]
-"""(right, seen) -> the chance that the next rollout is right."""
+"""(successes, seen) -> the chance that the next rollout is correct."""
 Statistic = Callable[[Rewards], Fraction | int]
 """What is measured on the rewards of one group; True and False count as 1 and 0."""
 Advantages = Callable[[Rewards], Sequence[Fraction]]
@@ -39,13 +39,13 @@ def fixed(p: Number) -> Urn:
     """
     _validate.probability("p", float(p))
     chance = Fraction(p)
-    return lambda right, seen: chance
+    return lambda successes, seen: chance
 
 
 def beta(mean: Number, dispersion: Number) -> Urn:
     """A Beta population of prompts, from which one is drawn per group: each success makes the next likelier (L2).
 
-    The mean of p given the rollouts seen: (mean (1-rho) + right rho) / (1-rho + seen rho), rho the dispersion.
+    The mean of p given the rollouts seen: (mean (1-rho) + successes rho) / (1-rho + seen rho), rho the dispersion.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def beta(mean: Number, dispersion: Number) -> Urn:
     _validate.probability("mean", float(mean))
     _validate.probability("dispersion", float(dispersion))
     m, rho = Fraction(mean), Fraction(dispersion)
-    return cache(lambda right, seen: (m * (1 - rho) + right * rho) / (1 - rho + seen * rho) if seen else m)
+    return cache(lambda successes, seen: (m * (1 - rho) + successes * rho) / (1 - rho + seen * rho) if seen else m)
 
 
 def recorded(correct: int, samples: int) -> Urn:
@@ -78,11 +78,31 @@ def recorded(correct: int, samples: int) -> Urn:
     """
     _validate.counts([correct], samples)
 
-    def chance(right: int, seen: int) -> Fraction:
+    def chance(successes: int, seen: int) -> Fraction:
         _validate.whole("g", seen + 1, 1, samples)
-        return Fraction(correct - right, samples - seen)
+        return Fraction(correct - successes, samples - seen)
 
     return chance
+
+
+def mixture(parts: Sequence[Urn], weights: Sequence[Number]) -> Urn:
+    """Several urns, of which one is drawn per group: the rollouts seen say which it may be (L4).
+
+    Examples
+    --------
+    Of a prompt that is impossible or always solved, one rollout says which:
+
+    >>> mixture([fixed(0), fixed(1)], [Fraction(1, 2), Fraction(1, 2)])(1, 1)
+    Fraction(1, 1)
+    """
+
+    def success(successes: int, seen: int) -> Fraction:
+        string = (1,) * successes + (0,) * (seen - successes)
+        shares = [Fraction(weight) * chance(string, urn) for weight, urn in zip(weights, parts, strict=True)]
+        chances = (share * urn(successes, seen) for share, urn in zip(shares, parts, strict=True))
+        return sum(chances, Fraction(0)) / sum(shares) if any(shares) else Fraction(0)
+
+    return cache(success)
 
 
 def every_group(g: int) -> Iterator[Rewards]:
@@ -108,11 +128,11 @@ def chance(rewards: Rewards, urn: Urn) -> Fraction:
     >>> chance((1, 0), fixed(Fraction(1, 3)))
     Fraction(2, 9)
     """
-    total, right = Fraction(1), 0
+    total, successes = Fraction(1), 0
     for seen, reward in enumerate(rewards):
-        next_right = urn(right, seen)
-        total *= next_right if reward else 1 - next_right
-        right += reward
+        success = urn(successes, seen)
+        total *= success if reward else 1 - success
+        successes += reward
     return total
 
 
@@ -122,7 +142,7 @@ def expectation(statistic: Statistic, urn: Urn, g: int) -> Fraction:
     Parameters
     ----------
     statistic : a function of the tuple of g rewards, each 0 or 1; what it returns must be rational too.
-    urn : `fixed(p)`, `beta(mean, dispersion)` or `recorded(correct, samples)`.
+    urn : `fixed(p)`, `beta(mean, dispersion)`, `mixture(parts, weights)` or `recorded(correct, samples)`.
     g : group size in [1, 16].
 
     Raises
@@ -218,17 +238,17 @@ def push(advantages: Advantages, p: Number) -> Statistic:
 
 
 def turn(advantages: Advantages) -> Statistic:
-    """What a rollout's advantage gains by turning right beside the others, averaged over the group (W1).
+    """What a rollout's advantage gains by being correct beside the others, averaged over the group (W1).
 
     It knows nothing of p, so its mean is w_g(p) averaged over whatever population the group comes from.
     """
     return lambda rewards: mean([_gain(advantages, rewards, i) for i in range(len(rewards))])
 
 
-def climb(advantages: Advantages) -> Statistic:
+def rise(advantages: Advantages) -> Statistic:
     """What the group's advantages gain on its way up, over g: its mean is h_g(p) (W2).
 
-    All rollouts start wrong; those that end right turn right from left to right, each beside those before it.
+    All rollouts start incorrect; those that end correct become so from left to right, each beside those before it.
     """
 
     def statistic(rewards: Rewards) -> Fraction:
@@ -240,6 +260,6 @@ def climb(advantages: Advantages) -> Statistic:
 
 
 def _gain(advantages: Advantages, rewards: Rewards, i: int) -> Fraction:
-    """A_i with rollout i right minus A_i with it wrong, the others as they are."""
+    """A_i with rollout i correct minus A_i with it incorrect, the others as they are."""
     before, after = rewards[:i], rewards[i + 1 :]
     return advantages((*before, 1, *after))[i] - advantages((*before, 0, *after))[i]

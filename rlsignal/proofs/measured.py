@@ -12,11 +12,11 @@ from math import log, sqrt
 from rlsignal.proofs.enumeration import Advantages, Rewards, Statistic, mean, variance
 
 
-def unanimous(rewards: Rewards) -> bool:
+def degenerate(rewards: Rewards) -> bool:
     return len(set(rewards)) == 1
 
 
-def mixed(rewards: Rewards) -> bool:
+def informative(rewards: Rewards) -> bool:
     return len(set(rewards)) == 2
 
 
@@ -47,14 +47,14 @@ def against_others(rewards: Rewards) -> list[Fraction]:
 
 
 def whitened_by_others(rewards: Rewards) -> list[Fraction]:
-    """NeMo: that over (the others' s.d. + 1e-6), or as it is where the others agree."""
+    """NeMo: that over (the others' s.d. + 1e-6), or as it is where theirs is 0."""
     deviations = [root(variance(others(rewards, i), ddof=1)) for i in range(len(rewards))]
     scales = [deviation + Fraction(1e-6) if deviation else 1 for deviation in deviations]
     return [a / scale for a, scale in zip(against_others(rewards), scales, strict=True)]
 
 
 def over_subsets(k: int) -> Advantages:
-    """Pass@k training: subsets of k rollouts are right if one of them is, whitened, and a rollout has their mean."""
+    """Pass@k training: subsets of k rollouts are correct if one of them is, whitened, and a rollout has their mean."""
 
     def advantages_of(rewards: Rewards) -> list[Fraction]:
         subsets = list(combinations(range(len(rewards)), k))
@@ -64,19 +64,19 @@ def over_subsets(k: int) -> Advantages:
     return advantages_of
 
 
-def right_subsets(k: int) -> Advantages:
-    """PKPO: the share of the subsets of k rollouts that hold this one and a right one, times the group size."""
+def correct_subsets(k: int) -> Advantages:
+    """PKPO: the share of the subsets of k rollouts that hold this one and a correct one, times the group size."""
 
     def advantages_of(rewards: Rewards) -> list[Fraction]:
         subsets = list(combinations(range(len(rewards)), k))
-        right = [s for s in subsets if any(rewards[i] for i in s)]
-        return [Fraction(len(rewards) * sum(i in s for s in right), len(subsets)) for i in range(len(rewards))]
+        correct = [s for s in subsets if any(rewards[i] for i in s)]
+        return [Fraction(len(rewards) * sum(i in s for s in correct), len(subsets)) for i in range(len(rewards))]
 
     return advantages_of
 
 
 def against(baseline: Callable[[int, int], Fraction]) -> Advantages:
-    """The reward minus a baseline told (right, seen) of the other rollouts."""
+    """The reward minus a baseline that depends on (correct, seen) of the other rollouts."""
 
     def advantages_of(rewards: Rewards) -> list[Fraction]:
         rest = [others(rewards, i) for i in range(len(rewards))]
@@ -85,7 +85,7 @@ def against(baseline: Callable[[int, int], Fraction]) -> Advantages:
     return advantages_of
 
 
-def spread(statistic: Statistic) -> Statistic:
+def variance_over_groups(statistic: Statistic) -> Statistic:
     """The variance of a statistic, from the two halves of the rollouts: it needs no known mean."""
 
     def statistic_of(rewards: Rewards) -> Fraction:

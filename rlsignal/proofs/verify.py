@@ -1,4 +1,4 @@
-"""The claims of the theory against two witnesses and one tempting mistake.
+"""The claims of the theory against enumeration, draws and one tempting mistake.
 
 The mean of a claim's statistic is taken over every possible group in rational arithmetic, and over groups that are
 drawn; the library's value must equal the first and agree with the second, and the nearest wrong formula must not.
@@ -16,11 +16,12 @@ from rlsignal import _validate
 from rlsignal._show import Part, Result, Table
 from rlsignal.proofs import enumeration
 from rlsignal.proofs.claims import CLAIMS, Claim
+from rlsignal.theory.distributions import Beta, Fixed, Mixture
 
 
 @dataclass(frozen=True, repr=False)
 class Check(Result):
-    """One claim against its witnesses.
+    """One claim against enumeration, draws and its tempting mistake.
 
     label, name : which claim; the label is its anchor in docs/theory.md.
     formula, where : the claim in plain text, and the population and rollouts it was tried on.
@@ -29,7 +30,7 @@ class Check(Result):
     estimate, standard_error : the mean over drawn groups, and its error by the exact second moment.
     z : (estimate - closed) / standard_error.
     wrong_formula, wrong : the nearest tempting formula, and its value here.
-    wrong_rejected : whether the drawn groups tell that formula apart.
+    wrong_rejected : whether the drawn groups reject that formula.
     passed : closed equals exact, the estimate agrees, and the wrong formula is rejected.
     """
 
@@ -65,7 +66,7 @@ class Check(Result):
 
 @dataclass(frozen=True, repr=False)
 class Verification(Result):
-    """Every claim of the theory against its witnesses; prints as a table.
+    """Every claim of the theory, checked; prints as a table.
 
     checks : one per claim.
     groups, seed : how many groups were drawn for each claim, and the seed of the draws.
@@ -142,13 +143,13 @@ def verify(*, seed: int = 0, groups: int = 200_000) -> Verification:
 
 
 def check(claim: Claim, generator: np.random.Generator, groups: int) -> Check:
-    """One claim against its witnesses. Both read one list: what the statistic says of each of the 2^g strings."""
-    cases = list(enumeration.cases(claim.statistic, enumeration.beta(*claim.population), claim.g))
+    """One claim, checked by both from one list: the value of the statistic for each of the 2^g strings."""
+    cases = list(enumeration.cases(claim.statistic, urn(claim.p), claim.g))
     truth = sum(share * value for share, value in cases)
-    spread = sum(share * value**2 for share, value in cases) - truth**2
+    variance = sum(share * value**2 for share, value in cases) - truth**2
     worth = [float(value) for _, value in cases]
 
-    true, standard_error = float(truth), sqrt(spread / groups)
+    true, standard_error = float(truth), sqrt(variance / groups)
     estimate = float(_frequencies(claim, generator, groups) @ worth)
     answers = np.atleast_1d(np.asarray(claim.library(claim.p, claim.g), np.float64))
     closed = float(answers[np.argmax(np.abs(answers - true))])  # of several ways, the one furthest off
@@ -176,11 +177,27 @@ def check(claim: Claim, generator: np.random.Generator, groups: int) -> Check:
 
 def _frequencies(claim: Claim, generator: np.random.Generator, groups: int) -> np.ndarray:
     """Draw groups; how often each string of rewards comes up, [2^g] in the order of `every_group`."""
-    p, dispersion = claim.population
-    prompts: Any = p
-    if dispersion:  # another prompt for each group
-        size = (1 - dispersion) / dispersion  # a + b
-        prompts = generator.beta(p * size, (1 - p) * size, (groups, 1))
+    prompts = _prompts(claim.p, generator, groups)
     rewards = generator.random((groups, claim.g)) < prompts
     strings = rewards @ (1 << np.arange(claim.g)[::-1])
     return np.bincount(strings, minlength=2**claim.g) / groups
+
+
+def urn(p: float | Fixed | Beta | Mixture) -> enumeration.Urn:
+    """The population of a claim as an urn."""
+    if isinstance(p, Mixture):
+        return enumeration.mixture([urn(part) for part in p.parts], p.weights.tolist())
+    if isinstance(p, Beta):
+        return enumeration.beta(float(p.mean), float(p.dispersion))
+    return enumeration.fixed(float(p.mean if isinstance(p, Fixed) else p))
+
+
+def _prompts(p: float | Fixed | Beta | Mixture, generator: np.random.Generator, groups: int) -> Any:
+    """The pass rate of each group's prompt: one number, or [groups, 1]."""
+    if isinstance(p, Mixture):
+        parts = [np.broadcast_to(_prompts(part, generator, groups), (groups, 1)) for part in p.parts]
+        return np.choose(generator.choice(len(parts), (groups, 1), p=p.weights), parts)
+    if isinstance(p, Beta):
+        mean, size = float(p.mean), (1 - float(p.dispersion)) / float(p.dispersion)  # a + b
+        return generator.beta(mean * size, (1 - mean) * size, (groups, 1))
+    return p.mean if isinstance(p, Fixed) else p

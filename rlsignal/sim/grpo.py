@@ -17,7 +17,8 @@ from rlsignal import _validate
 from rlsignal.sim.policies import Measured, Parameters, Policy, Prompts, Rollouts, measure, number, sample, score
 from rlsignal.sim.sft import batch, cross_entropy
 from rlsignal.sim.tasks import Demonstrations, Task
-from rlsignal.theory.estimators import GRPO, Estimator, known
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import GRPO, known
 
 Normalisation = Literal["sequence", "token", "constant"]
 

@@ -23,7 +23,8 @@ from rlsignal.sim.starts import beta_log_odds, reward_entropy, shaped_logits, sh
 from rlsignal.sim.sweep import Store, cross, fingerprint, sweep, width_for
 from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure, train
 from rlsignal.theory.dynamics import reachable_pass_rate
-from rlsignal.theory.estimators import GRPO, Estimator
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import GRPO
 
 Progress = Callable[[str, int, int], None]
 """(what is being run, cells done, cells in all)."""

@@ -17,7 +17,8 @@ import optax
 from jax import Array, lax, nn
 
 from rlsignal import _validate
-from rlsignal.theory.estimators import GRPO, Estimator, known
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import GRPO, known
 
 
 class Setting(NamedTuple):

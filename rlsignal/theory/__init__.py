@@ -5,7 +5,7 @@ entropy, dynamics and regularisation ask the questions. `rlsignal.proofs` checks
 """
 
 from rlsignal.theory.clock import escape_time, forecast
-from rlsignal.theory.distributions import Beta, Fixed, Recorded
+from rlsignal.theory.distributions import Beta, Fixed, Mixture
 from rlsignal.theory.dynamics import (
     adam_drift,
     discoverable_pass_rate,
@@ -31,13 +31,6 @@ from rlsignal.theory.filters import (
     rollouts_to_informative,
     shortfall_probability,
 )
-from rlsignal.theory.objective import (
-    advantage_magnitude,
-    advantage_second_moment,
-    effective_objective,
-    gradient_weight,
-    informative_group_bias,
-)
 from rlsignal.theory.passk import (
     failure_power_law,
     missed_mode_probability,
@@ -45,30 +38,28 @@ from rlsignal.theory.passk import (
     pass_at_k_alignment,
     pass_at_k_weight,
 )
+from rlsignal.theory.recorded import Recorded
 from rlsignal.theory.regularisation import clipped_batches, kl_fixed_points, kl_gradient, kl_value
 from rlsignal.theory.signal import (
     advantage_variance,
     advantage_variance_distribution,
-    critical_dispersion,
-    critical_pass_rate,
     degenerate_probability,
-    dispersion_for,
     group_deviation,
-    group_size_for,
+    informative_group_bias,
     informative_probability,
     variance_of_advantage_variance,
 )
+from rlsignal.theory.thresholds import critical_dispersion, critical_pass_rate, dispersion_for, group_size_for
 
 __all__ = [
     "Beta",
     "Fixed",
+    "Mixture",
     "Recorded",
     "Responses",
     "Scores",
     "accepted_pmf",
     "adam_drift",
-    "advantage_magnitude",
-    "advantage_second_moment",
     "advantage_variance",
     "advantage_variance_distribution",
     "allocate_rollouts",
@@ -80,11 +71,9 @@ __all__ = [
     "degenerate_probability",
     "discoverable_pass_rate",
     "dispersion_for",
-    "effective_objective",
     "escape_time",
     "failure_power_law",
     "forecast",
-    "gradient_weight",
     "group_deviation",
     "group_size_for",
     "informative_group_bias",

@@ -13,10 +13,12 @@ from scipy.special import betainc, betaincc, betaincinv, expit, logit, roots_leg
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import Beta, Fixed, PassRate, Recorded, answer, pass_rate
+from rlsignal.theory.distributions import Beta, Fixed, Mixture, PassRate, pass_rate
 from rlsignal.theory.dynamics import checked_collision
-from rlsignal.theory.estimators import DR_GRPO, GRPO, MAXRL, RLOO, Estimator, known
-from rlsignal.theory.objective import gradient_weight
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import DR_GRPO, GRPO, MAXRL, RLOO, known
+from rlsignal.theory.pmf import answer
+from rlsignal.theory.recorded import Recorded
 
 
 def escape_time(
@@ -43,7 +45,7 @@ def escape_time(
 
     Raises
     ------
-    ValueError : arguments out of range; an estimator that punishes success in some group, or without that limit.
+    ValueError : arguments out of range; an estimator that rewards failure in some group, or without that limit.
 
     Source: derived in docs/theory.md (F2).
 
@@ -61,7 +63,7 @@ def escape_time(
     _validate.within("end - start", high - low, 0, 1, way_out="Pass rates rise in this flow.")
     rate = 1.0 if natural else checked_collision(collision)
     if rate == 0:
-        raise ValueError("collision must be positive, got 0. A mass spread over so many responses never moves.")
+        raise ValueError("collision must be positive, got 0. Mass divided over so many responses never moves.")
     if g is None:
         clock = _large_group_clock(estimator, natural)
         return float(clock(high) - clock(low)) / rate
@@ -87,8 +89,8 @@ def forecast(
 
     Parameters
     ----------
-    p : pass rate(s), each forecast by itself; a Beta, averaged over its prompts; a `Recorded`, by the Beta that has
-        its pass@1 and its unbiased dispersion. (c/n in the place of p would freeze every prompt with c = 0.)
+    p : pass rate(s), each forecast by itself; a Beta or Mixture, averaged over its prompts; a `Recorded`, by the Beta
+        that has its pass@1 and its dispersion by moments. (c/n in the place of p would freeze every prompt with c = 0.)
     g : group size in [2, 4096].
     estimator : an Estimator such as GRPO.
     budget : learning rate times steps, at least 0.
@@ -101,7 +103,7 @@ def forecast(
 
     Raises
     ------
-    ValueError : arguments out of range; an estimator that punishes success in some group.
+    ValueError : arguments out of range; an estimator that rewards failure in some group.
 
     Source: derived in docs/theory.md (F5).
 
@@ -117,13 +119,19 @@ def forecast(
     time = budget if natural else budget * checked_collision(collision)
     k = _validate.whole("k", k, 1)
     what = pass_rate(p)
+    if isinstance(what, Mixture):
+        return what.average(
+            lambda part: forecast(part, g, estimator, budget=budget, collision=collision, natural=natural, k=k)
+        )
     if isinstance(what, Fixed):
         x = logit(what.mean)
         clock = _Clock(x.min(initial=0, where=np.isfinite(x)), g, estimator, natural)
         return answer(Fixed(expit(clock.moved(x, time))).any_correct(k))
     if isinstance(what, Recorded):
-        what = Beta(what.mean, np.nan_to_num(what.dispersion))  # samples that are all alike stay where they are
-    means, dispersions = np.asarray(what.mean, np.float64), np.asarray(what.dispersion, np.float64)
+        what = Beta(
+            what.mean, np.nan_to_num(what.dispersion)
+        )  # samples that are all correct, or all incorrect, stay where they are
+    means, dispersions = np.asarray(what.mean), np.asarray(what.dispersion)
     clock = _Clock(-745.0, g, estimator, natural)
     each = [_mean_after(m, rho, time, k, clock) for m, rho in zip(means.flat, dispersions.flat, strict=True)]
     return answer(np.reshape(each, means.shape))
@@ -141,18 +149,14 @@ class _Clock:
         nodes, _ = roots_legendre(16)
         x = self.edges[:-1] + (1 + nodes[:, None]) / 2
         bends, which = np.unique(np.clip(x, -40, 40), return_inverse=True)  # beyond, the weight is constant
-        weight = np.asarray(gradient_weight(expit(bends), g, estimator))[which].reshape(x.shape)
+        weight = np.asarray(estimator.weight(expit(bends), g))[which].reshape(x.shape)
         with np.errstate(divide="ignore", over="ignore"):
             pace = np.minimum(1 / (weight if natural else weight * expit(x) * expit(-x)), 1e305)
         self.paces = np.linalg.solve(legendre.legvander(nodes, 15), pace)
         self.times = legendre.legint(self.paces, lbnd=-1, scl=0.5)
-        panels, half = (
-            np.asarray(legendre.legval(1.0, self.times)),
-            int(-self.edges[0]),
-        )  # added up from the middle outwards
-        self.passed = np.concatenate(
-            [-np.cumsum(panels[:half][::-1])[::-1], [0.0], np.cumsum(panels[half:])],
-        )
+        panels, half = np.asarray(legendre.legval(1.0, self.times)), int(-self.edges[0])
+        outwards = -np.cumsum(panels[:half][::-1])[::-1], [0.0], np.cumsum(panels[half:])  # from the middle
+        self.passed = np.concatenate(outwards)
 
     def time(self, x: Floats) -> Floats:
         """When the flow passes x."""

@@ -1,7 +1,7 @@
 """How p moves: the flow that an estimator's weight drives in a tabular softmax policy, and what it can reach.
 
 Exact for one softmax per prompt under plain ascent without noise. Time is learning rate times steps, and `collision`
-is kappa_C + kappa_I, the chances that two correct responses are the same one, and two wrong ones: 2 for a policy of
+is kappa_C + kappa_I, the chances that two correct responses are the same one, and two incorrect ones: 2 for a policy of
 two responses, kappa_C = 1/m where m correct responses share their mass equally. Training moves it; here it is frozen.
 """
 
@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import PassRate, answer, group
-from rlsignal.theory.estimators import Estimator, known
+from rlsignal.theory.distributions import PassRate, group
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import known
+from rlsignal.theory.pmf import answer
 
 
 def learning_speed(
@@ -19,14 +21,14 @@ def learning_speed(
 ) -> float | Floats:
     """dp/dt, how fast training raises the pass rate (F1): w_g(p) (pq)^2 collision.
 
-    A table times the law of K in groups of g + 3: of a population it is d(pass@1)/dt, and of an evaluation unbiased.
+    A table times the pmf of K in groups of g + 3: of a population it is d(pass@1)/dt, and of an evaluation unbiased.
 
     Parameters
     ----------
-    p : pass rate(s) or a pass-rate object; a `Recorded` needs n >= g + 3 samples (g + 1 if natural).
+    p : pass rate(s) or a distribution; a `Recorded` needs n >= g + 3 samples (g + 1 if natural).
     g : group size in [2, 4093].
     estimator : an Estimator such as GRPO.
-    collision : kappa_C + kappa_I in [0, 2], of all prompts alike; of no effect if natural.
+    collision : kappa_C + kappa_I in [0, 2], the same for all prompts; of no effect if natural.
     natural : follow the natural gradient, dp/dt = w_g(p) pq.
 
     Returns
@@ -45,7 +47,7 @@ def learning_speed(
     (0.125, 0.25)
     """
     rate = checked_collision(collision)
-    gain, each = known(estimator).gain(_validate.group_size(g)), 1 if natural else 2  # right and wrong ones added
+    gain, each = known(estimator).gain(_validate.group_size(g)), 1 if natural else 2  # correct and incorrect ones added
     what, more = group(p, g - 1 + 2 * each, name=f"g + {2 * each - 1}", summed=True)
     j, factor = np.arange(g), np.ones(g)
     for i in range(each):  # pq b(g-1, j) = b(g+1, j+1) (j+1)(g-j) / (g(g+1)), and once more
@@ -65,8 +67,8 @@ def reachable_pass_rate(g: int, estimator: Estimator, *, budget: float, collisio
     g : group size, at least 2.
     estimator : an Estimator such as GRPO.
     budget : learning rate times steps, positive.
-    collision : kappa_C + kappa_I, the chances that two correct responses are the same one, and two wrong ones;
-        in [0, 2], a number or an array. Taken from the start, though training moves it: this is a law of thumb
+    collision : kappa_C + kappa_I, the chances that two correct responses are the same one, and two incorrect ones;
+        in [0, 2], a number or an array. Taken from the start, though training moves it: this is a rule of thumb
         whose error the inversion map measures.
 
     Returns
@@ -97,8 +99,8 @@ def reachable_pass_rate(g: int, estimator: Estimator, *, budget: float, collisio
 def rollouts_to_success(p: ArrayLike, *, confidence: float = 0.95) -> float | Floats:
     """Rollouts of a prompt until a first success is seen with this confidence (F3): ln(1-confidence) / ln(1-p).
 
-    An estimator that is silent in unanimous groups learns nothing before; the first success takes 1/pass@g groups on
-    average.
+    An estimator without advantages in degenerate groups has no update before; the first success takes
+    1/pass@g groups on average.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """What a rollout buys: the noise of an update, and the group sizes and allocations that lower it.
 
 COUNTS OF SUCCESSES DO NOT DECIDE THE BEST GROUP SIZE. At a fixed number of rollouts, where noise dominates, RLOO's
-relative variance is g/(g-1) whatever the pass rate (exactly so where right and wrong scores spread alike), while the
-share of degenerate groups falls and the number of mixed groups may fall too. What decides is how much the gradients
-of prompts differ against how much those of one prompt scatter (S4), and no log of rewards holds either number.
+relative variance is g/(g-1) whatever the pass rate (exactly so where correct and incorrect scores have one variance),
+while the share of degenerate groups falls and the number of informative groups may fall too. What decides is how much
+the gradients of prompts differ against how much those of one prompt vary (S4), and no log of rewards holds either.
 """
 
 import heapq
@@ -15,21 +15,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rlsignal import _validate
+from rlsignal._show import Shown
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import answer, group
-from rlsignal.theory.estimators import Estimator, known
-from rlsignal.theory.objective import advantage_second_moment, gradient_weight
+from rlsignal.theory.distributions import group
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import known
+from rlsignal.theory.pmf import answer
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
+@dataclass(frozen=True, eq=False, repr=False, init=False)
+class Scores(Shown):
     """What the noise of an update knows of a prompt's scores s = grad log pi (S1), and nothing else of the policy.
 
     Parameters
     ----------
     p : pass rate in (0, 1).
     slope_squared : |grad p|^2. At 0, its default, the regime in which noise dominates.
-    variance_correct, variance_incorrect : tr Cov(s | right) and tr Cov(s | wrong), in the units of slope_squared.
+    variance_correct, variance_incorrect : tr Cov(s | correct) and tr Cov(s | incorrect), in the units of slope_squared.
         Numbers or arrays that broadcast, one entry per prompt.
 
     Raises
@@ -39,31 +41,41 @@ class Scores:
     Source: derived in docs/theory.md (S1).
     """
 
-    p: ArrayLike
-    slope_squared: ArrayLike = 0.0
-    variance_correct: ArrayLike = 1.0
-    variance_incorrect: ArrayLike = 1.0
+    p: Floats
+    slope_squared: Floats
+    variance_correct: Floats
+    variance_incorrect: Floats
 
-    def __post_init__(self) -> None:
-        names = ("slope_squared", "variance_correct", "variance_incorrect")
-        values = [_inside("p", self.p), *(_validate.within(name, getattr(self, name), 0, np.inf) for name in names)]
+    def __init__(
+        self,
+        p: ArrayLike,
+        slope_squared: ArrayLike = 0.0,
+        variance_correct: ArrayLike = 1.0,
+        variance_incorrect: ArrayLike = 1.0,
+    ) -> None:
+        others = {
+            "slope_squared": slope_squared,
+            "variance_correct": variance_correct,
+            "variance_incorrect": variance_incorrect,
+        }
+        values = [_inside("p", p), *(_validate.within(name, value, 0, np.inf) for name, value in others.items())]
         try:
-            values = list(np.broadcast_arrays(*values))
+            together = np.broadcast_arrays(*values)
         except ValueError:
             shapes = ", ".join(str(value.shape) for value in values)
-            raise ValueError(f"p, {', '.join(names)} must have shapes that broadcast, got {shapes}.") from None
-        for name, value in zip(("p", *names), values, strict=True):
+            raise ValueError(f"p, {', '.join(others)} must have shapes that broadcast, got {shapes}.") from None
+        for name, value in zip(("p", *others), together, strict=True):
             object.__setattr__(self, name, value)
 
     @classmethod
     def tabular(cls, p: ArrayLike, collision_correct: ArrayLike, collision_incorrect: ArrayLike) -> "Scores":
-        """Those of a softmax with a logit for each response: spreads 1 - kappa, slope^2 (pq)^2 (kappa_C + kappa_I).
+        """Those of a softmax with a logit for each response: variances 1 - kappa, slope^2 (pq)^2 (kappa_C + kappa_I).
 
         Parameters
         ----------
         p : pass rate in (0, 1).
-        collision_correct, collision_incorrect : kappa_C and kappa_I, the chances that two right responses are the same
-            one, and two wrong ones; in [0, 1].
+        collision_correct, collision_incorrect : kappa_C and kappa_I, the chances that two correct responses are the
+            same one, and two incorrect ones; in [0, 1].
 
         Source: derived in docs/theory.md (S1).
 
@@ -73,30 +85,27 @@ class Scores:
         array(0.125)
         """
         p = _inside("p", p)
-        right = _validate.probability("collision_correct", collision_correct)
-        wrong = _validate.probability("collision_incorrect", collision_incorrect)
-        return cls(p, (p * (1 - p)) ** 2 * (right + wrong), 1 - right, 1 - wrong)
+        correct = _validate.probability("collision_correct", collision_correct)
+        incorrect = _validate.probability("collision_incorrect", collision_incorrect)
+        return cls(p, (p * (1 - p)) ** 2 * (correct + incorrect), 1 - correct, 1 - incorrect)
 
     @property
     def oracle_noise(self) -> Floats:
         """Variance of one rollout's update (r - p) s, the baseline being p itself: 4 zeta_1 (S2)."""
-        p, slope, right, wrong = self._parts
+        p, slope, correct, incorrect = self._values
         q = 1 - p
-        return p * q * (q * right + p * wrong) + slope * (q - p) ** 2 / (p * q)
+        return p * q * (q * correct + p * incorrect) + slope * (q - p) ** 2 / (p * q)
 
     @property
     def baseline_noise(self) -> Floats:
         """What finding the baseline from the other rollouts adds, times g-1: 2 zeta_2 - 4 zeta_1 (S2)."""
-        p, slope, right, wrong = self._parts
-        return p * (1 - p) * (p * right + (1 - p) * wrong) + 2 * slope
+        p, slope, correct, incorrect = self._values
+        return p * (1 - p) * (p * correct + (1 - p) * incorrect) + 2 * slope
 
     @property
-    def _parts(self) -> tuple[Floats, Floats, Floats, Floats]:
-        p, slope, right, wrong = (
-            np.asarray(x, np.float64)
-            for x in (self.p, self.slope_squared, self.variance_correct, self.variance_incorrect)
-        )
-        return p, slope, right, wrong
+    def _values(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """p, |grad p|^2 and both variances."""
+        return self.p, self.slope_squared, self.variance_correct, self.variance_incorrect
 
 
 def update_variance(scores: Scores, g: int, estimator: Estimator | None = None) -> float | Floats:
@@ -127,15 +136,15 @@ def update_variance(scores: Scores, g: int, estimator: Estimator | None = None) 
     >>> [round(update_variance(scores, 8, estimator), 6) for estimator in (None, RLOO, GRPO)]
     [0.006744, 0.006744, 0.041482]
     """
-    p, slope, right, wrong = _told(scores)._parts
+    p, slope, correct, incorrect = _checked(scores)._values
     if estimator is None:
         g = _validate.group_size(g)
         return answer((scores.oracle_noise + scores.baseline_noise / (g - 1)) / g)
     what, g = group(p, g, summed=True)
-    k, (minus, plus), law = np.arange(g + 1), known(estimator).table(g), what.pmf(g)
-    within = right * (law @ (k * plus**2)) + wrong * (law @ ((g - k) * minus**2))
+    k, (minus, plus), pmf = np.arange(g + 1), known(estimator).table(g), what.pmf(g)
+    within = correct * (pmf @ (k * plus**2)) + incorrect * (pmf @ ((g - k) * minus**2))
     pull = k * plus * (1 - p)[..., None] - (g - k) * minus * p[..., None]  # along grad p, times g p q
-    between = (law * (pull - (law * pull).sum(-1, keepdims=True)) ** 2).sum(-1)
+    between = (pmf * (pull - (pmf * pull).sum(-1, keepdims=True)) ** 2).sum(-1)
     pq = p * (1 - p)
     return answer((within + slope / pq * (between / pq)) / g**2)
 
@@ -169,12 +178,12 @@ def signal_to_noise(
     >>> [round(signal_to_noise(scores, g, rollouts=64), 3) for g in (2, 8, 64)]
     [0.168, 0.294, 0.331]
     """
-    p, slope, *_ = _told(scores)._parts
+    p, slope, *_ = _checked(scores)._values
     if np.any(slope == 0):
         raise ValueError(
             "slope_squared must be positive, got 0. Without a slope there is no signal to compare noise with."
         )
-    weight = 1.0 if estimator is None else gradient_weight(p, g, estimator)
+    weight = 1.0 if estimator is None else known(estimator).weight(p, g)
     noise = np.asarray(update_variance(scores, g, estimator))
     groups = 1.0 if rollouts is None else _positive("rollouts", rollouts) / g
     with np.errstate(divide="ignore"):  # some tables leave a two-response policy no noise at all
@@ -184,7 +193,7 @@ def signal_to_noise(
 def signal_to_noise_cap(p: ArrayLike, g: int) -> float | Floats:
     """The most that `signal_to_noise` of one RLOO group can be (S3): g / (1/(pq) - 4 + 2/(g-1)), for any policy.
 
-    A policy with one right and one wrong response attains it.
+    A policy with one correct and one incorrect response attains it.
 
     Parameters
     ----------
@@ -239,8 +248,8 @@ def best_group_size(scores: Scores, between: float) -> int:
     >>> [best_group_size(Scores([0.05, 0.3], 0.001), between) for between in (0.1, 0.01, 0.001)]
     [2, 5, 12]
     """
-    cost = float(np.mean(_told(scores).baseline_noise))
-    way_out = "Where the gradients of all prompts are alike, the largest group is best."
+    cost = float(np.mean(_checked(scores).baseline_noise))
+    way_out = "Where all prompts have the same gradient, the largest group is best."
     between = _validate.scalar(
         "between", _validate.within("between", between, cost * 1e-18, np.inf, open_ends=True, way_out=way_out)
     )
@@ -273,10 +282,10 @@ def allocate_rollouts(scores: Scores, rollouts: int) -> NDArray[np.int64]:
     >>> allocate_rollouts(Scores([0.03, 0.1, 0.3, 0.5, 0.9]), 40)
     array([ 5,  7, 10, 11,  7])
     """
-    told = _told(scores)
-    if told.oracle_noise.ndim != 1 or not told.oracle_noise.size:
-        raise ValueError(f"scores must have one entry per prompt [prompts], got shape {told.oracle_noise.shape}.")
-    oracle, baseline = told.oracle_noise.tolist(), told.baseline_noise.tolist()
+    oracle_noise, baseline_noise = _checked(scores).oracle_noise, scores.baseline_noise
+    if oracle_noise.ndim != 1 or not oracle_noise.size:
+        raise ValueError(f"scores must have one entry per prompt [prompts], got shape {oracle_noise.shape}.")
+    oracle, baseline = oracle_noise.tolist(), baseline_noise.tolist()
     prompts = len(oracle)
     budget = _validate.whole("rollouts", rollouts, 2 * prompts, 10**7, way_out="Each prompt needs at least 2.")
 
@@ -321,10 +330,10 @@ def relative_efficiency(p: ArrayLike, g: int, estimator: Estimator) -> float | F
     """
     p = _inside("p", p)
     rloo = p * (1 - p) * g / (_validate.group_size(g) - 1)
-    return answer(gradient_weight(p, g, estimator) ** 2 * (rloo / advantage_second_moment(p, g, estimator)))
+    return answer(known(estimator).weight(p, g) ** 2 * (rloo / estimator.second_moment(p, g)))
 
 
-def _told(scores: Any) -> Scores:
+def _checked(scores: Any) -> Scores:
     if not isinstance(scores, Scores):
         raise ValueError(f"scores must be Scores, got {scores!r}. Where only pass rates are known: Scores(p).")
     return scores

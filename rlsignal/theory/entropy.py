@@ -2,10 +2,11 @@
 
 A verdict is a function of the response, so it cannot be less predictable than the response: an entropy under ln 2
 nats caps the signal, any other entropy caps nothing. Beyond that the pass rate has one part of the entropy, h_b(p),
-and the rest is spread inside the right and inside the wrong responses, where it has no say or the opposite one.
+and the rest is entropy inside the correct and inside the incorrect responses, which says nothing of the signal.
 Entropies are in nats throughout.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,21 +15,25 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlog1py, xlogy
 
 from rlsignal import _validate
+from rlsignal._show import Part, Shown, figure
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import Beta, PassRate, Recorded, answer, pass_rate
+from rlsignal.theory.distributions import Fixed, Mixture, PassRate, pass_rate
+from rlsignal.theory.pmf import answer
+from rlsignal.theory.recorded import Recorded
 
 LN2 = float(np.log(2))
-_LN2_BEYOND = 2.3190468138462996e-17  # ln 2 less its float: near ln 2 a cap hangs on the difference
+_LN2_BEYOND = 2.3190468138462996e-17  # ln 2 less its float: near ln 2 a cap depends on the difference
 
 
 def reward_entropy(p: ArrayLike | PassRate) -> float | Floats:
-    """Entropy of the verdict right or wrong (N1): h_b(p) = -p ln p - (1-p) ln(1-p); of a population, its mean (N2).
+    """Entropy of the verdict, correct or incorrect (N1): h_b(p) = -p ln p - (1-p) ln(1-p).
 
-    A Beta population has E[h_b(p)] = psi(a+b+1) - m psi(a+1) - (1-m) psi(b+1), psi the digamma function.
+    Of a population it is the mean over prompts (N2). A Beta has E[h_b(p)] = psi(a+b+1) - m psi(a+1) - (1-m) psi(b+1),
+    psi the digamma function.
 
     Parameters
     ----------
-    p : pass rate(s), or a Fixed or Beta object. A `Recorded` is refused.
+    p : pass rate(s), or a Fixed, Beta or Mixture. A `Recorded` is refused.
 
     Returns
     -------
@@ -51,14 +56,16 @@ def reward_entropy(p: ArrayLike | PassRate) -> float | Floats:
             "p must be pass rates or a Beta, got a Recorded: no function of counts estimates an entropy without bias. "
             "Fit a Beta to it."
         )
-    mean, one_prompt = np.asarray(what.mean, np.float64), _coin_entropy(np.asarray(what.mean, np.float64))
-    if not isinstance(what, Beta):
+    if isinstance(what, Mixture):
+        return what.average(reward_entropy)
+    mean, one_prompt = np.asarray(what.mean), _coin_entropy(np.asarray(what.mean))
+    if isinstance(what, Fixed):
         return answer(one_prompt)
-    rho = np.asarray(what.dispersion, np.float64)
-    alike = rho < 1e-300
-    size = (1 - rho) / np.where(alike, 1.0, rho)  # a + b
+    rho = np.asarray(what.dispersion)
+    identical = rho < 1e-300
+    size = (1 - rho) / np.where(identical, 1.0, rho)  # a + b
     a, b = mean * size, (1 - mean) * size
-    return answer(np.where(alike, one_prompt, mean * _digamma_gain(a, b) + (1 - mean) * _digamma_gain(b, a)))
+    return answer(np.where(identical, one_prompt, mean * _digamma_gain(a, b) + (1 - mean) * _digamma_gain(b, a)))
 
 
 def pass_rate_cap(entropy: ArrayLike) -> float | Floats:
@@ -83,7 +90,7 @@ def pass_rate_cap(entropy: ArrayLike) -> float | Floats:
 
     Examples
     --------
-    At 0.1 nats a response no group of 8 is mixed more often than in 15% of cases; at 24 nats nothing is said:
+    At 0.1 nats a response no group of 8 is informative in more than 15% of cases; at 24 nats there is no bound:
 
     >>> [round(informative_probability(pass_rate_cap(nats), 8), 3) for nats in (0.1, 24)]
     [0.153, 0.992]
@@ -126,7 +133,7 @@ def binding_entropy(tokens: ArrayLike) -> float | Floats:
     """The largest entropy per token at which entropy bounds anything (N4): ln 2 / T.
 
     A response's entropy is the mean over rollouts of its summed token entropies: the mean entropy of all tokens times
-    the mean length T. Above ln 2 in all, so above this per token, N1 and N3 say nothing.
+    the mean length T. Above ln 2 in all, so above this per token, N1 and N3 are no bounds.
 
     Parameters
     ----------
@@ -155,20 +162,20 @@ class EntropyFlow(NamedTuple):
 
     pass_rate: float
     entropy: float
-    right_entropy: float
-    wrong_entropy: float
+    correct_entropy: float
+    incorrect_entropy: float
 
 
-@dataclass(frozen=True, eq=False)
-class Responses:
+@dataclass(frozen=True, eq=False, repr=False, init=False)
+class Responses(Shown):
     """One prompt's policy, response by response, and what its entropy consists of (N5).
 
-    H = h_b(p) + p H_C + (1-p) H_I: of the verdict, and inside the right and the wrong responses.
+    H = h_b(p) + p H_C + (1-p) H_I: of the verdict, and inside the correct and the incorrect responses.
 
     Parameters
     ----------
     chances : of each response, [n], adding up to 1.
-    correct : 1 or True for each right response, [n].
+    correct : 1 or True for each correct response, [n].
 
     Raises
     ------
@@ -178,35 +185,36 @@ class Responses:
 
     Examples
     --------
-    Four equal answers, one of them right: ln 4 = h_b(1/4) + 0 + 3/4 ln 3.
+    Four equal answers, one of them correct: ln 4 = h_b(1/4) + 0 + 3/4 ln 3.
 
     >>> policy = Responses([0.25] * 4, [1, 0, 0, 0])
-    >>> round(policy.entropy, 4), round(reward_entropy(0.25), 4), round(policy.wrong_entropy, 4)
+    >>> round(policy.entropy, 4), round(reward_entropy(0.25), 4), round(policy.incorrect_entropy, 4)
     (1.3863, 0.5623, 1.0986)
     """
 
-    chances: ArrayLike
-    correct: ArrayLike
+    chances: Floats
+    correct: NDArray[np.bool_]
 
-    def __post_init__(self) -> None:
-        chances = np.atleast_1d(_validate.within("chances", self.chances, 0, 1))
-        total = float(chances.sum())
-        if chances.ndim > 1 or abs(total - 1) > 1e-9:
+    def __init__(self, chances: ArrayLike, correct: ArrayLike) -> None:
+        policy = np.atleast_1d(_validate.within("chances", chances, 0, 1))
+        total = float(policy.sum())
+        if policy.ndim > 1 or abs(total - 1) > 1e-9:
             raise ValueError(
-                f"chances must be one prompt's responses [n], adding up to 1, got shape {chances.shape} adding up to "
+                f"chances must be one prompt's responses [n], adding up to 1, got shape {policy.shape} adding up to "
                 f"{total:.6g}. Divide by the sum; call once per prompt."
             )
-        correct = np.atleast_1d(_validate.within("correct", self.correct, 0, 1))
-        if correct.shape != chances.shape or np.any(correct != np.floor(correct)):
-            raise ValueError(
-                f"correct must be 0 or 1 for each of the {chances.size} responses, got {self.correct!r:.60}."
-            )
-        object.__setattr__(self, "chances", chances / total)
-        object.__setattr__(self, "correct", correct.astype(bool))
+        verdicts = np.atleast_1d(_validate.within("correct", correct, 0, 1))
+        if verdicts.shape != policy.shape or np.any(verdicts != np.floor(verdicts)):
+            raise ValueError(f"correct must be 0 or 1 for each of the {policy.size} responses, got {correct!r:.60}.")
+        object.__setattr__(self, "chances", policy / total)
+        object.__setattr__(self, "correct", verdicts.astype(bool))
+
+    def _parts(self) -> Iterator[Part]:
+        yield f"{self.chances.size} responses, pass rate {figure(self.pass_rate)}, entropy {figure(self.entropy)} nats"
 
     @property
     def pass_rate(self) -> float:
-        """p, the chance of a right response."""
+        """p, the chance of a correct response."""
         return float(self._side(True).sum())
 
     @property
@@ -214,34 +222,34 @@ class Responses:
         """H, of the whole response: the three parts together."""
         p, q = self.pass_rate, self._fail_rate
         coin = float(_coin_entropy(np.asarray(min(p, q))))
-        return coin + p * self.right_entropy + q * self.wrong_entropy
+        return coin + p * self.correct_entropy + q * self.incorrect_entropy
 
     @property
-    def right_entropy(self) -> float:
-        """H_C, inside the right responses; 0 where none is possible."""
-        return _spread(self._shares(True))
+    def correct_entropy(self) -> float:
+        """H_C, inside the correct responses; 0 where none is possible."""
+        return _entropy(self._shares(True))
 
     @property
-    def wrong_entropy(self) -> float:
-        """H_I, inside the wrong responses; 0 where none is possible."""
-        return _spread(self._shares(False))
+    def incorrect_entropy(self) -> float:
+        """H_I, inside the incorrect responses; 0 where none is possible."""
+        return _entropy(self._shares(False))
 
     @property
-    def right_collision(self) -> float:
-        """kappa_C, the chance that two right responses are the same one; 0 where none is possible."""
+    def correct_collision(self) -> float:
+        """kappa_C, the chance that two correct responses are the same one; 0 where none is possible."""
         return float((self._shares(True) ** 2).sum())
 
     @property
-    def wrong_collision(self) -> float:
-        """kappa_I, the chance that two wrong responses are the same one; 0 where none is possible."""
+    def incorrect_collision(self) -> float:
+        """kappa_I, the chance that two incorrect responses are the same one; 0 where none is possible."""
         return float((self._shares(False) ** 2).sum())
 
     @property
     def log_gap(self) -> float:
-        """Delta = E[ln pi | right] - E[ln pi | wrong] = ln(p/(1-p)) - H_C + H_I, in nats; rollout logs hold both."""
+        """Delta = E[ln pi | correct] - E[ln pi | incorrect] = ln(p/q) - H_C + H_I, in nats; rollout logs hold both."""
         with np.errstate(divide="ignore"):
             odds = float(np.log(self.pass_rate) - np.log(self._fail_rate))
-        return odds - self.right_entropy + self.wrong_entropy
+        return odds - self.correct_entropy + self.incorrect_entropy
 
     def flow(self, *, weight: float = 1.0, natural: bool = False) -> EntropyFlow:
         """How p and the entropies move under the expected update w_g(p) grad p of a softmax over responses.
@@ -252,7 +260,7 @@ class Responses:
 
         Parameters
         ----------
-        weight : w, such as `gradient_weight(p, g, estimator)`.
+        weight : w, such as `GRPO.weight(p, g)`.
         natural : precondition by the inverse Fisher matrix, as small steps with a KL limit do.
 
         Returns
@@ -267,7 +275,7 @@ class Responses:
 
         Examples
         --------
-        A rare answer, split or not: its entropy is nothing to the natural gradient, and slows the plain one.
+        A rare answer, split in two or not: the natural gradient does not notice, the plain one is slower.
 
         >>> whole, split = Responses([0.1, 0.9], [1, 0]), Responses([0.05, 0.05, 0.9], [1, 1, 0])
         >>> [round(policy.flow(natural=True).pass_rate, 4) for policy in (whole, split)]
@@ -277,21 +285,20 @@ class Responses:
         """
         weight = _validate.scalar("weight", _validate.within("weight", weight, -np.inf, np.inf, open_ends=True))
         p, q = self.pass_rate, self._fail_rate
-        pace, right, wrong = weight * p * q, 0.0, 0.0
-        climb = pace
+        pace, correct, incorrect = weight * p * q, 0.0, 0.0
+        rise = pace
         if not natural:
-            climb *= p * q * (self.right_collision + self.wrong_collision)
-            right, wrong = -pace * _gathering(self._shares(True)), pace * _gathering(self._shares(False))
-        fall = climb * self.log_gap if pace else 0.0  # at p = 0 and 1 the gap is infinite and nothing moves
-        return EntropyFlow(climb, -fall + p * right + q * wrong, right, wrong)
+            rise *= p * q * (self.correct_collision + self.incorrect_collision)
+            correct, incorrect = -pace * _gathering(self._shares(True)), pace * _gathering(self._shares(False))
+        fall = rise * self.log_gap if pace else 0.0  # at p = 0 and 1 the gap is infinite and nothing moves
+        return EntropyFlow(rise, -fall + p * correct + q * incorrect, correct, incorrect)
 
     @property
     def _fail_rate(self) -> float:
         return float(self._side(False).sum())
 
     def _side(self, correct: bool) -> Floats:
-        chances: Floats = np.asarray(self.chances)
-        return chances[np.asarray(self.correct) == correct]
+        return np.asarray(self.chances[self.correct == correct])
 
     def _shares(self, correct: bool) -> Floats:
         """c or d: the chances of one side's responses, given that side."""
@@ -299,7 +306,7 @@ class Responses:
         return side / side.sum() if side.sum() > 0 else np.zeros_like(side)
 
 
-def _spread(shares: Floats) -> float:
+def _entropy(shares: Floats) -> float:
     """-sum c ln c; the largest share by way of what it leaves, which keeps the digits of small entropies."""
     rest = np.delete(shares, np.argmax(shares)) if shares.size else shares
     return float(-xlog1py(1 - rest.sum(), -rest.sum()) - xlogy(rest, rest).sum()) + 0.0 if shares.any() else 0.0

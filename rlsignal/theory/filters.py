@@ -1,4 +1,4 @@
-"""What waste costs: dynamic sampling, which throws unanimous groups away, and the rollouts until one disagrees."""
+"""What filters cost and change: dynamic sampling, which drops degenerate groups, and a noisy verifier."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -6,21 +6,22 @@ from scipy.special import betaincc
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import PassRate, answer, group
-from rlsignal.theory.signal import informative_probability
+from rlsignal.theory.distributions import PassRate, group
+from rlsignal.theory.pmf import answer
+from rlsignal.theory.signal import informative_probability, some_informative
 
 
 def rollouts_per_accepted_group(p: ArrayLike | PassRate, g: int) -> float | Floats:
-    """Rollouts that dynamic sampling spends on each mixed group it keeps (B3): g / (1 - D).
+    """Rollouts that dynamic sampling spends on each informative group it keeps (B3): g / (1 - D).
 
     Parameters
     ----------
-    p : pass rate(s) or a pass-rate object.
+    p : pass rate(s) or a distribution.
     g : group size, at least 2; at most n for a `Recorded`.
 
     Returns
     -------
-    float, or an array of p's shape; inf where no group is ever mixed.
+    float, or an array of p's shape; inf where no group is ever informative.
 
     Raises
     ------
@@ -38,11 +39,11 @@ def rollouts_per_accepted_group(p: ArrayLike | PassRate, g: int) -> float | Floa
 
 
 def accepted_pmf(p: ArrayLike | PassRate, g: int) -> Floats:
-    """P(K = k | the group is mixed) for k = 0..g, the law under dynamic sampling (B3): the law of K without its ends.
+    """P(K = k | the group is informative) for k = 0..g (B3): the pmf of K under dynamic sampling, without its ends.
 
     Parameters
     ----------
-    p : pass rate(s) [...] or a pass-rate object.
+    p : pass rate(s) [...] or a distribution.
     g : group size in [2, 4096]; at most n for a `Recorded`.
 
     Returns
@@ -51,7 +52,7 @@ def accepted_pmf(p: ArrayLike | PassRate, g: int) -> Floats:
 
     Raises
     ------
-    ValueError : as `rollouts_per_accepted_group`; a population without mixed groups.
+    ValueError : as `rollouts_per_accepted_group`; a population without informative groups.
 
     Source: derived in docs/theory.md (B3).
 
@@ -61,26 +62,22 @@ def accepted_pmf(p: ArrayLike | PassRate, g: int) -> Floats:
     array([0.   , 0.286, 0.429, 0.286, 0.   ])
     """
     what, g = group(p, g, summed=True)
-    law = what.pmf(g)
-    law[..., [0, -1]] = 0
-    mixed = law.sum(-1, keepdims=True)
-    if np.any(mixed == 0):
-        raise ValueError(
-            "p must leave a chance of mixed groups, got rollouts that always agree. Leave such prompts out."
-        )
-    return np.asarray(law / mixed)
+    some_informative(what, g)
+    pmf = what.pmf(g)
+    pmf[..., [0, -1]] = 0
+    return np.asarray(pmf / pmf.sum(-1, keepdims=True))
 
 
 def shortfall_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled: int) -> float | Floats:
-    """Chance that `sampled` groups hold fewer than `kept` mixed ones (B4): P(Binomial(sampled, 1 - D) < kept).
+    """Chance that `sampled` groups hold fewer than `kept` informative ones (B4): P(Binomial(sampled, 1 - D) < kept).
 
     How often dynamic sampling gives up, when it may generate `sampled` groups for a batch of `kept`.
 
     Parameters
     ----------
-    p : pass rate(s) or a pass-rate object; of a population every group is of a prompt of its own.
+    p : pass rate(s) or a distribution; of a population every group is of a prompt of its own.
     g : group size, at least 2; at most n for a `Recorded`.
-    kept : mixed groups wanted, at least 1.
+    kept : informative groups wanted, at least 1.
     sampled : groups that may be generated: batches allowed times prompts in each, at least 1.
 
     Returns
@@ -100,15 +97,15 @@ def shortfall_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled
     >>> [round(shortfall_probability(p, 8, kept=64, sampled=640), 3) for p in (0.01, 0.02)]
     [0.978, 0.0]
     """
-    mixed = np.asarray(informative_probability(p, g))
+    informative = np.asarray(informative_probability(p, g))
     kept, sampled = _validate.whole("kept", kept, 1, 10**9), _validate.whole("sampled", sampled, 1, 10**9)
     if kept > sampled:
-        return answer(np.ones_like(mixed))
-    return answer(betaincc(kept, sampled - kept + 1, mixed))
+        return answer(np.ones_like(informative))
+    return answer(betaincc(kept, sampled - kept + 1, informative))
 
 
 def rollouts_to_informative(p: ArrayLike) -> float | Floats:
-    """Rollouts of one prompt until both a right and a wrong one have been seen (B5), on average: 1/p + 1/q - 1.
+    """Rollouts of one prompt until both a correct and an incorrect one have been seen (B5), on average: 1/p + 1/q - 1.
 
     Parameters
     ----------
@@ -134,15 +131,15 @@ def rollouts_to_informative(p: ArrayLike) -> float | Floats:
 
 
 def noisy_pass_rate(p: ArrayLike, *, fnr: float, fpr: float) -> float | Floats:
-    """The pass rate that a faulty verifier reports (S7): p~ = (1 - FN) p + FP (1-p).
+    """The pass rate that a noisy verifier reports (S7): p~ = (1 - FN) p + FP (1-p).
 
     Give it to any function of this library for what a log will show; `noisy_verifier_efficiency` says what it is worth.
 
     Parameters
     ----------
     p : true pass rate(s) in [0, 1].
-    fnr, fpr : chances that a right response is failed, and a wrong one passed; together at
-        most 1.
+    fnr, fpr : chances that a correct response is failed (false negative), and an incorrect one passed (false
+        positive); together at most 1.
 
     Returns
     -------
@@ -156,22 +153,22 @@ def noisy_pass_rate(p: ArrayLike, *, fnr: float, fpr: float) -> float | Floats:
 
     Examples
     --------
-    A third of the dead groups turn mixed, and not because anything was learned:
+    A third of the degenerate groups become informative, and not because anything was learned:
 
     >>> p = noisy_pass_rate(0.02, fnr=0.1, fpr=0.05)
     >>> round(degenerate_probability(0.02, 8), 2), round(degenerate_probability(p, 8), 2)
     (0.85, 0.57)
     """
     p = _validate.probability("p", p)
-    negatives, positives = _faults(fnr, fpr)
+    negatives, positives = _error_rates(fnr, fpr)
     return answer((1 - negatives) * p + positives * (1 - p))
 
 
 def noisy_verifier_efficiency(p: ArrayLike, *, fnr: float, fpr: float) -> float | Floats:
-    """Signal-to-noise ratio, squared, that a faulty verifier leaves where noise dominates (S7): J^2 pq / (p~ q~).
+    """Signal-to-noise ratio, squared, that a noisy verifier leaves where noise dominates (S7): J^2 pq / (p~ q~).
 
     J = 1 - FN - FP is what is left of grad p. The product is the squared correlation of verdict and truth: the share
-    of the rollouts that is still worth something.
+    of the rollouts that still carries information.
 
     Parameters
     ----------
@@ -194,7 +191,7 @@ def noisy_verifier_efficiency(p: ArrayLike, *, fnr: float, fpr: float) -> float 
     0.23
     """
     p = _validate.within("p", p, 0, 1, open_ends=True)
-    negatives, positives = _faults(fnr, fpr)
+    negatives, positives = _error_rates(fnr, fpr)
     if negatives + positives == 1:  # a verdict that ignores the response
         return answer(np.zeros_like(p))
     passed = (1 - negatives) * p + positives * (1 - p)
@@ -202,7 +199,7 @@ def noisy_verifier_efficiency(p: ArrayLike, *, fnr: float, fpr: float) -> float 
     return answer((1 - negatives - positives) ** 2 * (p / passed) * ((1 - p) / failed))
 
 
-def _faults(fnr: float, fpr: float) -> tuple[float, float]:
+def _error_rates(fnr: float, fpr: float) -> tuple[float, float]:
     negatives = _validate.scalar("fnr", _validate.probability("fnr", fnr))
     positives = _validate.scalar("fpr", _validate.probability("fpr", fpr))
     way_out = "Beyond 1 verdicts mean their opposite: swap them."

@@ -8,8 +8,11 @@ from scipy.special import gammaln
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import Beta, Fixed, PassRate, Recorded, answer, group
-from rlsignal.theory.estimators import Estimator, known
+from rlsignal.theory.distributions import Beta, Fixed, Mixture, PassRate, group
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import known
+from rlsignal.theory.pmf import answer
+from rlsignal.theory.recorded import Recorded
 
 
 def pass_at_k(p: ArrayLike | PassRate, k: int) -> float | Floats:
@@ -17,7 +20,7 @@ def pass_at_k(p: ArrayLike | PassRate, k: int) -> float | Floats:
 
     Parameters
     ----------
-    p : pass rate(s) or a pass-rate object; for a `Recorded` it is the unbiased estimator
+    p : pass rate(s) or a distribution; for a `Recorded` it is the unbiased estimator
         1 - C(n-c, k)/C(n, k), averaged over prompts.
     k : attempts, at least 1; at most n for a `Recorded`.
 
@@ -45,7 +48,7 @@ def pass_at_k_weight(p: ArrayLike | PassRate, k: int) -> float | Floats:
 
     Parameters
     ----------
-    p : pass rate(s) or a pass-rate object (then the mean weight over its prompts).
+    p : pass rate(s) or a distribution (then the mean weight over its prompts).
     k : attempts, at least 1; at most n + 1 for a `Recorded`.
 
     Returns
@@ -79,7 +82,7 @@ class PowerLaw(NamedTuple):
 def failure_power_law(population: Beta) -> PowerLaw:
     """How pass@k nears 1 over many attempts (P4): 1 - pass@k ~ Gamma(a+b)/Gamma(b) k^-a.
 
-    The exponent a = mean (1-rho)/rho tells how crowded the prompts are near p = 0. One prompt fails geometrically;
+    The exponent a = mean (1-rho)/rho measures how many prompts there are near p = 0. One prompt fails geometrically;
     a population does not.
 
     Parameters
@@ -105,18 +108,18 @@ def failure_power_law(population: Beta) -> PowerLaw:
     """
     if not isinstance(population, Beta):
         raise ValueError(
-            f"population must be a Beta, got {type(population).__name__}. Fit one: the tail hangs on its shape near 0."
+            f"population must be a Beta, got {type(population).__name__}. Fit one: the tail depends on it."
         )
     mean = _validate.within("mean", population.mean, 0, 1, open_ends=True)
     rho = _validate.within("dispersion", population.dispersion, 0, 1, open_ends=True)
     size = (1 - rho) / rho
-    with np.errstate(over="ignore"):  # at dispersions so small that the law starts beyond any k
+    with np.errstate(over="ignore"):  # at dispersions so small that the power law starts beyond any k
         factor = np.exp(gammaln(size) - gammaln((1 - mean) * size))
     return PowerLaw(answer(factor), answer(mean * size))
 
 
-def pass_at_k_alignment(p: Beta | Recorded, k: int, g: int, estimator: Estimator) -> float:
-    """The cosine between what an estimator climbs and the gradient of pass@k (P5), over a population of prompts.
+def pass_at_k_alignment(p: Beta | Recorded | Mixture, k: int, g: int, estimator: Estimator) -> float:
+    """The cosine between an estimator's expected update and the gradient of pass@k (P5), over a population of prompts.
 
     E[u w pq] / sqrt(E[u^2 pq] E[w^2 pq]) with u = k (1-p)^(k-1) and w = w_g(p): both gradients in the Fisher metric,
     where every prompt has parameters of its own and |grad p|^2 is pq. 1: the update is the steepest ascent of pass@k.
@@ -124,8 +127,8 @@ def pass_at_k_alignment(p: Beta | Recorded, k: int, g: int, estimator: Estimator
 
     Parameters
     ----------
-    p : a Beta (scalar) or a `Recorded`, which needs n >= 2 max(g, k) samples. Each of the three means is then
-        unbiased, their ratio nearly so.
+    p : a Beta (scalar), a Mixture or a `Recorded`, which needs n >= 2 max(g, k) samples. Each of the three means is
+        then unbiased, their ratio nearly so.
     k, g : attempts in [1, 1024] and group size in [2, 1024].
     estimator : an Estimator such as GRPO.
 
@@ -141,7 +144,7 @@ def pass_at_k_alignment(p: Beta | Recorded, k: int, g: int, estimator: Estimator
 
     Examples
     --------
-    RLOO climbs pass@1 and nothing else; MAXRL at 8 rollouts climbs pass@1 + pass@2/2 + .. + pass@7/7:
+    RLOO ascends pass@1 and nothing else; MAXRL at 8 rollouts ascends pass@1 + pass@2/2 + .. + pass@7/7:
 
     >>> data = Beta(0.33, 0.49)
     >>> [round(pass_at_k_alignment(data, k, 8, RLOO), 2) for k in (1, 4, 16)]
@@ -149,31 +152,33 @@ def pass_at_k_alignment(p: Beta | Recorded, k: int, g: int, estimator: Estimator
     >>> [round(pass_at_k_alignment(data, k, 8, MAXRL), 2) for k in (1, 4, 16)]
     [0.89, 0.96, 0.64]
     """
-    if not isinstance(p, Beta | Recorded) or np.ndim(p.mean):
-        raise ValueError(f"p must be one population, a Beta or a Recorded, got {p!r:.60}. One prompt has no direction.")
+    if not isinstance(p, Beta | Recorded | Mixture) or np.ndim(p.mean):
+        raise ValueError(
+            f"p must be one population, a Beta, Mixture or Recorded, got {p!r:.60}. One prompt has no direction."
+        )
     k = _validate.whole("k", k, 1, 1024)
     g = _validate.group_size(g, 1024)
     group(p, 2 * max(g, k), name="2 max(g, k)", summed=True)
-    climbed, wanted = known(estimator).gain(g), np.append(float(k), np.zeros(k - 1))  # degrees g-1 and k-1
+    ascended, wanted = known(estimator).gain(g), np.append(float(k), np.zeros(k - 1))  # degrees g-1 and k-1
 
     def inner(f: Floats, h: Floats) -> float:
         table = bernstein_product(bernstein_product(f, h), np.array([0, 0.5, 0]))
         return float(table @ p.pmf(len(table) - 1))
 
-    norm = float(np.sqrt(inner(climbed, climbed)) * np.sqrt(inner(wanted, wanted)))
-    return inner(climbed, wanted) / norm if norm > 0 else float("nan")
+    norm = float(np.sqrt(inner(ascended, ascended)) * np.sqrt(inner(wanted, wanted)))
+    return inner(ascended, wanted) / norm if norm > 0 else float("nan")
 
 
 def missed_mode_probability(p: ArrayLike, mode: ArrayLike, g: int) -> float | Floats:
-    """Chance that a group teaches without showing one right answer (P6): (1-t)^g - (p-t)^g - q^g, t its chance.
+    """Chance that an informative group does not hold one given correct answer (P6): (1-t)^g - (p-t)^g - q^g.
 
-    Such a group is mixed, so it moves the policy, by other answers only. In g it may rise at first, as larger groups
-    are more often mixed; then it falls, as they see everything.
+    t is the answer's chance. Such a group moves the policy by other answers only. In g the chance may rise at first, as
+    larger groups are more often informative; then it falls, as they see everything.
 
     Parameters
     ----------
     p : pass rate(s).
-    mode : t, the chance of that right answer, in [0, p], a number or an array that broadcasts with p.
+    mode : t, the chance of that correct answer, in [0, p], a number or an array that broadcasts with p.
     g : group size, at least 2.
 
     Returns
@@ -194,7 +199,7 @@ def missed_mode_probability(p: ArrayLike, mode: ArrayLike, g: int) -> float | Fl
     p, g = _validate.probability("p", p), _validate.group_size(g)
     mode = _validate.probability("mode", mode)
     if np.any(mode > p):
-        raise ValueError("mode must be at most p, being one of the ways to be right. Pass the chance of one answer.")
+        raise ValueError("mode must be at most p, being one of the ways to be correct. Pass the chance of one answer.")
     left = np.where(mode < 1, 1 - mode, 1.0)
     others = Fixed(np.minimum(p - mode, 1 - p) / left)  # the rarer verdict once the mode is left out
     return answer(Fixed(mode).all_incorrect(g) * others.informative(g))
@@ -203,7 +208,7 @@ def missed_mode_probability(p: ArrayLike, mode: ArrayLike, g: int) -> float | Fl
 def bernstein_product(f: Floats, h: Floats) -> Floats:
     """The table of the product of two polynomials, each a table over its own rollouts: of n and m makes n + m.
 
-    A polynomial of degree n is the mean of a table [n+1] over K ~ Binomial(n, p). Of n + m rollouts, K of them right,
+    A polynomial of degree n is the mean of a table [n+1] over K ~ Binomial(n, p). Of n + m rollouts, K of them correct,
     the first n hold a hypergeometric number.
 
     Examples

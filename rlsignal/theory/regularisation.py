@@ -1,7 +1,7 @@
 """What holds training back: the KL term, which also acts where every advantage is 0, and clipping.
 
-Both are outside the tables. The KL term adds -kl_weight grad KL to every prompt's update, whether its group is mixed
-or not; in a unanimous group it is all there is.
+Both are outside the tables. The KL term adds -kl_weight grad KL to every prompt's update, whether its group is
+informative or not; in a degenerate group it is the whole update.
 """
 
 from typing import Literal
@@ -12,9 +12,9 @@ from scipy.special import expit, log_softmax
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import answer
-from rlsignal.theory.estimators import Estimator, known
-from rlsignal.theory.objective import gradient_weight
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import known
+from rlsignal.theory.pmf import answer
 
 Divergence = Literal["k1", "k2", "k3"]
 """Schulman's names: with x = log(policy / reference) of a drawn response, x, x^2/2 and exp(-x) - 1 + x."""
@@ -35,7 +35,7 @@ def kl_fixed_points(reference: float, g: int, estimator: Estimator, *, kl_weight
 
     Returns
     -------
-    [points] rising. From the reference, training with w_g > 0 climbs to the first. The first, third, ... are local
+    [points] rising. From the reference, training with w_g > 0 rises to the first. The first, third, ... are local
     maxima, which attract training; those between divide their basins. One point if d w_g/d logit p < kl_weight
     everywhere, and so always for an estimator whose weight does not rise with p.
 
@@ -63,7 +63,7 @@ def kl_fixed_points(reference: float, g: int, estimator: Estimator, *, kl_weight
     gain, start = known(estimator).gain(_validate.group_size(g)), np.log(where) - np.log1p(-where)
 
     def surplus(x: ArrayLike) -> Floats:
-        return np.asarray(gradient_weight(expit(x), g, estimator)) / beta - (x - start)
+        return np.asarray(estimator.weight(expit(x), g)) / beta - (x - start)
 
     low, high = start + gain.min() / beta, start + gain.max() / beta  # a mean lies between the extremes
     margin = 1e-9 * (1 + np.abs([low, high]).max())
@@ -116,7 +116,7 @@ def kl_gradient(policy: ArrayLike, reference: ArrayLike, divergence: Divergence 
 
     Returns
     -------
-    [..., responses]; it does not depend on rewards, so a unanimous group has it too.
+    [..., responses]; it does not depend on rewards, so a degenerate group has it too.
 
     Raises
     ------

@@ -1,53 +1,47 @@
-"""How much signal a group carries: the advantage variance, dead groups, thresholds, group sizes.
+"""How much signal a group carries: the advantage variance, degenerate groups, the mean reward of the others.
 
-`p` is a pass rate, an array of them (one answer per entry), or a pass-rate object (one answer for its population).
+`p` is a pass rate, an array of them (one answer per entry), or a distribution (one answer for its population). A group
+is degenerate if its rewards are all the same (zero variance), and informative otherwise.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import Beta, Fixed, PassRate, Recorded, answer, group, pass_rate
-from rlsignal.theory.estimators import Estimator, known
+from rlsignal.theory.distributions import Fixed, PassRate, group, pass_rate
+from rlsignal.theory.pmf import answer
 
 
-def advantage_variance(p: ArrayLike | PassRate, g: int, estimator: Estimator | None = None) -> float | Floats:
-    """Expected variance of the advantages inside a group (V1): E[p(1-p)] (g-1)/g.
+def advantage_variance(p: ArrayLike | PassRate, g: int) -> float | Floats:
+    """Expected variance of mean-centred advantages inside a group (V1): E[p(1-p)] (g-1)/g.
 
-    The variance (ddof 0) of g binary rewards around their own mean: v = K(g-K)/g^2. That is what mean-centred
-    estimators keep (DR_GRPO). Any other has its own, E[v (A+(K) - A-(K))^2] (V4); name it to get it.
+    The variance (ddof 0) of g binary rewards around their own mean: v = K(g-K)/g^2. Estimators that only subtract the
+    mean keep it (DR_GRPO); any other has its own, `Estimator.variance`.
 
     Parameters
     ----------
-    p : pass rate(s) or a pass-rate object. Since E[p(1-p)] needs only two samples per prompt, a `Recorded` answers
-        for every g, also above its n.
-    g : group size, at least 2, in rollouts; with an estimator at most 4096.
-    estimator : None for the rewards' own variance, else an Estimator such as GRPO.
+    p : pass rate(s) or a distribution. Since E[p(1-p)] needs only two samples per prompt, a `Recorded` answers for
+        every g, also above its n.
+    g : group size, at least 2, in rollouts.
 
     Returns
     -------
-    float, or an array of p's shape; squared advantage units (squared rewards, so at most 1/4, without an estimator).
+    float, or an array of p's shape; in squared rewards, so at most 1/4.
 
     Raises
     ------
-    ValueError : p outside [0, 1], g not a whole number of at least 2, not an estimator.
+    ValueError : p outside [0, 1], g not a whole number of at least 2.
 
-    Source: arXiv 2606.18487, Proposition 1; derived in docs/theory.md (V1, V4).
+    Source: arXiv 2606.18487, Proposition 1; derived in docs/theory.md (V1).
 
     Examples
     --------
-    >>> advantage_variance(0.02, 8), round(advantage_variance(0.02, 8, GRPO), 4)
+    >>> advantage_variance(0.02, 8), round(GRPO.variance(0.02, 8), 4)
     (0.01715, 0.1492)
     """
-    if estimator is None:
-        g = _validate.group_size(g)
-        return answer(pass_rate(p).reward_variance * (g - 1) / g)
-    what, g = group(p, g, summed=True)
-    k, (wrong, correct) = np.arange(g + 1), known(estimator).table(g)
-    return answer(what.pmf(g) @ (k * (g - k) / g**2 * (correct - wrong) ** 2))
+    g = _validate.group_size(g)
+    return answer(pass_rate(p).reward_variance * (g - 1) / g)
 
 
 def advantage_variance_distribution(p: ArrayLike | PassRate, g: int) -> tuple[Floats, Floats]:
@@ -57,7 +51,7 @@ def advantage_variance_distribution(p: ArrayLike | PassRate, g: int) -> tuple[Fl
 
     Parameters
     ----------
-    p : pass rate(s) [...] or a pass-rate object.
+    p : pass rate(s) [...] or a distribution.
     g : group size in [2, 4096].
 
     Returns
@@ -77,20 +71,20 @@ def advantage_variance_distribution(p: ArrayLike | PassRate, g: int) -> tuple[Fl
     (array([0.    , 0.1875, 0.25  ]), array([0.125, 0.5  , 0.375]))
     """
     what, g = group(p, g, summed=True)
-    law = what.pmf(g)
+    pmf = what.pmf(g)
     k = np.arange(g // 2 + 1)
-    folded = law[..., : len(k)] + np.where(k < g - k, law[..., ::-1][..., : len(k)], 0)
+    folded = pmf[..., : len(k)] + np.where(k < g - k, pmf[..., ::-1][..., : len(k)], 0)
     return k * (g - k) / g**2, folded
 
 
 def variance_of_advantage_variance(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """Variance of v = K(g-K)/g^2 over groups (V2): (g-1)/g^3 pq [(g-1)(1-2p)^2 + 2pq] for one prompt.
 
-    For a population it includes the spread between prompts, and is summed over the law of K.
+    For a population it includes the variance between prompts, and is summed over the pmf of K.
 
     Parameters
     ----------
-    p : pass rate(s) or a pass-rate object.
+    p : pass rate(s) or a distribution.
     g : group size, at least 2 (at most 4096 for a population).
 
     Returns
@@ -105,27 +99,27 @@ def variance_of_advantage_variance(p: ArrayLike | PassRate, g: int) -> float | F
 
     Examples
     --------
-    At g = 2 every mixed group has v = 1/4, so v is a coin: here with chance 1/2.
+    At g = 2 every informative group has v = 1/4, so v is a coin: here with chance 1/2.
 
     >>> variance_of_advantage_variance(0.5, 2)
     0.015625
     """
     what, g = group(p, g)
     if isinstance(what, Fixed):
-        pq = what.reward_variance
-        return answer((g - 1) / g**3 * pq * ((g - 1) * (1 - 2 * what.mean) ** 2 + 2 * pq))
+        p, pq = np.asarray(what.mean), np.asarray(what.reward_variance)
+        return answer((g - 1) / g**3 * pq * ((g - 1) * (1 - 2 * p) ** 2 + 2 * pq))
     values, chances = advantage_variance_distribution(what, g)
     mean = (chances * values).sum(-1)
     return answer((chances * (values - mean[..., None]) ** 2).sum(-1))
 
 
 def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
-    """Chance that all g rollouts agree, so that centred advantages are all 0 (D1): E[p^g + (1-p)^g].
+    """Chance that a group is degenerate, all of its rewards being the same (D1): E[p^g + (1-p)^g].
 
     Parameters
     ----------
-    p : pass rate(s) or a pass-rate object. The mean of a data set is not enough: at equal mean, prompts that differ
-        give more dead groups, in public runs often ten times more.
+    p : pass rate(s) or a distribution. The mean of a data set is not enough: at equal mean, prompts that differ
+        give more degenerate groups, in public runs often ten times more.
     g : group size, at least 2; at most n for a `Recorded`.
 
     Returns
@@ -150,13 +144,13 @@ def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
 
 
 def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
-    """Chance that a group is mixed, so that its advantages are not all 0 (D2): pass@g - E[p^g].
+    """Chance that a group is informative, its rewards not being all the same (D2): pass@g - E[p^g].
 
     Not 1 - `degenerate_probability` in floating point: it keeps its digits down to p = 1e-300.
 
     Parameters
     ----------
-    p : pass rate(s) or a pass-rate object.
+    p : pass rate(s) or a distribution.
     g : group size, at least 2; at most n for a `Recorded`.
 
     Returns
@@ -178,182 +172,57 @@ def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     return answer(what.informative(g))
 
 
-def critical_pass_rate(g: int, *, level: float = 0.5, dispersion: float = 0.0) -> float:
-    """The mean pass rate below which more than `level` of the groups are degenerate (D4).
+def informative_group_bias(p: ArrayLike | PassRate, g: int) -> float | Floats:
+    """How far the mean reward of informative groups is from the pass rate (W3): (p q^g - q p^g) / (1 - D), q = 1-p.
 
-    The low root of degenerate_probability(Beta(p, dispersion), g) = level; the high one is 1 minus it.
-
-    Parameters
-    ----------
-    g : group size, at least 2.
-    level : degenerate fraction in (0, 1).
-    dispersion : of the prompts, in [0, 1]; 0 asks about one prompt.
-
-    Returns
-    -------
-    float in (0, 0.5]; nan where every mean is worse than `level` (see `critical_dispersion`).
-
-    Raises
-    ------
-    ValueError : g not a whole number of at least 2, level or dispersion out of range.
-
-    Source: arXiv 2606.18487 prints 0.083 for g = 8, dispersion 0; with dispersion derived in docs/theory.md (D4).
-
-    Examples
-    --------
-    >>> [round(critical_pass_rate(8, dispersion=rho), 3) for rho in (0, 0.3, 0.6)]
-    [0.083, 0.172, nan]
-    """
-    g = _validate.group_size(g)
-    level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
-    dispersion = _validate.scalar("dispersion", _validate.probability("dispersion", dispersion))
-
-    def surplus(mean: float) -> float:
-        return _spare(Beta(mean, dispersion) if dispersion else Fixed(mean), g, level)
-
-    best = surplus(0.5)
-    if abs(best) <= _rounding(level):  # at g = 2 half of the groups are dead at the very best
-        return 0.5
-    return _root(surplus, 0.0, 0.5) if best > 0 else float("nan")
-
-
-def critical_dispersion(g: int, *, level: float = 0.5) -> float:
-    """The dispersion above which no mean pass rate keeps the degenerate fraction under `level` (D5).
+    Positive on hard prompts, whose successes are then credited too little, and negative on easy ones. That is what
+    selecting informative groups does to a baseline, and no bias of the gradient: over all groups, where degenerate
+    ones have no update, the expected update is `Estimator.weight` times grad p, in the direction of grad p.
 
     Parameters
     ----------
-    g : group size, at least 2.
-    level : degenerate fraction in (0, 1).
+    p : pass rate(s) in (0, 1), or a distribution (then over the informative groups of its prompts together).
+    g : group size, at least 2; for a population at most 4095, for a `Recorded` at most n - 1.
 
     Returns
     -------
-    float in [0, 1); nan where even identical prompts at p = 1/2 are above `level`.
+    float, or an array of p's shape; it tends to 1/g - p for rare successes.
 
     Raises
     ------
-    ValueError : g not a whole number of at least 2, level out of range.
+    ValueError : p outside [0, 1], a population without informative groups, g out of range.
 
-    Source: derived in docs/theory.md (D5).
-
-    Examples
-    --------
-    >>> round(critical_dispersion(8), 3)
-    0.595
-    """
-    g = _validate.group_size(g)
-    level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
-
-    def surplus(dispersion: float) -> float:
-        return _spare(Beta(0.5, dispersion), g, level)
-
-    best = surplus(0.0)
-    if abs(best) <= _rounding(level):
-        return 0.0
-    return _root(surplus, 0.0, 1.0) if best > 0 else float("nan")
-
-
-def group_size_for(p: float | PassRate, *, informative: float = 0.9, largest: int = 4096) -> int:
-    """The smallest group size whose groups are mixed with probability `informative` (D6).
-
-    Parameters
-    ----------
-    p : one pass rate, or a pass-rate object for one population.
-    informative : wanted informative probability, in (0, 1).
-    largest : where to stop looking, in rollouts; for a `Recorded` at most its smallest n.
-
-    Returns
-    -------
-    int in [2, largest].
-
-    Raises
-    ------
-    ValueError : p or informative out of range; `largest` too small, with what it reaches.
-
-    Source: inverts D2; docs/theory.md (D6).
+    Source: derived in docs/theory.md (W3); HA-DW (2601.08521) discusses the conditional bias.
 
     Examples
     --------
-    >>> group_size_for(0.05, informative=0.9)
-    45
+    >>> informative_group_bias([0.05, 0.5, 0.95], 8).round(3)
+    array([ 0.099,  0.   , -0.099])
     """
-    what = pass_rate(p)
-    mean = _validate.scalar("p", np.asarray(what.mean, np.float64))
-    wanted = _validate.scalar("informative", _validate.within("informative", informative, 0, 1, open_ends=True))
-    low, high = 1, _validate.whole("largest", largest, 2)
-    way_out = "Raise `largest` or lower `informative`."
-    if isinstance(what, Recorded):
-        high = min(high, int(np.min(what.samples)))
-        way_out = "A Recorded ends at its smallest n: lower `informative`, or fit a Beta."
-    reached = float(what.informative(high)) if high > 1 else 0.0
-    if reached == 0 and high > 1:
-        way_out = "Rollouts that always agree teach nothing at any size."
-    if reached < wanted:
-        raise ValueError(
-            f"largest must allow an informative probability of {wanted:g}, got {high} rollouts, which reach "
-            f"{reached:.4g} at mean pass rate {mean:.4g}. {way_out}"
-        )
-    while high - low > 1:  # the informative probability never falls as g grows
-        middle = (low + high) // 2
-        low, high = (low, middle) if float(what.informative(middle)) >= wanted else (middle, high)
-    return high
-
-
-def dispersion_for(mean: float, degenerate: float, g: int) -> float:
-    """The dispersion at which a Beta population with this mean has this degenerate fraction (I1).
-
-    A training log prints both numbers (mean reward and the fraction of groups with zero s.d.); with the dispersion
-    every other group size can be answered. It undoes `degenerate_probability(Beta(mean, dispersion), g)`.
-
-    Parameters
-    ----------
-    mean : mean binary reward, in (0, 1).
-    degenerate : fraction of groups in which all rewards agree.
-    g : group size of the run, at least 2.
-
-    Returns
-    -------
-    float in [0, 1].
-
-    Raises
-    ------
-    ValueError : out of range; also a degenerate fraction below that of identical prompts, which no spread explains.
-
-    Source: inverts D3; docs/theory.md (I1).
-
-    Examples
-    --------
-    >>> round(dispersion_for(0.2812, 0.542, 8), 3)
-    0.542
-    """
-    g = _validate.group_size(g)
-    mean = _validate.scalar("mean", _validate.within("mean", mean, 0, 1, open_ends=True))
-    alike = _degenerate(mean, 0.0, g)
-    way_out = (
-        f"At mean {mean:g} and g = {g} identical prompts already agree that often, and differing ones more often. "
-        "Average over more steps, or check that groups are counted, not batches."
-    )
-    rounding = 1 - 1e-12
-    fraction = _validate.scalar(
-        "degenerate", _validate.within("degenerate", degenerate, alike * rounding, 1, way_out=way_out)
-    )
-    if fraction <= alike:
-        return 0.0
-    from scipy.optimize import brentq
-
-    return float(
-        brentq(lambda rho: _degenerate(mean, rho, g) - fraction, 0.0, 1.0, xtol=1e-300, rtol=1e-15, maxiter=5000)
-    )
+    what, g = group(p, g)
+    informative = some_informative(what, g)
+    if not isinstance(what, Fixed):  # p q^g is the chance that one given rollout of g+1 is the only correct one
+        _, more = group(what, g + 1, name="g + 1", smallest=3, summed=True)
+        pmf = what.pmf(more)
+        return answer((pmf[..., 1] - pmf[..., -2]) / (more * informative))
+    p = np.asarray(what.mean)
+    hard = 1 - 2 * p  # exact near 1/2, where the answer changes sign
+    rarer = np.minimum(p, 1 - p)
+    with np.errstate(divide="ignore"):
+        log_odds = np.log1p(-np.abs(hard) / (1 - rarer))
+    lone = rarer * np.exp(g * np.log1p(-rarer)) * -np.expm1((g - 1) * log_odds)
+    return answer(np.sign(hard) * lone / informative)
 
 
 def group_deviation(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """Mean over groups of the rewards' s.d. inside them, ddof 1 (I6): E sqrt(K(g-K) / (g(g-1))).
 
-    The third number of some logs: TRL's `reward_std` before version 0.27.0. It tells whether a Beta fitted to the
+    The third number of some logs: TRL's `reward_std` before version 0.27.0. It checks whether a Beta fitted to the
     other two holds. From 0.27.0 that name is the s.d. of the whole batch, which for binary rewards repeats the mean.
 
     Parameters
     ----------
-    p : pass rate(s) or a pass-rate object.
+    p : pass rate(s) or a distribution.
     g : group size in [2, 4096]; at most n for a `Recorded`.
 
     Returns
@@ -376,23 +245,11 @@ def group_deviation(p: ArrayLike | PassRate, g: int) -> float | Floats:
     return answer(what.pmf(g) @ np.sqrt(k * (g - k) / (g * (g - 1))))
 
 
-def _spare(what: PassRate, g: int, level: float) -> float:
-    """How far the degenerate fraction stays under `level`, from whichever of it and its complement is small."""
-    if level < 0.5:
-        return level - float(what.all_correct(g) + what.all_incorrect(g))
-    return float(what.informative(g)) - (1 - level)
-
-
-def _rounding(level: float) -> float:
-    return 4 * float(np.finfo(float).eps) * min(level, 1 - level)
-
-
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    from scipy.optimize import brentq
-
-    return float(brentq(function, low, high, xtol=1e-300, rtol=1e-15, maxiter=5000))
-
-
-def _degenerate(mean: float, dispersion: float, g: int) -> float:
-    what = Beta(mean, dispersion)
-    return float(what.all_correct(g) + what.all_incorrect(g))
+def some_informative(what: PassRate, g: int) -> Floats:
+    """The chance that a group is informative, or an error where it is 0."""
+    informative = np.asarray(what.informative(g))
+    if np.any(informative == 0):
+        raise ValueError(
+            "p must leave a chance of informative groups, got rewards that are always the same. Leave such prompts out."
+        )
+    return informative

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from rlsignal import GRPO, RLOO, Beta, Recorded, informative_probability, recommend_group_size
-from rlsignal.diagnosis.group_size import compare_estimators
-from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, advantages
-from rlsignal.theory import Scores, best_group_size, gradient_weight
+from rlsignal.theory import Scores, best_group_size
 
 
 class TestAdvice:
@@ -31,7 +29,7 @@ class TestAdvice:
             assert line.informative == informative_probability(Beta(0.28, 0.54), line.group_size)
             assert line.informative_groups == line.prompts * line.informative
             assert line.noise == line.group_size / (line.group_size - 1)
-            weights = [gradient_weight(p, line.group_size, GRPO) for p in (0.05, 0.5)]
+            weights = [GRPO.weight(p, line.group_size) for p in (0.05, 0.5)]
             assert line.hard == pytest.approx(weights[0] / weights[1], rel=1e-12)
 
     def test_an_estimator_without_a_difficulty_bias_weighs_alike(self):
@@ -70,28 +68,3 @@ class TestAdvice:
     def test_bad_input_is_refused(self, arguments, message):
         with pytest.raises(ValueError, match=message):
             recommend_group_size(0.3, **arguments)
-
-
-class TestEstimators:
-    def test_every_row_is_what_the_estimator_assigns(self):
-        group = [1, 1, 0, 0, 0, 0, 0, 0]
-        table = compare_estimators(group)
-        assert table.estimators == tuple(x.name for x in ESTIMATORS)
-        for i, estimator in enumerate(ESTIMATORS):
-            assigned = advantages(group, estimator)
-            assert (table.correct[i], table.incorrect[i]) == (assigned[0], assigned[-1])
-            assert table.total[i] == pytest.approx(assigned.sum(), abs=1e-12)
-
-    def test_nemo_does_not_sum_to_zero(self):
-        (total,) = compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (GRPO_NEMO,)).total
-        assert total == pytest.approx(-1.646, abs=5e-4)
-
-    def test_a_degenerate_group_has_one_kind(self):
-        table = compare_estimators([1, 1, 1])
-        assert np.isnan(table.incorrect).all()
-        assert set(table.correct) == {0.0}
-        assert "-" in str(table)
-
-    def test_one_group_at_a_time(self):
-        with pytest.raises(ValueError, match=r"^rewards must be one group \[g\], got shape \(2, 2\)"):
-            compare_estimators([[0, 1], [1, 1]])

@@ -3,7 +3,6 @@
 import json
 import runpy
 from fractions import Fraction
-from functools import partial
 from math import comb
 from pathlib import Path
 
@@ -31,7 +30,6 @@ from rlsignal.inference.intervals import (
     per_prompt_estimate,
     trials_over_prompts,
 )
-from rlsignal.theory import advantage_magnitude, gradient_weight
 
 ROOT = Path(__file__).parents[2]
 SIMULATION = runpy.run_path(str(ROOT / "experiments" / "coverage.py"))
@@ -59,8 +57,8 @@ class TestUnbiased:
             informative_probability,
             pass_at_k,
             advantage_variance,
-            partial(gradient_weight, estimator=GRPO),
-            partial(advantage_magnitude, estimator=GRPO),
+            GRPO.weight,
+            GRPO.magnitude,
         ],
     )
     def test_for_every_pass_rate(self, statistic, g):

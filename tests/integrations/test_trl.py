@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rlsignal import diagnose, read, track
-from rlsignal.estimators import GRPO_TRL, advantages
+from rlsignal.estimators import GRPO_TRL
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # theirs
@@ -102,7 +102,7 @@ def test_the_trainer_computed_the_advantages_that_the_table_holds(ran):
         rows = parquet.read_table(file).to_pydict()
         rewards = np.reshape(rows["right"], (-1, GROUP))
         theirs = np.reshape(rows["advantage"], (-1, GROUP))
-        np.testing.assert_allclose(theirs, advantages(rewards, GRPO_TRL), rtol=2e-6, atol=2e-7)
+        np.testing.assert_allclose(theirs, GRPO_TRL.advantages(rewards), rtol=2e-6, atol=2e-7)
         kinds |= set(rewards.sum(1).tolist())
     assert len(kinds) >= 7  # of the nine groups there are
 

@@ -1,4 +1,4 @@
-"""The proofs hold, and would not if a step were wrong."""
+"""The proofs hold, and would not if a step were incorrect."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 import sympy
 
 from rlsignal import Beta, advantage_variance, degenerate_probability
-from rlsignal.estimators import ESTIMATORS, advantages
+from rlsignal.estimators import ESTIMATORS
 from rlsignal.proofs.derivations import (
     PROOFS,
     Derivation,
@@ -21,7 +21,7 @@ from rlsignal.proofs.derivations import (
     within_group_variance,
     within_group_variance_by_pairs,
 )
-from rlsignal.theory import effective_objective, gradient_weight, variance_of_advantage_variance
+from rlsignal.theory import variance_of_advantage_variance
 
 
 def rebuilt(proof: Derivation, number: int, **changes: object) -> Derivation:
@@ -55,7 +55,7 @@ def test_no_identity_survives_being_broken(proof):
                 broken.check()
 
 
-def test_the_wrong_ddof_is_caught_where_it_is_used():
+def test_the_incorrect_ddof_is_caught_where_it_is_used():
     proof = within_group_variance()
     (g,) = symbols_of(proof.claim, "g")
     with pytest.raises(ArithmeticError, match="V1, step 5 is not confirmed"):
@@ -87,11 +87,11 @@ def test_a_gain_of_another_table_is_caught():
         rebuilt(proof, at, rhs=2 * proof.steps[at - 1].rhs).check()
 
 
-def test_a_witness_is_heard_at_each_of_its_values():
+def test_an_identity_may_be_checked_at_values():
     x = sympy.Symbol("x")
     at_roots = Step("Zero at both roots.", x**2, x, at=(x, (0, 1)))
     assert Derivation("X", "roots", (at_roots,)).check()
-    assert at_roots.status == "witness at x = 0, 1"
+    assert at_roots.status == "checked at x = 0, 1"
     with pytest.raises(ArithmeticError, match="leaves 2"):
         Derivation("X", "roots", (replace(at_roots, at=(x, (0, 1, 2))),)).check()
 
@@ -124,17 +124,17 @@ def test_v1_and_v2_against_every_group(g):
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: estimator.name)
 def test_w1_against_every_group_of_a_small_policy(estimator):
-    """Five responses, two of them right, groups of three: the update averaged over all 125 groups."""
-    g, right = 3, np.array([1, 0, 0, 1, 0])
+    """Five responses, two of them correct, groups of three: the update averaged over all 125 groups."""
+    g, correct = 3, np.array([1, 0, 0, 1, 0])
     policy = np.exp([0.3, -0.4, 1.1, -1.0, 0.2])
     policy /= policy.sum()
-    p = policy @ right
+    p = policy @ correct
     scores = np.eye(5) - policy
     update = np.zeros(5)
     for group in map(list, product(range(5), repeat=g)):
-        update += policy[group].prod() * advantages(right[group], estimator) @ scores[group] / g
-    slope = policy * (right - p)
-    np.testing.assert_allclose(update, gradient_weight(p, g, estimator) * slope, rtol=1e-10, atol=1e-14)
+        update += policy[group].prod() * estimator.advantages(correct[group]) @ scores[group] / g
+    slope = policy * (correct - p)
+    np.testing.assert_allclose(update, estimator.weight(p, g) * slope, rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: estimator.name)
@@ -143,8 +143,8 @@ def test_w2_against_the_library(estimator):
     heights = np.concatenate([[0.0], np.cumsum(estimator.gain(g))]) / g
     h = sum(sympy.binomial(g, k) * p**k * (1 - p) ** (g - k) * heights[k] for k in range(g + 1))
     for at in (0.0, 0.1, 0.6, 1.0):
-        assert float(h.subs(p, at)) == pytest.approx(effective_objective(at, g, estimator), abs=1e-12)
-        assert float(sympy.diff(h, p).subs(p, at)) == pytest.approx(gradient_weight(at, g, estimator), abs=1e-12)
+        assert float(h.subs(p, at)) == pytest.approx(estimator.objective(at, g), abs=1e-12)
+        assert float(sympy.diff(h, p).subs(p, at)) == pytest.approx(estimator.weight(at, g), abs=1e-12)
 
 
 def test_a_notebook_shows_the_steps_as_latex():

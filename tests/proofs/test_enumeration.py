@@ -25,7 +25,6 @@ from rlsignal.estimators import ESTIMATORS
 from rlsignal.proofs.enumeration import (
     beta,
     chance,
-    climb,
     every_group,
     expectation,
     fixed,
@@ -33,19 +32,13 @@ from rlsignal.proofs.enumeration import (
     pmf,
     push,
     recorded,
+    rise,
     score,
     slope,
     turn,
     variance,
 )
-from rlsignal.theory import (
-    advantage_magnitude,
-    advantage_second_moment,
-    advantage_variance_distribution,
-    effective_objective,
-    gradient_weight,
-    variance_of_advantage_variance,
-)
+from rlsignal.theory import advantage_variance_distribution, variance_of_advantage_variance
 
 SIZES = range(2, 7)
 POPULATIONS = [(Fraction(1, 3), Fraction(1, 2)), (Fraction(1, 20), Fraction(1, 7)), (Fraction(3, 5), Fraction(9, 10))]
@@ -247,7 +240,7 @@ def test_objective_of_any_table(g):
     """W2: E S(K) vanishes at p = 0, and its slope is the weight."""
     for table in unit_tables(g):
         steps = [sum(gains(table)[:k], Fraction(0)) / g for k in range(g + 1)]
-        objective = climb(read(table))
+        objective = rise(read(table))
         assert expectation(objective, fixed(0), g) == 0
         for p in points(g):
             height = sum(chance * step for chance, step in zip(binomial(g, p), steps, strict=True))
@@ -282,7 +275,7 @@ def test_rational_estimators(g):
         return squares, expectation(lambda rewards: mean([abs(a) for a in read(table)(rewards)]), fixed(p), g)
 
     def flow(table, p):
-        return expectation(push(read(table), p), fixed(p), g), expectation(climb(read(table)), fixed(p), g)
+        return expectation(push(read(table), p), fixed(p), g), expectation(rise(read(table)), fixed(p), g)
 
     for p in points(g):
         q, shrink = 1 - p, Fraction(g - 1, g)
@@ -320,13 +313,11 @@ class TestLibraryOnOnePrompt:
         """Their square roots stand for the rational numbers that the floats in the table are."""
         advantages = read([[Fraction(a) for a in row] for row in estimator.table(g)])
         urn = fixed(p)
-        close(gradient_weight(p, g, estimator), expectation(push(advantages, p), urn, g))
-        close(effective_objective(p, g, estimator), expectation(climb(advantages), urn, g))
-        close(advantage_variance(p, g, estimator), expectation(lambda r: variance(advantages(r)), urn, g))
-        close(
-            advantage_second_moment(p, g, estimator), expectation(lambda r: mean([a**2 for a in advantages(r)]), urn, g)
-        )
-        close(advantage_magnitude(p, g, estimator), expectation(lambda r: mean([*map(abs, advantages(r))]), urn, g))
+        close(estimator.weight(p, g), expectation(push(advantages, p), urn, g))
+        close(estimator.objective(p, g), expectation(rise(advantages), urn, g))
+        close(estimator.variance(p, g), expectation(lambda r: variance(advantages(r)), urn, g))
+        close(estimator.second_moment(p, g), expectation(lambda r: mean([a**2 for a in advantages(r)]), urn, g))
+        close(estimator.magnitude(p, g), expectation(lambda r: mean([*map(abs, advantages(r))]), urn, g))
 
 
 @pytest.mark.parametrize("g", [2, 3, 6])
@@ -342,8 +333,8 @@ def test_library_on_populations(m, rho, g):
     close(pass_at_k(data, g), expectation(any, urn, g))
     for estimator in ESTIMATORS:
         advantages = read([[Fraction(a) for a in row] for row in estimator.table(g)])
-        close(gradient_weight(data, g, estimator), expectation(turn(advantages), urn, g))
-        close(effective_objective(data, g, estimator), expectation(climb(advantages), urn, g))
+        close(estimator.weight(data, g), expectation(turn(advantages), urn, g))
+        close(estimator.objective(data, g), expectation(rise(advantages), urn, g))
 
 
 @every_size

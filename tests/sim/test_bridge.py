@@ -1,4 +1,4 @@
-"""The bridge between the theory and the simulator: sampled gradients, averaged, are gradient_weight times grad p.
+"""The bridge between the theory and the simulator: sampled gradients, averaged, are the weight times grad p.
 
 Every coordinate must lie within five standard errors, and the nearest wrong weight must not. First the simulator's own
 tabular policies; then a network with shared parameters, written out here, which has nothing from `sim` in it.
@@ -18,7 +18,6 @@ from jax.flatten_util import ravel_pytree
 from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO, Estimator, Fixed
 from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF, GRPO_TRL, GRPO_VERL
 from rlsignal.sim import Recipe, expected_gradient, sampled_gradient
-from rlsignal.theory import gradient_weight
 
 GROUPS, SIZE, CORRECT = 2**16, 8, 2
 STANDARD_ERRORS = 5
@@ -38,12 +37,12 @@ def as_if_centred(estimator, p, g):
 TEMPTING = [
     (GRPO, "1/sqrt(pq)", lambda p, g: 1 / np.sqrt(p * (1 - p))),
     (GRPO, "sqrt(g-1), its limit at p = 0", lambda p, g: sqrt(g - 1) + 0 * p),
-    (GRPO, "ddof 1", lambda p, g: gradient_weight(p, g, GRPO_OPENRLHF)),
-    (GRPO_TRL, "ddof 0", lambda p, g: gradient_weight(p, g, GRPO)),
-    (GRPO_VERL, "ddof 0", lambda p, g: gradient_weight(p, g, GRPO)),
-    (GRPO_OPENRLHF, "ddof 0", lambda p, g: gradient_weight(p, g, GRPO)),
+    (GRPO, "ddof 1", lambda p, g: GRPO_OPENRLHF.weight(p, g)),
+    (GRPO_TRL, "ddof 0", lambda p, g: GRPO.weight(p, g)),
+    (GRPO_VERL, "ddof 0", lambda p, g: GRPO.weight(p, g)),
+    (GRPO_OPENRLHF, "ddof 0", lambda p, g: GRPO.weight(p, g)),
     (GRPO_NEMO, "as if centred", partial(as_if_centred, GRPO_NEMO)),
-    (GRPO_NEMO, "GRPO", lambda p, g: gradient_weight(p, g, GRPO)),
+    (GRPO_NEMO, "GRPO", lambda p, g: GRPO.weight(p, g)),
     (DR_GRPO, "1", lambda p, g: 1 + 0 * p),
     (RLOO, "(g-1)/g", lambda p, g: (g - 1) / g + 0 * p),
     (MAXRL, "1/p", lambda p, g: 1 / p),
@@ -105,7 +104,7 @@ def expected(estimator, recipe=RECIPE, temperature=1.0):
 class TestTabular:
     @every_estimator
     def test_mean_gradient_is_the_weight_times_the_slope(self, estimator):
-        want = theory(gradient_weight(PASS_RATES, SIZE, estimator))
+        want = theory(estimator.weight(PASS_RATES, SIZE))
         assert not far(z_scores(sampled(estimator), want))
         # float32: logits of 30 are resolved to 2e-6, and so are the pass rates
         np.testing.assert_allclose(expected(estimator), want, rtol=2e-5)
@@ -118,11 +117,11 @@ class TestTabular:
     def test_temperature(self, temperature):
         """The policy is softmax(logits/T): its pass rates differ, and the slope has a factor 1/T."""
         p = np.asarray(pass_rates_of(jnp.asarray(LOGITS), temperature), np.float64)
-        want = theory(gradient_weight(p, SIZE, GRPO), temperature)
+        want = theory(GRPO.weight(p, SIZE), temperature)
         assert not far(z_scores(sampled(GRPO, temperature=temperature), want))
         np.testing.assert_allclose(expected(GRPO, temperature=temperature), want, rtol=4e-5)
         assert far(z_scores(sampled(GRPO, temperature=temperature), want * temperature))
-        assert far(z_scores(sampled(GRPO, temperature=temperature), theory(gradient_weight(PASS_RATES, SIZE, GRPO))))
+        assert far(z_scores(sampled(GRPO, temperature=temperature), theory(GRPO.weight(PASS_RATES, SIZE))))
 
     @every_estimator
     def test_natural_gradient_is_the_inverse_fisher_matrix_times_it(self, estimator):
@@ -130,7 +129,7 @@ class TestTabular:
         recipe, temperature = replace(RECIPE, natural=True), 2.0
         shares = np.asarray(nn.softmax(jnp.asarray(LOGITS) / temperature), np.float64)
         p = shares[:, :CORRECT].sum(-1)
-        plain = theory(gradient_weight(p, SIZE, estimator), temperature)
+        plain = theory(estimator.weight(p, SIZE), temperature)
         fisher = [(np.diag(pi) - np.outer(pi, pi)) / temperature**2 for pi in shares]
         want = np.stack([np.linalg.pinv(f, rcond=1e-4) @ row for f, row in zip(fisher, plain, strict=True)])
 
@@ -206,7 +205,7 @@ class TestNetwork:
 
     @every_estimator
     def test_mean_gradient_is_the_weight_times_the_slope(self, estimator):
-        want = network_theory(gradient_weight(NETWORK_RATES, SIZE, estimator))
+        want = network_theory(estimator.weight(NETWORK_RATES, SIZE))
         assert not far(z_scores(network_sampled(estimator), want))
 
     @every_mistake
@@ -215,5 +214,5 @@ class TestNetwork:
 
     def test_weight_at_the_mean_pass_rate_is_rejected(self):
         """The weight belongs inside the mean over prompts."""
-        at_the_mean = gradient_weight(NETWORK_RATES.mean(), SIZE, GRPO) * np.ones(len(FEATURES))
+        at_the_mean = GRPO.weight(NETWORK_RATES.mean(), SIZE) * np.ones(len(FEATURES))
         assert far(z_scores(network_sampled(GRPO), network_theory(at_the_mean)))

@@ -14,7 +14,6 @@ from scipy.special import expit, logit
 from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO
 from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF
 from rlsignal.sim import Recipe, expected_gradient, flow, train
-from rlsignal.theory import gradient_weight
 
 KEY = jax.random.key(8)
 SMALL = Recipe(prompts=4, responses=6, correct=2, steps=20, record_every=1, attempts=(4,))
@@ -60,7 +59,7 @@ class TestExpectedGradient:
         recipe = Recipe(prompts=5, responses=2, correct=1, group_size=g)
         logits = jnp.asarray(np.stack([logit(p), 0 * p], 1), jnp.float32)
         gradient = np.asarray(expected_gradient(logits, recipe, recipe.setting()), np.float64)
-        want = gradient_weight(p, g, GRPO) * p * (1 - p)
+        want = GRPO.weight(p, g) * p * (1 - p)
         np.testing.assert_allclose(gradient[:, 0], want, rtol=4e-6 + 2.0**-23 * g)
         np.testing.assert_allclose(gradient.sum(-1), 0, atol=1e-7 * want.max())
 
@@ -73,7 +72,7 @@ class TestExpectedGradient:
             gradient = np.asarray(expected_gradient(logits, recipe, setting))
             pi = softmax(np.asarray(START, np.float64))
         p = pi[:, :2].sum(-1)
-        want = (gradient_weight(p, 64, GRPO) * p * (1 - p))[:, None]
+        want = (GRPO.weight(p, 64) * p * (1 - p))[:, None]
         np.testing.assert_allclose(gradient[:, :2].sum(-1, keepdims=True), want, rtol=1e-12)
 
     @pytest.mark.parametrize("natural", [False, True])
@@ -151,7 +150,7 @@ class TestFlow:
                 pi, after = softmax(np.asarray(logits)), softmax(np.asarray(final))
                 p = pi[:, :2].sum(-1)
                 moved = logit(after[:, :2].sum(-1)) - logit(p)
-                np.testing.assert_allclose(moved, 0.25 * gradient_weight(p, 8, GRPO), rtol=1e-6)  # a float32 table
+                np.testing.assert_allclose(moved, 0.25 * GRPO.weight(p, 8), rtol=1e-6)  # a float32 table
                 for part in (slice(0, 2), slice(2, 6)):
                     shares, later = (x[:, part] / x[:, part].sum(-1, keepdims=True) for x in (pi, after))
                     np.testing.assert_allclose(later, shares, rtol=1e-13)

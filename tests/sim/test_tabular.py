@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from rlsignal import DR_GRPO, GRPO, RLOO, Fixed, advantage_variance, degenerate_probability, pass_at_k
-from rlsignal.estimators import GRPO_NEMO, advantages
+from rlsignal.estimators import GRPO_NEMO
 from rlsignal.sim import Metrics, Recipe, log_pass_rates, measure, sampled_gradient, train
 
 KEY = jax.random.key(3)
@@ -227,7 +227,7 @@ class TestSampledGradient:
         want = np.zeros_like(pi)
         for x, row in enumerate(counts):
             drawn = np.repeat(np.arange(5), row)
-            for y, advantage in zip(drawn, advantages((drawn < 2).astype(int), estimator), strict=True):
+            for y, advantage in zip(drawn, estimator.advantages((drawn < 2).astype(int)), strict=True):
                 want[x] += advantage * (np.eye(5)[y] - pi[x]) / 4
         np.testing.assert_allclose(gradient, want, atol=1e-6)
         assert float(seen.gradient_norm) == pytest.approx(np.sqrt((want**2).sum(-1).mean()), rel=1e-6)

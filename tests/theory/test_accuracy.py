@@ -20,9 +20,6 @@ from rlsignal import (
 )
 from rlsignal.estimators import posterior_baseline
 from rlsignal.theory import (
-    advantage_second_moment,
-    effective_objective,
-    gradient_weight,
     informative_group_bias,
     noisy_pass_rate,
     pass_at_k_weight,
@@ -122,13 +119,13 @@ def test_sums_over_a_law():
         q, mean, rho = 1 - x, *generator.uniform(0.01, 0.99, 2)
         m, r = mp.mpf(mean), mp.mpf(rho)
         answers = [
-            (gradient_weight(p, g, RLOO), mp.mpf(1)),
-            (gradient_weight(p, g, MAXRL), (1 - q ** (g - 1)) / x),
-            (effective_objective(p, g, RLOO), x),
-            (advantage_second_moment(p, g, GRPO), 1 - x**g - q**g),
-            (advantage_second_moment(p, g, RLOO), x * q * g / (g - 1)),
+            (RLOO.weight(p, g), mp.mpf(1)),
+            (MAXRL.weight(p, g), (1 - q ** (g - 1)) / x),
+            (RLOO.objective(p, g), x),
+            (GRPO.second_moment(p, g), 1 - x**g - q**g),
+            (RLOO.second_moment(p, g), x * q * g / (g - 1)),
             (
-                advantage_second_moment(Beta(mean, rho), g, posterior_baseline(mean, rho)),
+                posterior_baseline(mean, rho).second_moment(Beta(mean, rho), g),
                 m * (1 - m) * (1 - r) * (1 + (g - 1) * r) / (1 + (g - 2) * r),
             ),
         ]

@@ -10,9 +10,9 @@ from scipy.special import betaincinv, expit, logit, softmax
 from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO, Beta, Estimator, Recorded, pass_at_k
 from rlsignal.estimators import ESTIMATORS, GRPO_NEMO
 from rlsignal.sim import meanfield, tabular
-from rlsignal.theory import gradient_weight, reachable_pass_rate
+from rlsignal.theory import reachable_pass_rate
 from rlsignal.theory.clock import escape_time, forecast
-from rlsignal.theory.estimators import pass_at_k_training
+from rlsignal.theory.frameworks import pass_at_k_training
 
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: estimator.name)
 PUNISHING = Estimator("punishing", lambda K, g: -1.0, lambda K, g: 1.0)
@@ -24,7 +24,7 @@ def ascend(logits, right, g, estimator, time, steps=300):
     def velocity(x):
         policy = softmax(x, -1)
         p = (policy @ right)[..., None]
-        return gradient_weight(p, g, estimator) * policy * (right - p)
+        return estimator.weight(p, g) * policy * (right - p)
 
     h = time / steps
     for _ in range(steps):

@@ -8,7 +8,7 @@ from scipy.special import expit, logit, roots_sh_jacobi, softmax
 
 from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO, Beta, Fixed, Recorded, pass_at_k
 from rlsignal.estimators import ESTIMATORS, GRPO_NEMO
-from rlsignal.theory import effective_objective, gradient_weight, reachable_pass_rate
+from rlsignal.theory import reachable_pass_rate
 from rlsignal.theory.clock import escape_time
 from rlsignal.theory.dynamics import (
     adam_drift,
@@ -25,7 +25,7 @@ class TestSpeed:
     def test_of_a_softmax_by_hand(self, estimator):
         """dp/dt = w |grad p|^2, at any policy; the natural gradient's is w grad p . F^-1 grad p."""
         right, policy = np.array([1, 1, 0, 0, 0]), softmax([0.2, -1.0, 1.5, 0.3, -0.4])
-        p, weight = policy @ right, gradient_weight(policy @ right, 8, estimator)
+        p, weight = policy @ right, estimator.weight(policy @ right, 8)
         slope, fisher = policy * (right - p), np.diag(policy) - np.outer(policy, policy)
         chances = policy[:2] / p, policy[2:] / (1 - p)
         collision = sum(c @ c for c in chances)
@@ -37,7 +37,7 @@ class TestSpeed:
     @pytest.mark.parametrize("g", [2, 8, 257])
     def test_a_table_times_a_law(self, estimator, g):
         p = np.array([0, 1e-12, 0.05, 0.5, 0.97, 1 - 2**-53, 1])
-        weight = gradient_weight(p, g, estimator)
+        weight = estimator.weight(p, g)
         np.testing.assert_allclose(learning_speed(p, g, estimator), weight * (p * (1 - p)) ** 2, rtol=1e-12, atol=0)
         natural = learning_speed(p, g, estimator, natural=True)
         np.testing.assert_allclose(natural, weight * (p * (1 - p)), rtol=1e-12, atol=0)
@@ -116,8 +116,8 @@ class TestWhatCanFall:
             p = expit(start + slopes * theta)
             rates.append(p)
             means.append(p.mean())
-            objectives.append(effective_objective(p, g, GRPO).mean())
-            theta += 0.1 * np.mean(gradient_weight(p, g, GRPO) * p * (1 - p) * slopes)
+            objectives.append(GRPO.objective(p, g).mean())
+            theta += 0.1 * np.mean(GRPO.weight(p, g) * p * (1 - p) * slopes)
         assert np.all(np.diff(objectives) > 0)
         assert np.any(np.diff(rates, axis=0) < 0)  # one of the prompts falls
         assert means[0] == 0.275

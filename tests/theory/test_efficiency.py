@@ -21,10 +21,9 @@ from rlsignal import (
     degenerate_probability,
     informative_probability,
 )
-from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, advantages
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO
 from rlsignal.proofs import enumeration
 from rlsignal.proofs.derivations import efficiency as proofs
-from rlsignal.theory import advantage_second_moment, gradient_weight
 from rlsignal.theory.efficiency import (
     Scores,
     allocate_rollouts,
@@ -34,8 +33,8 @@ from rlsignal.theory.efficiency import (
     signal_to_noise_cap,
     update_variance,
 )
-from rlsignal.theory.estimators import posterior_baseline
 from rlsignal.theory.filters import noisy_pass_rate, noisy_verifier_efficiency
+from rlsignal.theory.frameworks import posterior_baseline
 
 mp = mpmath.mp.clone()
 mp.dps = 700
@@ -107,7 +106,7 @@ def softmax(chances, right):
 
 def rational(estimator):
     """The advantages of a table, its floats taken as the rational numbers that they are."""
-    return lambda rewards: [Fraction(float(a)) for a in advantages(rewards, estimator)]
+    return lambda rewards: [Fraction(float(a)) for a in estimator.advantages(rewards)]
 
 
 def leave_one_out(rewards):
@@ -154,7 +153,7 @@ class TestNoise:
     @pytest.mark.parametrize("estimator", [GRPO, MAXRL, GRPO_NEMO, SIGN, ODD], **by_name)
     def test_any_table_over_every_group(self, policy, estimator):
         mean, variance = policy.update(3, rational(estimator))
-        scores, weight = policy.knows, gradient_weight(float(policy.p), 3, estimator)
+        scores, weight = policy.knows, estimator.weight(float(policy.p), 3)
         assert [float(x) for x in mean] == pytest.approx(
             [weight * float(x) for x in policy.slope], rel=1e-12, abs=1e-14
         )
@@ -211,7 +210,7 @@ class TestNoise:
         g, groups, rng = 8, 40_000, np.random.default_rng(0)
         chances, right, scores = zipf()
         drawn = rng.choice(200, p=chances, size=(groups, g))
-        a = advantages(right[drawn].astype(int), RLOO)
+        a = RLOO.advantages(right[drawn].astype(int))
         counts = np.zeros((groups, 200))
         np.add.at(counts, (np.arange(groups)[:, None], drawn), a / g)  # the update; sum A = 0, so e_y - pi is e_y
         slope = chances * (right - scores.p)
@@ -460,8 +459,8 @@ class TestProofs:
         got = proofs.noise_of_rloo().value(p=0.2, n2=1.5, S_C=3, S_I=0.7, g=8)
         assert got == pytest.approx(update_variance(Scores(0.2, 1.5, 3, 0.7), 8), rel=1e-13)
         got = proofs.shrinking_baseline().value(m=0.3, rho=0.2, g=4)
-        assert got == pytest.approx(advantage_second_moment(Beta(0.3, 0.2), 4, posterior_baseline(0.3, 0.2)), rel=1e-13)
-        got = proofs.faulty_verdicts().value(p=0.02, n=0.1, f=0.05)
+        assert got == pytest.approx(posterior_baseline(0.3, 0.2).second_moment(Beta(0.3, 0.2), 4), rel=1e-13)
+        got = proofs.noisy_verdicts().value(p=0.02, n=0.1, f=0.05)
         assert got == pytest.approx(noisy_verifier_efficiency(0.02, fnr=0.1, fpr=0.05), rel=1e-12)
 
     def test_a_baseline_of_another_population_breaks_the_proof(self):

@@ -10,9 +10,8 @@ import pytest
 import sympy
 
 from rlsignal import Beta, Fixed, Recorded, informative_probability
-from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, advantages
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO
 from rlsignal.proofs.derivations import entropy as proofs
-from rlsignal.theory import gradient_weight
 from rlsignal.theory.entropy import (
     LN2,
     Responses,
@@ -173,8 +172,8 @@ class TestParts:
             policy, chances = Responses(softmax(logits), correct), softmax(logits)
             parts = (
                 reward_entropy(policy.pass_rate)
-                + policy.pass_rate * policy.right_entropy
-                + (1 - policy.pass_rate) * policy.wrong_entropy
+                + policy.pass_rate * policy.correct_entropy
+                + (1 - policy.pass_rate) * policy.incorrect_entropy
             )
             assert policy.entropy == pytest.approx(-(chances @ np.log(chances)), rel=1e-12)
             assert parts == pytest.approx(policy.entropy, rel=1e-12)
@@ -193,8 +192,8 @@ class TestParts:
         x = mp.mpf(rare / 4), mp.mpf(rare * 3 / 4)
         want = -sum(c * mp.log(c) for c in x) - (1 - sum(x)) * mp.log(1 - sum(x))
         assert abs(mp.mpf(policy.entropy) / want - 1) < 1e-12
-        assert (policy.right_entropy if right else policy.wrong_entropy) == pytest.approx(reward_entropy(0.25))
-        assert (policy.right_collision if right else policy.wrong_collision) == pytest.approx(10 / 16)
+        assert (policy.correct_entropy if right else policy.incorrect_entropy) == pytest.approx(reward_entropy(0.25))
+        assert (policy.correct_collision if right else policy.incorrect_collision) == pytest.approx(10 / 16)
 
     def test_a_dominant_response_keeps_the_digits_of_the_rest(self):
         policy = Responses([1e-30, 1 - 1e-30], [0, 0])
@@ -203,7 +202,7 @@ class TestParts:
     def test_edges(self):
         certain = Responses([1.0, 0.0, 0.0], [1, 1, 0])
         assert (certain.pass_rate, certain.entropy, certain.log_gap) == (1, 0, inf)
-        assert (certain.wrong_entropy, certain.wrong_collision, certain.right_collision) == (0, 0, 1)
+        assert (certain.incorrect_entropy, certain.incorrect_collision, certain.correct_collision) == (0, 0, 1)
         for natural in (True, False):
             assert certain.flow(natural=natural) == (0, 0, 0, 0)
         assert Responses([0.5, 0.5], [0, 0]).log_gap == -inf
@@ -283,8 +282,8 @@ class TestFlow:
         for logits, correct in policies():
             flow = Responses(softmax(logits), correct).flow()
             assert flow.pass_rate > 0
-            assert flow.right_entropy <= 1e-16
-            assert flow.wrong_entropy >= -1e-16
+            assert flow.correct_entropy <= 1e-16
+            assert flow.incorrect_entropy >= -1e-16
         flat = Responses([0.2, 0.2, 0.3, 0.3], [1, 1, 0, 0]).flow()  # equals stay equal
         assert flat[2:] == pytest.approx((0, 0), abs=1e-16)
 
@@ -302,7 +301,7 @@ class TestFlow:
     def test_along_a_natural_run_entropy_is_a_function_of_the_pass_rate(self):
         """h_b(p) + p H_C + q H_I of the start, with its peak ln(e^H_C + e^H_I) where p has odds e^(H_C - H_I)."""
         start = Responses([0.01, 0.03, 0.5, 0.36, 0.1], [1, 1, 0, 0, 0])
-        right, wrong = start.right_entropy, start.wrong_entropy
+        right, wrong = start.correct_entropy, start.incorrect_entropy
         peak = exp(right) / (exp(right) + exp(wrong))
         for p in (0.01, 0.2, peak, 0.8, 0.999):
             moved = np.array([*np.array([0.25, 0.75]) * p, *np.array([0.5, 0.36, 0.1]) / 0.96 * (1 - p)])
@@ -316,9 +315,9 @@ class TestFlow:
         """E[-mean A ln pi] is dH/dt of the natural gradient wherever groups sum to zero: all 256 groups of 4."""
         g, policy = 4, Responses([0.02, 0.08, 0.6, 0.3], [1, 1, 0, 0])
         drawn = np.array(list(product(range(4), repeat=g)))
-        seen = -(advantages(np.asarray(policy.correct, int)[drawn], estimator) * np.log(policy.chances)[drawn]).mean(-1)
+        seen = -(estimator.advantages(np.asarray(policy.correct, int)[drawn]) * np.log(policy.chances)[drawn]).mean(-1)
         mean = np.prod(np.asarray(policy.chances)[drawn], -1) @ seen
-        want = policy.flow(weight=gradient_weight(policy.pass_rate, g, estimator), natural=True).entropy
+        want = policy.flow(weight=estimator.weight(policy.pass_rate, g), natural=True).entropy
         assert (mean == pytest.approx(want, rel=1e-12)) == (estimator is not GRPO_NEMO)
 
 
@@ -347,13 +346,13 @@ class TestProofs:
 
 def test_proofs_say_what_the_library_computes():
     policy = Responses([0.05, 0.15, 0.5, 0.3], [1, 1, 0, 0])
-    parts = {"p": policy.pass_rate, "H_C": policy.right_entropy, "H_I": policy.wrong_entropy}
+    parts = {"p": policy.pass_rate, "H_C": policy.correct_entropy, "H_I": policy.incorrect_entropy}
     assert proofs.parts_of_entropy().value(**parts) == pytest.approx(policy.entropy, rel=1e-12)
     slope = proofs.entropy_under_the_natural_gradient().value(**parts, w=1.3)
     assert slope == pytest.approx(policy.flow(weight=1.3, natural=True).entropy, rel=1e-12)
     c, d = np.array([0.25, 0.75]), np.array([0.625, 0.375])
     both = {"E_C(c*ln(c))": c**2 @ np.log(c), "E_I(d*ln(d))": d**2 @ np.log(d)}
-    kappas = {"kappa_C": policy.right_collision, "kappa_I": policy.wrong_collision}
+    kappas = {"kappa_C": policy.correct_collision, "kappa_I": policy.incorrect_collision}
     slope = proofs.entropy_under_the_plain_gradient().value(**parts, **both, **kappas, w=1.3)
     assert slope == pytest.approx(policy.flow(weight=1.3).entropy, rel=1e-12)
     mean = proofs.entropy_of_a_population().value(a=0.4, b=1.6)

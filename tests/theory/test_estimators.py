@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from rlsignal import DR_GRPO, GRPO, RLOO, Beta, Estimator
-from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF, GRPO_TRL, GRPO_VERL, advantages, standardised
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF, GRPO_TRL, GRPO_VERL, standardised
 from rlsignal.proofs import enumeration
-from rlsignal.theory import advantage_second_moment
-from rlsignal.theory.estimators import (
+from rlsignal.theory.frameworks import (
     MAXRL_UNCENTRED,
     batch_standardised,
     pass_at_k_gradient,
@@ -55,7 +54,7 @@ def by_hand(name, rewards):
 def test_a_table_holds_what_its_definition_gives_every_rollout(estimator, g):
     for k in range(g + 1):
         rewards = [1] * k + [0] * (g - k)
-        assert advantages(rewards, estimator) == pytest.approx(by_hand(estimator.name, rewards), rel=1e-13, abs=1e-15)
+        assert estimator.advantages(rewards) == pytest.approx(by_hand(estimator.name, rewards), rel=1e-13, abs=1e-15)
 
 
 class TestFrameworkFigures:
@@ -81,11 +80,11 @@ class TestFrameworkFigures:
         [(GRPO_TRL, 0.707), (GRPO_VERL, 0.707), (GRPO_OPENRLHF, 0.707), (GRPO, 1.0), (GRPO_NEMO, 1.0), (RLOO, 1.0)],
     )
     def test_two_rollouts(self, estimator, right):
-        assert advantages([1, 0], estimator) == pytest.approx([right, -right], abs=5e-4)
+        assert estimator.advantages([1, 0]) == pytest.approx([right, -right], abs=5e-4)
 
     def test_nemo_does_not_sum_to_zero(self):
-        assert advantages([1] + [0] * 7, GRPO_NEMO).sum() == pytest.approx(-1.646, abs=5e-4)
-        assert advantages([1] * 7 + [0], GRPO_NEMO).sum() == pytest.approx(1.646, abs=5e-4)
+        assert GRPO_NEMO.advantages([1] + [0] * 7).sum() == pytest.approx(-1.646, abs=5e-4)
+        assert GRPO_NEMO.advantages([1] * 7 + [0]).sum() == pytest.approx(1.646, abs=5e-4)
 
     @pytest.mark.parametrize("estimator", CENTRED, ids=lambda estimator: estimator.name)
     @pytest.mark.parametrize("g", [2, 3, 8, 64])
@@ -160,7 +159,7 @@ class TestYourOwn:
     def test_works_wherever_the_shipped_ones_do(self):
         mine = Estimator("mine", lambda K, g: 1 - K / g, lambda K, g: -K / g)
         np.testing.assert_array_equal(
-            advantages([[1, 0, 0], [1, 1, 0]], mine), advantages([[1, 0, 0], [1, 1, 0]], DR_GRPO)
+            mine.advantages([[1, 0, 0], [1, 1, 0]]), DR_GRPO.advantages([[1, 0, 0], [1, 1, 0]])
         )
 
 
@@ -168,25 +167,25 @@ class TestAdvantages:
     @every_estimator
     def test_each_group_by_itself_in_any_shape(self, estimator):
         rewards = np.random.default_rng(0).integers(0, 2, (3, 4, 8))
-        together = advantages(rewards, estimator)
+        together = estimator.advantages(rewards)
         assert together.shape == (3, 4, 8)
         assert together.dtype == np.float64
         for i in np.ndindex(3, 4):
-            np.testing.assert_array_equal(together[i], advantages(rewards[i], estimator))
+            np.testing.assert_array_equal(together[i], estimator.advantages(rewards[i]))
 
     @every_estimator
     def test_rollouts_are_exchangeable(self, estimator):
         rewards = np.array([1, 0, 0, 1, 0, 1, 0, 0])
         order = np.random.default_rng(1).permutation(8)
-        np.testing.assert_array_equal(advantages(rewards[order], estimator), advantages(rewards, estimator)[order])
+        np.testing.assert_array_equal(estimator.advantages(rewards[order]), estimator.advantages(rewards)[order])
 
     @pytest.mark.parametrize("kind", [bool, np.int8, np.uint8, np.int64, np.float32, np.float64])
     def test_rewards_of_any_number_type(self, kind):
         rewards = np.array([[1, 0, 0, 1], [0, 0, 0, 0]], kind)
-        np.testing.assert_array_equal(advantages(rewards, GRPO), [[1, -1, -1, 1], [0, 0, 0, 0]])
+        np.testing.assert_array_equal(GRPO.advantages(rewards), [[1, -1, -1, 1], [0, 0, 0, 0]])
 
     def test_no_groups_give_no_advantages(self):
-        assert advantages(np.zeros((0, 4)), GRPO).shape == (0, 4)
+        assert GRPO.advantages(np.zeros((0, 4))).shape == (0, 4)
 
 
 def over_subsets(rewards, k):
@@ -215,7 +214,7 @@ class TestTrainingForSeveralAttempts:
         for k in range(1, g + 1):
             for right in range(g + 1):
                 rewards = [1] * right + [0] * (g - right)
-                got = advantages(rewards, constructor(k))
+                got = constructor(k).advantages(rewards)
                 assert got == pytest.approx(by_hand(rewards, k), rel=1e-12, abs=1e-13), (k, right)
 
     def test_one_attempt_is_plain_training(self):
@@ -252,8 +251,8 @@ class TestTrainingForSeveralAttempts:
 
 class TestUncentred:
     def test_maxrl_without_its_mean_averages_the_successes(self):
-        assert advantages([1, 1, 0, 0, 0, 0], MAXRL_UNCENTRED).tolist() == [3, 3, 0, 0, 0, 0]
-        assert not advantages([0, 0, 0], MAXRL_UNCENTRED).any()
+        assert MAXRL_UNCENTRED.advantages([1, 1, 0, 0, 0, 0]).tolist() == [3, 3, 0, 0, 0, 0]
+        assert not MAXRL_UNCENTRED.advantages([0, 0, 0]).any()
 
     def test_a_large_batch_is_standardised_by_its_mean_and_deviation(self):
         """The table against 10^5 rewards standardised together."""
@@ -292,8 +291,8 @@ class TestBaselines:
         assert posterior <= min(batch, group)
         assert (group < batch) == (rho > Fraction(1, g))
         data = Beta(float(m), float(rho))
-        assert advantage_second_moment(data, g, fit) == pytest.approx(float(posterior), rel=1e-13, abs=1e-16)
-        assert advantage_second_moment(data, g, RLOO) == pytest.approx(float(group), rel=1e-13, abs=1e-16)
+        assert fit.second_moment(data, g) == pytest.approx(float(posterior), rel=1e-13, abs=1e-16)
+        assert RLOO.second_moment(data, g) == pytest.approx(float(group), rel=1e-13, abs=1e-16)
 
     def test_between_the_batch_and_the_others(self):
         assert posterior_baseline(0.3, 1).table(5) == pytest.approx(RLOO.table(5))

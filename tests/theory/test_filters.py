@@ -45,7 +45,7 @@ def test_accepted_pmf(law):
 
 def test_kept_law_of_the_rarest_success_is_one_success():
     assert accepted_pmf(1e-300, 8) == pytest.approx(np.eye(9)[1], abs=1e-15)
-    with pytest.raises(ValueError, match="must leave a chance of mixed groups"):
+    with pytest.raises(ValueError, match="must leave a chance of informative groups"):
         accepted_pmf([0.5, 1.0], 8)
 
 

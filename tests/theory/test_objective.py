@@ -18,15 +18,13 @@ from rlsignal import (
     Estimator,
     Fixed,
     Recorded,
-    advantage_variance,
     informative_probability,
     pass_at_k,
 )
-from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF, GRPO_TRL, GRPO_VERL, advantages, standardised
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF, GRPO_TRL, GRPO_VERL, standardised
 from rlsignal.proofs import enumeration
-from rlsignal.theory import advantage_magnitude, advantage_second_moment, effective_objective, gradient_weight
-from rlsignal.theory.estimators import MAXRL_UNCENTRED, batch_standardised, pass_at_k_gradient, pass_at_k_training
-from rlsignal.theory.objective import informative_group_bias
+from rlsignal.theory.frameworks import MAXRL_UNCENTRED, batch_standardised, pass_at_k_gradient, pass_at_k_training
+from rlsignal.theory.signal import informative_group_bias
 
 mp = mpmath.mp.clone()
 mp.dps = 50  # every term is positive, so nothing cancels and 50 digits are plenty
@@ -50,8 +48,8 @@ def chances(rewards, p):
 class TestFigures:
     @pytest.mark.parametrize("p", [0, 1e-300, 1e-3, 0.05, 0.3, 0.5, 0.97, 1])
     def test_std_normalising_has_no_difficulty_bias_at_two_and_three_rollouts(self, p):
-        assert gradient_weight(p, 2, GRPO) == pytest.approx(1, rel=1e-14, abs=0)
-        assert gradient_weight(p, 3, GRPO) == pytest.approx(sqrt(2), rel=1e-14, abs=0)
+        assert GRPO.weight(p, 2) == pytest.approx(1, rel=1e-14, abs=0)
+        assert GRPO.weight(p, 3) == pytest.approx(sqrt(2), rel=1e-14, abs=0)
 
     @pytest.mark.parametrize(
         ("g", "row"),
@@ -63,29 +61,29 @@ class TestFigures:
         ],
     )
     def test_grpo_weight_over_hard_prompts(self, g, row):
-        assert gradient_weight(HARD, g, GRPO) == pytest.approx(row, abs=6e-4)
+        assert GRPO.weight(HARD, g) == pytest.approx(row, abs=6e-4)
 
     def test_difficulty_bias(self):
         """w(.05) / w(.5): from none to nearly that of 1/sqrt(p(1-p))."""
-        bias = [gradient_weight(0.05, g, GRPO) / gradient_weight(0.5, g, GRPO) for g in (2, 3, 4, 8, 16, 64)]
+        bias = [GRPO.weight(0.05, g) / GRPO.weight(0.5, g) for g in (2, 3, 4, 8, 16, 64)]
         assert bias == pytest.approx([1, 1, 1.06, 1.33, 1.69, 2.19], abs=5e-3)
 
     @pytest.mark.parametrize("g", [2, 3, 4, 8, 64, 4096])
     def test_the_hardest_prompts_weigh_sqrt_of_the_others_not_infinity(self, g):
-        assert gradient_weight(0, g, GRPO) == pytest.approx(sqrt(g - 1), rel=1e-14, abs=0)
-        assert gradient_weight(1e-12, g, GRPO) == pytest.approx(sqrt(g - 1), rel=1e-8, abs=0)  # w' is at most g^1.5
+        assert GRPO.weight(0, g) == pytest.approx(sqrt(g - 1), rel=1e-14, abs=0)
+        assert GRPO.weight(1e-12, g) == pytest.approx(sqrt(g - 1), rel=1e-8, abs=0)  # w' is at most g^1.5
 
     def test_nemo_leans_the_other_way(self):
         """It favours easy prompts, and both ends weigh 1."""
-        assert gradient_weight([0.9, 0.05], 8, GRPO_NEMO) == pytest.approx([1.765, 1.469], abs=5e-4)
-        assert gradient_weight([0, 1e-12, 1 - 1e-12, 1], 8, GRPO_NEMO) == pytest.approx(np.ones(4), abs=1e-10)
+        assert GRPO_NEMO.weight([0.9, 0.05], 8) == pytest.approx([1.765, 1.469], abs=5e-4)
+        assert GRPO_NEMO.weight([0, 1e-12, 1 - 1e-12, 1], 8) == pytest.approx(np.ones(4), abs=1e-10)
 
     @pytest.mark.parametrize(
         ("g", "top"), [(2, 1), (3, 1.414), (4, 1.655), (8, 2.100), (16, 2.408), (64, 2.776), (4096, np.pi)]
     )
     def test_grpo_objective_rises_to_pi(self, g, top):
         """arcsin sqrt p, doubled, at p = 1; the approach is as slow as 1/sqrt(g)."""
-        assert effective_objective(1, g, GRPO) == pytest.approx(top, abs=6e-4 if g < 4096 else 3 / sqrt(g))
+        assert GRPO.objective(1, g) == pytest.approx(top, abs=6e-4 if g < 4096 else 3 / sqrt(g))
 
     @pytest.mark.parametrize(
         ("estimator", "row"),
@@ -101,7 +99,7 @@ class TestFigures:
         ids=lambda x: getattr(x, "name", ""),
     )
     def test_variance_inside_a_group_of_eight_as_measured_from_the_frameworks(self, estimator, row):
-        measured = advantage_variance([0.02, 0.1, 0.5, 0.9], 8, estimator)
+        measured = estimator.variance([0.02, 0.1, 0.5, 0.9], 8)
         assert measured == pytest.approx(row, abs=6e-5 if max(row) < 1 else 6e-4)
 
 
@@ -114,16 +112,16 @@ class TestEnumeration:
     def test_expected_update_of_a_two_response_policy(self, estimator, g, p):
         """The score of a reward r is (r - p) / (p(1-p)) per unit of p, so the expected update is w_g(p)."""
         rewards = groups(g)
-        update = (advantages(rewards, estimator) * (rewards - p) / (p * (1 - p))).mean(-1)
-        assert gradient_weight(p, g, estimator) == pytest.approx(chances(rewards, p) @ update, rel=1e-12, abs=0)
+        update = (estimator.advantages(rewards) * (rewards - p) / (p * (1 - p))).mean(-1)
+        assert estimator.weight(p, g) == pytest.approx(chances(rewards, p) @ update, rel=1e-12, abs=0)
 
     def test_moments_of_the_advantages(self, estimator, g, p):
         rewards = groups(g)
-        chance, advantage = chances(rewards, p), advantages(rewards, estimator)
+        chance, advantage = chances(rewards, p), estimator.advantages(rewards)
         second, first = chance @ (advantage**2).mean(-1), chance @ np.abs(advantage).mean(-1)
-        assert advantage_second_moment(p, g, estimator) == pytest.approx(second, rel=1e-12, abs=0)
-        assert advantage_magnitude(p, g, estimator) == pytest.approx(first, rel=1e-12, abs=0)
-        assert advantage_variance(p, g, estimator) == pytest.approx(chance @ advantage.var(-1), rel=1e-12, abs=0)
+        assert estimator.second_moment(p, g) == pytest.approx(second, rel=1e-12, abs=0)
+        assert estimator.magnitude(p, g) == pytest.approx(first, rel=1e-12, abs=0)
+        assert estimator.variance(p, g) == pytest.approx(chance @ advantage.var(-1), rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("g", [2, 3, 5])
@@ -139,8 +137,8 @@ def test_enumeration_holds_on_every_unit_table(g):
                 return 1.0 * (k == K)
 
             unit = Estimator("unit", cell, lambda K, g: 0) if right else Estimator("unit", lambda K, g: 0, cell)
-            want = (chance * (advantages(rewards, unit) * score).mean(-1)).sum(-1)
-            np.testing.assert_allclose(gradient_weight(p, g, unit), want, rtol=0, atol=1e-12)
+            want = (chance * (unit.advantages(rewards) * score).mean(-1)).sum(-1)
+            np.testing.assert_allclose(unit.weight(p, g), want, rtol=0, atol=1e-12)
 
 
 @every_estimator
@@ -151,19 +149,19 @@ class TestObjective:
         nodes, weights = roots_legendre(g)
         for low, high in ((0, 0.02), (0, 0.5), (0.1, 0.9), (0.98, 1)):
             middle, half = (low + high) / 2, (high - low) / 2
-            area = half * (weights @ gradient_weight(middle + half * nodes, g, estimator))
-            rise = effective_objective(high, g, estimator) - effective_objective(low, g, estimator)
+            area = half * (weights @ estimator.weight(middle + half * nodes, g))
+            rise = estimator.objective(high, g) - estimator.objective(low, g)
             scale = np.abs(estimator.table(g)).max()  # what the two ends of `rise` may lose by rounding
             assert rise == pytest.approx(area, rel=1e-12, abs=1e-14 * g * scale), (low, high)
 
     def test_objective_climbs_at_the_rate_of_the_weight(self, estimator):
         """The same by central differences: h^2 h'''/6 < 1e-6 of the weight at h = 1e-4, g = 8."""
         p, step = np.array([0.2, 0.5, 0.8]), 1e-4
-        rise = effective_objective(p + step, 8, estimator) - effective_objective(p - step, 8, estimator)
-        np.testing.assert_allclose(rise / (2 * step), gradient_weight(p, 8, estimator), rtol=1e-6)
+        rise = estimator.objective(p + step, 8) - estimator.objective(p - step, 8)
+        np.testing.assert_allclose(rise / (2 * step), estimator.weight(p, 8), rtol=1e-6)
 
     def test_objective_starts_at_zero(self, estimator):
-        assert all(effective_objective(0, g, estimator) == 0 for g in (2, 8, 4096))
+        assert all(estimator.objective(0, g) == 0 for g in (2, 8, 4096))
 
     @pytest.mark.parametrize("g", [2, 8, 64])
     def test_weight_in_the_form_that_divides(self, estimator, g):
@@ -172,7 +170,7 @@ class TestObjective:
         law = Fixed(p).pmf(g)
         divided = (law @ (k * right) / p - law @ ((g - k) * wrong) / (1 - p)) / g
         scale = np.abs(estimator.table(g)).max() / 0.05
-        np.testing.assert_allclose(gradient_weight(p, g, estimator), divided, rtol=1e-12, atol=1e-15 * g * scale)
+        np.testing.assert_allclose(estimator.weight(p, g), divided, rtol=1e-12, atol=1e-15 * g * scale)
 
 
 class TestClosedForms:
@@ -180,48 +178,46 @@ class TestClosedForms:
 
     @pytest.mark.parametrize("g", [2, 3, 8, 64])
     def test_what_each_estimator_optimises(self, g):
-        np.testing.assert_allclose(effective_objective(self.P, g, RLOO), self.P, rtol=1e-13)
-        np.testing.assert_allclose(effective_objective(self.P, g, DR_GRPO), self.P * (g - 1) / g, rtol=1e-13)
+        np.testing.assert_allclose(RLOO.objective(self.P, g), self.P, rtol=1e-13)
+        np.testing.assert_allclose(DR_GRPO.objective(self.P, g), self.P * (g - 1) / g, rtol=1e-13)
         truncated_log = sum((1 - (1 - self.P) ** k) / k for k in range(1, g))  # log p, expanded in pass@k
-        np.testing.assert_allclose(effective_objective(self.P, g, MAXRL), truncated_log, rtol=1e-12, atol=1e-16 * g)
+        np.testing.assert_allclose(MAXRL.objective(self.P, g), truncated_log, rtol=1e-12, atol=1e-16 * g)
 
     @pytest.mark.parametrize("g", [2, 3, 8, 64])
     def test_maxrl_weight(self, g):
         p = self.P[1:]
-        np.testing.assert_allclose(gradient_weight(p, g, MAXRL), pass_at_k(p, g - 1) / p, rtol=1e-13)
+        np.testing.assert_allclose(MAXRL.weight(p, g), pass_at_k(p, g - 1) / p, rtol=1e-13)
 
     @pytest.mark.parametrize("g", [2, 3, 8, 64])
     def test_ddof_is_a_learning_rate(self, g):
         """ddof 1 shrinks every GRPO update by the same sqrt((g-1)/g)."""
         sample = standardised("sample s.d.", ddof=1, epsilon=0)
-        ratio = gradient_weight(self.P, g, sample) / gradient_weight(self.P, g, GRPO)
+        ratio = sample.weight(self.P, g) / GRPO.weight(self.P, g)
         np.testing.assert_allclose(ratio, sqrt((g - 1) / g), rtol=1e-13)
 
     @pytest.mark.parametrize("g", [2, 3, 8, 64])
     def test_second_moments(self, g):
         p, q = self.P, 1 - self.P
-        np.testing.assert_allclose(
-            advantage_second_moment(p, g, GRPO), informative_probability(p, g), rtol=1e-13, atol=0
-        )
-        np.testing.assert_allclose(advantage_second_moment(p, g, DR_GRPO), p * q * (g - 1) / g, rtol=1e-13)
-        np.testing.assert_allclose(advantage_second_moment(p, g, RLOO), p * q * g / (g - 1), rtol=1e-13)
+        np.testing.assert_allclose(GRPO.second_moment(p, g), informative_probability(p, g), rtol=1e-13, atol=0)
+        np.testing.assert_allclose(DR_GRPO.second_moment(p, g), p * q * (g - 1) / g, rtol=1e-13)
+        np.testing.assert_allclose(RLOO.second_moment(p, g), p * q * g / (g - 1), rtol=1e-13)
 
     @pytest.mark.parametrize("estimator", [GRPO, GRPO_TRL, DR_GRPO, RLOO, MAXRL], ids=lambda x: x.name)
     def test_update_mass_of_centred_estimators(self, estimator):
         p = self.P
-        want = 2 * p * (1 - p) * gradient_weight(p, 8, estimator)
-        np.testing.assert_allclose(advantage_magnitude(p, 8, estimator), want, rtol=1e-13)
+        want = 2 * p * (1 - p) * estimator.weight(p, 8)
+        np.testing.assert_allclose(estimator.magnitude(p, 8), want, rtol=1e-13)
 
     def test_update_mass_of_an_uncentred_one_differs(self):
-        centred_formula = 2 * 0.2 * 0.8 * gradient_weight(0.2, 8, GRPO_NEMO)
-        assert advantage_magnitude(0.2, 8, GRPO_NEMO) > 1.01 * centred_formula
+        centred_formula = 2 * 0.2 * 0.8 * GRPO_NEMO.weight(0.2, 8)
+        assert GRPO_NEMO.magnitude(0.2, 8) > 1.01 * centred_formula
 
     @pytest.mark.parametrize("estimator", EVERY, ids=lambda estimator: estimator.name)
     def test_second_moment_is_variance_inside_groups_plus_what_their_means_leave(self, estimator):
         """The two are equal for centred estimators only; NeMo's group means and the odd one's are not zero."""
         p, g, k, (wrong, right) = 0.2, 8, np.arange(9), estimator.table(8)
         of_means = Fixed(p).pmf(g) @ ((k * right + (g - k) * wrong) / g) ** 2
-        gap = advantage_second_moment(p, g, estimator) - advantage_variance(p, g, estimator)
+        gap = estimator.second_moment(p, g) - estimator.variance(p, g)
         assert gap == pytest.approx(of_means, rel=1e-12, abs=1e-14)
         assert (gap > 0.01) == (estimator in (GRPO_NEMO, ODD))
 
@@ -249,11 +245,11 @@ def test_sums_over_a_law_to_eleven_digits_up_to_the_largest_group(mean, dispersi
     """Promised while mean (1 - dispersion) is at least 1e-300."""
     law = Fixed(mean) if dispersion == 0 else Beta(mean, dispersion)
     others, k = exact_law(mean, dispersion, g - 1), range(g + 1)
-    assert abs(gradient_weight(law, g, GRPO) / exact_weight(others, g) - 1) < 1e-11
+    assert abs(GRPO.weight(law, g) / exact_weight(others, g) - 1) < 1e-11
     group = exact_law(mean, dispersion, g)
     second = mp.fsum(x * i * (g - i) / mp.mpf(g - 1) ** 2 for i, x in zip(k, group, strict=True))  # RLOO's E[A^2]
-    assert abs(advantage_second_moment(law, g, RLOO) / second - 1) < 1e-11
-    assert abs(effective_objective(law, g, RLOO) / mp.mpf(mean) - 1) < 1e-11
+    assert abs(RLOO.second_moment(law, g) / second - 1) < 1e-11
+    assert abs(RLOO.objective(law, g) / mp.mpf(mean) - 1) < 1e-11
 
 
 class TestPopulations:
@@ -264,25 +260,25 @@ class TestPopulations:
         g, a, b = 8, mean * (1 / dispersion - 1), (1 - mean) * (1 / dispersion - 1)
         nodes, weights = roots_sh_jacobi(g, a + b - 1, a)
         population = Beta(mean, dispersion)
-        for quantity in (gradient_weight, effective_objective, advantage_second_moment, advantage_magnitude):
-            want = weights @ quantity(nodes, g, estimator) / weights.sum()
-            assert quantity(population, g, estimator) == pytest.approx(want, rel=1e-10, abs=0), quantity.__name__
+        for quantity in (estimator.weight, estimator.objective, estimator.second_moment, estimator.magnitude):
+            want = weights @ quantity(nodes, g) / weights.sum()
+            assert quantity(population, g) == pytest.approx(want, rel=1e-10, abs=0), quantity.__name__
 
     @every_estimator
     def test_an_evaluation_is_unbiased(self, estimator):
         """Averaged over the evaluations of n = 12 samples that could have been."""
         p, n, g = 0.2, 12, 8
         outcomes = [Recorded([c], n) for c in range(n + 1)]
-        for quantity, size in ((gradient_weight, n), (effective_objective, g), (advantage_second_moment, g)):
-            mean = Fixed(p).pmf(n) @ [quantity(outcome, size, estimator) for outcome in outcomes]
-            assert mean == pytest.approx(quantity(p, size, estimator), rel=1e-12, abs=0), quantity.__name__
+        for quantity, size in ((estimator.weight, n), (estimator.objective, g), (estimator.second_moment, g)):
+            mean = Fixed(p).pmf(n) @ [quantity(outcome, size) for outcome in outcomes]
+            assert mean == pytest.approx(quantity(p, size), rel=1e-12, abs=0), quantity.__name__
 
     def test_shapes(self):
         p = np.full((3, 2), 0.1)
-        for quantity in (gradient_weight, effective_objective, advantage_second_moment, advantage_magnitude):
-            assert quantity(p, 4, GRPO).shape == (3, 2)
-            assert quantity(Beta(p, 0.3), 4, GRPO).shape == (3, 2)
-            assert type(quantity(0.1, 4, GRPO)) is type(quantity(Recorded([1], 8), 4, GRPO)) is float
+        for quantity in (GRPO.weight, GRPO.objective, GRPO.variance, GRPO.second_moment, GRPO.magnitude):
+            assert quantity(p, 4).shape == (3, 2)
+            assert quantity(Beta(p, 0.3), 4).shape == (3, 2)
+            assert type(quantity(0.1, 4)) is type(quantity(Recorded([1], 8), 4)) is float
 
 
 class TestDraws:
@@ -292,7 +288,7 @@ class TestDraws:
 
     def sampled(self, p, g, estimator):
         rewards = (np.random.default_rng(g).random((self.GROUPS, g)) < p).astype(int)
-        return (advantages(rewards, estimator) * (rewards - p) / (p * (1 - p))).mean()
+        return (estimator.advantages(rewards) * (rewards - p) / (p * (1 - p))).mean()
 
     def standard_error(self, p, g, estimator):
         k, (wrong, right) = np.arange(g + 1), estimator.table(g)
@@ -305,7 +301,7 @@ class TestDraws:
         [
             (GRPO, 0.05, 8, 1 / sqrt(0.05 * 0.95)),  # the large-group weight
             (GRPO, 0.05, 8, sqrt(7)),  # the limit p -> 0
-            (GRPO_NEMO, 0.2, 8, gradient_weight(0.2, 8, GRPO)),
+            (GRPO_NEMO, 0.2, 8, GRPO.weight(0.2, 8)),
             (MAXRL, 0.2, 8, pass_at_k(0.2, 8) / 0.2),  # g terms of the logarithm instead of g - 1
             (DR_GRPO, 0.2, 8, 1.0),  # RLOO
         ],
@@ -313,7 +309,7 @@ class TestDraws:
     )
     def test_weight(self, estimator, p, g, tempting):
         sampled, error = self.sampled(p, g, estimator), self.standard_error(p, g, estimator)
-        assert abs(sampled - gradient_weight(p, g, estimator)) < 5 * error
+        assert abs(sampled - estimator.weight(p, g)) < 5 * error
         assert abs(sampled - tempting) > 5 * error
 
 
@@ -324,12 +320,10 @@ class TestTrainingForSeveralAttempts:
     def test_the_pass_at_k_gradient_optimises_pass_at_k(self, g):
         for k in {1, 2, g // 2 + 1, g}:
             estimator = pass_at_k_gradient(k)
-            weight = gradient_weight(self.P, g, estimator)
+            weight = estimator.weight(self.P, g)
             # 1e-12 absolute: A+ and A- are of size k, and their difference is what is left
             np.testing.assert_allclose(weight, k * (1 - self.P) ** (k - 1), rtol=1e-12, atol=1e-13 * k)
-            np.testing.assert_allclose(
-                effective_objective(self.P, g, estimator), pass_at_k(self.P, k), rtol=1e-12, atol=1e-14 * k
-            )
+            np.testing.assert_allclose(estimator.objective(self.P, g), pass_at_k(self.P, k), rtol=1e-12, atol=1e-14 * k)
 
     @pytest.mark.parametrize("g", [4, 8, 16])
     def test_its_weight_in_every_digit(self, g):
@@ -345,30 +339,30 @@ class TestTrainingForSeveralAttempts:
 
     @pytest.mark.parametrize("g", [2, 3, 8, 64])
     def test_uncentred_maxrl_has_one_more_term(self, g):
-        weight = gradient_weight(self.P[1:], g, MAXRL_UNCENTRED)
+        weight = MAXRL_UNCENTRED.weight(self.P[1:], g)
         np.testing.assert_allclose(weight, pass_at_k(self.P[1:], g) / self.P[1:], rtol=1e-13)
         series = sum((1 - (1 - self.P) ** k) / k for k in range(1, g + 1))
-        np.testing.assert_allclose(effective_objective(self.P, g, MAXRL_UNCENTRED), series, rtol=1e-12, atol=1e-16 * g)
+        np.testing.assert_allclose(MAXRL_UNCENTRED.objective(self.P, g), series, rtol=1e-12, atol=1e-16 * g)
 
     def test_pass_at_k_training_turns_to_hard_prompts(self):
         """From the bias of GRPO at k = 1 on; and what is solved anyway weighs nothing."""
-        bias = [np.divide(*gradient_weight([0.05, 0.5], 8, pass_at_k_training(k))) for k in (1, 2, 4, 6)]
+        bias = [np.divide(*pass_at_k_training(k).weight([0.05, 0.5], 8)) for k in (1, 2, 4, 6)]
         assert bias[0] == pytest.approx(1.33, abs=5e-3)
         assert np.all(np.diff(bias) > 0)
-        assert gradient_weight(1, 8, pass_at_k_training(2)) == 0
+        assert pass_at_k_training(2).weight(1, 8) == 0
 
 
 class TestALargeBatch:
     @pytest.mark.parametrize("g", [2, 8, 64])
     def test_every_prompt_has_one_weight_whatever_the_group(self, g):
-        weight = gradient_weight([0.01, 0.5, 0.99], g, batch_standardised(0.3))
+        weight = batch_standardised(0.3).weight([0.01, 0.5, 0.99], g)
         np.testing.assert_allclose(weight, 1 / sqrt(0.3 * 0.7), rtol=1e-13)
 
     def test_second_moment_of_a_prompt_and_of_the_batch(self):
         p, m = np.array([0.01, 0.3, 0.9]), 0.3
         want = (p * (1 - p) + (p - m) ** 2) / (m * (1 - m))
-        np.testing.assert_allclose(advantage_second_moment(p, 8, batch_standardised(m)), want, rtol=1e-13)
-        assert advantage_second_moment(Beta(m, 0.4), 8, batch_standardised(m)) == pytest.approx(1, rel=1e-13)
+        np.testing.assert_allclose(batch_standardised(m).second_moment(p, 8), want, rtol=1e-13)
+        assert batch_standardised(m).second_moment(Beta(m, 0.4), 8) == pytest.approx(1, rel=1e-13)
 
     def test_between_prompts_its_advantages_vary_by_the_dispersion(self):
         """(p - m)/s is a prompt's mean advantage; its variance over prompts is rho."""
@@ -406,8 +400,8 @@ class TestMixedGroups:
     def test_it_is_no_bias_of_the_gradient(self):
         """With unanimous groups, which are silent but there, every prompt has the same weight."""
         assert informative_group_bias(0.05, 8) > 0.09
-        np.testing.assert_allclose(gradient_weight([0.05, 0.5], 8, DR_GRPO), 7 / 8, rtol=1e-14)
-        kept = gradient_weight([0.05, 0.5], 8, DR_GRPO) / informative_probability([0.05, 0.5], 8)
+        np.testing.assert_allclose(DR_GRPO.weight([0.05, 0.5], 8), 7 / 8, rtol=1e-14)
+        kept = DR_GRPO.weight([0.05, 0.5], 8) / informative_probability([0.05, 0.5], 8)
         assert kept[0] > 2 * kept[1]  # per mixed group hard prompts are pushed more, not less
 
     def test_populations(self):
@@ -430,7 +424,7 @@ class TestMixedGroups:
 
     @pytest.mark.parametrize("p", [0, 1, Beta(0.3, 1), Recorded([0, 9], 9)], ids=["never", "always", "either", "data"])
     def test_no_mixed_groups_have_no_mean(self, p):
-        with pytest.raises(ValueError, match="p must leave a chance of mixed groups"):
+        with pytest.raises(ValueError, match="p must leave a chance of informative groups"):
             informative_group_bias(p, 4)
 
     def test_draws(self):

@@ -27,8 +27,8 @@ from rlsignal import (
 from rlsignal.estimators import ESTIMATORS
 from rlsignal.proofs import enumeration
 from rlsignal.proofs.derivations import passk as proofs
-from rlsignal.theory import advantage_magnitude, gradient_weight, reachable_pass_rate
-from rlsignal.theory.estimators import pass_at_k_gradient
+from rlsignal.theory import reachable_pass_rate
+from rlsignal.theory.frameworks import pass_at_k_gradient
 from rlsignal.theory.passk import (
     bernstein_product,
     failure_power_law,
@@ -96,7 +96,7 @@ class TestIdentities:
     @pytest.mark.parametrize("g", [2, 3, 8, 16])
     def test_maxrl_moves_by_what_more_attempts_would_gain(self, law, g):
         want = 2 * (pass_at_k(law, g) - pass_at_k(law, 1))
-        assert advantage_magnitude(law, g, MAXRL) == pytest.approx(want, rel=1e-12, abs=0)
+        assert MAXRL.magnitude(law, g) == pytest.approx(want, rel=1e-12, abs=0)
 
     def test_more_attempts_never_hurt_and_help_less_and_less(self, law):
         curve = np.array([pass_at_k(law, k) for k in range(1, 17)])
@@ -136,15 +136,13 @@ class TestWeight:
     @pytest.mark.parametrize("k", [1, 2, 5, 8])
     @pytest.mark.parametrize("law", [0.02, 0.7, Beta(0.2, 0.4)], ids=repr)
     def test_is_the_weight_of_the_estimator_made_for_it(self, law, k):
-        assert gradient_weight(law, 8, pass_at_k_gradient(k)) == pytest.approx(
-            pass_at_k_weight(law, k), rel=1e-12, abs=0
-        )
+        assert pass_at_k_gradient(k).weight(law, 8) == pytest.approx(pass_at_k_weight(law, k), rel=1e-12, abs=0)
 
     def test_maxrl_adds_them_up(self):
         """(1 - q^(g-1))/p = sum_{k<g} q^(k-1): of pass@k/k, k = 1..g-1."""
         for law in (0.05, Beta(0.2, 0.4)):
             want = sum(pass_at_k_weight(law, k) / k for k in range(1, 8))
-            assert gradient_weight(law, 8, MAXRL) == pytest.approx(want, rel=1e-12)
+            assert MAXRL.weight(law, 8) == pytest.approx(want, rel=1e-12)
 
 
 class TestPowerLaw:
@@ -209,7 +207,7 @@ class TestAlignment:
         data = Beta(0.33, 0.49)
         a, b = 0.33 * 0.51 / 0.49, 0.67 * 0.51 / 0.49
         p, share = roots_sh_jacobi(k + g + 4, a + b + 1, a + 1)  # p^a q^b: the density times pq
-        u, w = pass_at_k_weight(p, k), gradient_weight(p, g, estimator)
+        u, w = pass_at_k_weight(p, k), estimator.weight(p, g)
         want = share @ (u * w) / np.sqrt((share @ u**2) * (share @ w**2))
         assert pass_at_k_alignment(data, k, g, estimator) == pytest.approx(want, rel=1e-10)
 
@@ -227,7 +225,7 @@ class TestAlignment:
                 total += x * y * slope @ np.linalg.pinv(np.diag(pi) - np.outer(pi, pi)) @ slope
             return total
 
-        u, w = pass_at_k_weight(p, k), gradient_weight(p, g, GRPO)
+        u, w = pass_at_k_weight(p, k), GRPO.weight(p, g)
         want = inner(u, w) / np.sqrt(inner(u, u) * inner(w, w))
         degree = 2 * g  # the same mean over these prompts, from their exact laws
 
@@ -246,8 +244,8 @@ class TestAlignment:
         assert pass_at_k_alignment(data, 8, 8, RLOO) < 0.8
 
     def test_scale_is_nothing_and_sign_is_all(self):
-        twice = Estimator("twice", lambda K, g: 2 * RLOO.correct(K, g), lambda K, g: 2 * RLOO.wrong(K, g))
-        against = Estimator("against", lambda K, g: -RLOO.correct(K, g), lambda K, g: -RLOO.wrong(K, g))
+        twice = Estimator("twice", lambda K, g: 2 * RLOO.correct(K, g), lambda K, g: 2 * RLOO.incorrect(K, g))
+        against = Estimator("against", lambda K, g: -RLOO.correct(K, g), lambda K, g: -RLOO.incorrect(K, g))
         silent = Estimator("silent", lambda K, g: 0.0, lambda K, g: 0.0)
         data = Beta(0.2, 0.4)
         ours = pass_at_k_alignment(data, 4, 8, RLOO)

@@ -6,8 +6,7 @@ import pytest
 from scipy.special import expit, logit, softmax
 
 from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO
-from rlsignal.estimators import ESTIMATORS, advantages
-from rlsignal.theory import effective_objective, gradient_weight
+from rlsignal.estimators import ESTIMATORS
 from rlsignal.theory.regularisation import clipped_batches, kl_fixed_points, kl_gradient, kl_value
 
 RNG = np.random.default_rng(0)
@@ -51,7 +50,7 @@ class TestFixedPoints:
         """At each, h' = beta KL'; the first, third, ... are local maxima of h - beta KL, and their number is odd."""
         g, reference = 16, 0.001
         points = kl_fixed_points(reference, g, estimator, kl_weight=beta)
-        residual = gradient_weight(points, g, estimator) - beta * (logit(points) - logit(reference))
+        residual = estimator.weight(points, g) - beta * (logit(points) - logit(reference))
         inner = points < 1 - 1e-9  # beyond, the logit of a float knows too little
         np.testing.assert_allclose(residual[inner], 0, atol=1e-6)
         assert len(points) % 2 == 1
@@ -59,7 +58,7 @@ class TestFixedPoints:
         def value(x):
             p, q = expit(x), expit(-x)
             penalty = p * (x - logit(reference)) - (np.logaddexp(0, x) + np.log1p(-reference))
-            return effective_objective(p, g, estimator) - beta * penalty, q
+            return estimator.objective(p, g) - beta * penalty, q
 
         for number, point in enumerate(points[inner]):
             here, step = logit(point), 0.02
@@ -76,7 +75,7 @@ class TestFixedPoints:
         """GRPO favours easy prompts too, so past the middle the pull grows as p does."""
         assert len(kl_fixed_points(0.001, 16, GRPO, kl_weight=0.3)) == 3
         x = np.linspace(-40, 40, 4001)
-        steepest = np.diff(gradient_weight(expit(x), 16, GRPO)).max() / (x[1] - x[0])
+        steepest = np.diff(GRPO.weight(expit(x), 16)).max() / (x[1] - x[0])
         assert all(
             len(kl_fixed_points(p, 16, GRPO, kl_weight=1.001 * steepest)) == 1 for p in (1e-6, 1e-3, 0.1, 0.5, 0.9)
         )
@@ -93,11 +92,11 @@ class TestFixedPoints:
         groups = np.stack(np.meshgrid(*[range(6)] * (g - 1), indexing="ij"), -1).reshape(-1, g - 1)
         chances = last[groups].prod(-1)
         worth = np.array(
-            [chances @ advantages(np.column_stack([np.full(len(groups), r), right[groups]]), GRPO)[:, 0] for r in right]
+            [chances @ GRPO.advantages(np.column_stack([np.full(len(groups), r), right[groups]]))[:, 0] for r in right]
         )
         best = reference * np.exp(worth / beta)
         best /= best.sum()
-        want = expit(logit(reference @ right) + gradient_weight(p, g, GRPO) / beta)
+        want = expit(logit(reference @ right) + GRPO.weight(p, g) / beta)
         assert best @ right == pytest.approx(want, rel=1e-12)
 
     @pytest.mark.parametrize(
@@ -153,7 +152,7 @@ class TestDivergences:
         assert np.any(np.abs(mean - kl_gradient(POLICY[0], REFERENCE[0], "k2")) > 5 * error)
 
     def test_it_is_all_that_a_dead_group_has(self):
-        assert not advantages(np.zeros(8), GRPO).any()
+        assert not GRPO.advantages(np.zeros(8)).any()
         assert np.abs(kl_gradient(POLICY, REFERENCE)).max() > 0.01
         np.testing.assert_allclose(kl_gradient(POLICY, POLICY), 0, atol=1e-15)
 

@@ -433,7 +433,7 @@ class TestDraws:
         """Not the closed form (V1): a mixed group's is 1 whatever its K."""
         p, g = 0.1, 8
         mixed = self.groups(p, g, seed=5).var(-1) > 0
-        truth = advantage_variance(p, g, GRPO)
+        truth = GRPO.variance(p, g)
         error = sqrt(truth * (1 - truth) / self.GROUPS)
         assert abs(mixed.mean() - truth) < 5 * error
         assert abs(mixed.mean() - advantage_variance(p, g)) > 5 * error

@@ -4,7 +4,7 @@ One module for each theme of the theory. sympy is loaded when a proof is asked f
 """
 
 from rlsignal.proofs.derivations.dynamics import chain_of_decisions, drift_under_adam, escape_clocks, tabular_flow
-from rlsignal.proofs.derivations.efficiency import best_group, faulty_verdicts, noise_of_rloo, shrinking_baseline
+from rlsignal.proofs.derivations.efficiency import best_group, noise_of_rloo, noisy_verdicts, shrinking_baseline
 from rlsignal.proofs.derivations.entropy import (
     entropy_of_a_population,
     entropy_under_the_natural_gradient,
@@ -13,7 +13,7 @@ from rlsignal.proofs.derivations.entropy import (
 )
 from rlsignal.proofs.derivations.estimation import posterior_of_a_prompt, unbiased_reward_variance
 from rlsignal.proofs.derivations.objective import (
-    bias_of_mixed_groups,
+    bias_of_informative_groups,
     expected_update,
     gradients_of_kl_losses,
     slope_of_the_objective,
@@ -34,7 +34,7 @@ PROOFS = (
     beta_population,
     expected_update,
     slope_of_the_objective,
-    bias_of_mixed_groups,
+    bias_of_informative_groups,
     tabular_flow,
     escape_clocks,
     chain_of_decisions,
@@ -43,7 +43,7 @@ PROOFS = (
     noise_of_rloo,
     best_group,
     shrinking_baseline,
-    faulty_verdicts,
+    noisy_verdicts,
     unbiased_reward_variance,
     posterior_of_a_prompt,
     power_law_of_failures,

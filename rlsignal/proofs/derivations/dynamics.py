@@ -18,21 +18,21 @@ def tabular_flow() -> Derivation:
     c, n = symbols("c n", integer=True, positive=True)
     y = Symbol("y", integer=True)
     t, w, p, q = symbols("t w p q")
-    right_kappa, wrong_kappa = symbols("kappa_C kappa_I")
+    correct_kappa, incorrect_kappa = symbols("kappa_C kappa_I")
     policy, up, down, speed = Function("pi"), Function("s^+"), Function("s^-"), Derivative(Function("p")(t), t)
-    right, wrong = (y, 1, c), (y, c + 1, n)
-    by_right, by_wrong = (Sum(policy(y) ** 2, which) for which in (right, wrong))
+    correct, incorrect = (y, 1, c), (y, c + 1, n)
+    by_correct, by_incorrect = (Sum(policy(y) ** 2, which) for which in (correct, incorrect))
     chain = "The chain rule: each logit moves by w times its slope, and moves p by its slope."
-    squares = q**2 * by_right + p**2 * by_wrong
+    squares = q**2 * by_correct + p**2 * by_incorrect
     steps = (
-        Step("The chance of a wrong response.", q, 1 - p, "definition"),
-        Step("The slope of p in a logit is pi (r - p): a right one's.", up(y), q * policy(y), "definition"),
-        Step("And a wrong one's.", down(y), -p * policy(y), "definition"),
-        Step("Squared and added up.", Sum(up(y) ** 2, right) + Sum(down(y) ** 2, wrong), squares),
+        Step("The chance of an incorrect response.", q, 1 - p, "definition"),
+        Step("The slope of p in a logit is pi (r - p): a correct one's.", up(y), q * policy(y), "definition"),
+        Step("And an incorrect one's.", down(y), -p * policy(y), "definition"),
+        Step("Squared and added up.", Sum(up(y) ** 2, correct) + Sum(down(y) ** 2, incorrect), squares),
         Step(chain, speed, w * squares, "assumption"),
-        Step("Two right responses are the same one.", by_right, p**2 * right_kappa, "assumption"),
-        Step("Two wrong ones.", by_wrong, q**2 * wrong_kappa, "assumption"),
-        Step("Both classes pull alike.", speed, w * (p * q) ** 2 * (right_kappa + wrong_kappa)),
+        Step("Two correct responses are the same one.", by_correct, p**2 * correct_kappa, "assumption"),
+        Step("Two incorrect ones.", by_incorrect, q**2 * incorrect_kappa, "assumption"),
+        Step("Both classes pull in the same direction.", speed, w * (p * q) ** 2 * (correct_kappa + incorrect_kappa)),
     )
     return Derivation("F1", "The flow of a tabular policy", steps)
 
@@ -53,7 +53,7 @@ def escape_clocks() -> Derivation:
     speed, odds = Symbol("V"), log(p / (1 - p))
     rloo, grpo, maxrl = (2 * p - 1) / (p * (1 - p)), 2 * (2 * p - 1) / sqrt(p * (1 - p)), 1 / (1 - p)
     steps = (
-        Step("The chance of a wrong response.", q, 1 - p, "definition"),
+        Step("The chance of an incorrect response.", q, 1 - p, "definition"),
         Step("The speed at weight 1 and collision 1 (F1).", speed, (p * q) ** 2, "definition"),
         Step("RLOO, w = 1.", speed * Derivative(rloo + 2 * odds, p), Integer(1)),
         Step("GRPO, w = 1/sqrt(pq).", speed / sqrt(p * (1 - p)) * Derivative(grpo, p), Integer(1)),
@@ -64,7 +64,7 @@ def escape_clocks() -> Derivation:
 
 
 def chain_of_decisions() -> Derivation:
-    """F4: a response of L decisions, each right with chance u and with a logit of its own, moves at L p^2 (1-u)^2.
+    """F4: a response of L decisions, each correct with chance u and with a logit of its own, moves at L p^2 (1-u)^2.
 
     Source: docs/theory.md (F4).
 
@@ -79,7 +79,7 @@ def chain_of_decisions() -> Derivation:
     u, p, s, w, S = Symbol("u", positive=True), Symbol("p"), Symbol("s"), Symbol("w"), Symbol("S")
     sigmoid = 1 / (1 + exp(-x))
     steps = (
-        Step("A decision is right with the sigmoid's chance.", Derivative(sigmoid, x), sigmoid * (1 - sigmoid)),
+        Step("A decision is correct with the sigmoid's chance.", Derivative(sigmoid, x), sigmoid * (1 - sigmoid)),
         Step("All of them must be.", p, u**L, "definition"),
         Step("So one logit's slope: that of its own factor, beside the others.", s, u ** (L - 1) * u * (1 - u),
              "definition"),

@@ -1,4 +1,4 @@
-"""What a rollout buys, derived: the noise of RLOO, the best group size, a baseline that shrinks, faulty verdicts."""
+"""What a rollout buys, derived: the noise of RLOO, the best group size, a baseline that shrinks, noisy verdicts."""
 
 from rlsignal.proofs.derivations.signal import one_prompt
 from rlsignal.proofs.derivations.steps import Derivation, Expression, Step
@@ -19,33 +19,37 @@ def noise_of_rloo() -> Derivation:
     """
     from sympy import Integer, symbols
 
-    (g, K, L, p, q, _, E), law = one_prompt()
-    right, wrong, slope = symbols("S_C S_I n2", nonnegative=True)
+    (g, K, L, p, q, _, E), model = one_prompt()
+    correct, incorrect, slope = symbols("S_C S_I n2", nonnegative=True)
     plus, minus, pull, rest, total = symbols("A^+ A^- c R Var(U)")
     one, two = symbols("zeta_1 zeta_2")
-    seen = "Given the rewards, right scores have mean grad p / p and wrong ones -grad p / q: the pull along grad p."
-    left = "And they scatter independently around these means, S_C for each right one, S_I for each wrong one."
+    seen = (
+        "Given the rewards, correct scores have mean grad p / p and incorrect ones -grad p / q: the pull along grad p."
+    )
+    left = "And they vary independently around these means, S_C for each correct one, S_I for each incorrect one."
     parts = "A total variance is the mean of what the rewards leave, and the variance of what they explain."
-    left_over = (right * E(K * L**2) + wrong * E(K**2 * L)) / (g * (g - 1)) ** 2
+    left_over = (correct * E(K * L**2) + incorrect * E(K**2 * L)) / (g * (g - 1)) ** 2
     explained = slope * (E(K**2 * L**2) - E(K * L) ** 2) / (g * (g - 1) * p * q) ** 2
     steps = (
-        Step("K rollouts are right and L are wrong.", L, g - K, "definition"),
-        Step("RLOO's advantage of a right one, beside L wrong ones.", plus, L / (g - 1), "definition"),
-        Step("And of a wrong one, beside K right ones.", minus, -K / (g - 1), "definition"),
-        *law,
+        Step("K rollouts are correct and L are incorrect.", L, g - K, "definition"),
+        Step("RLOO's advantage of a correct one, beside L incorrect ones.", plus, L / (g - 1), "definition"),
+        Step("And of an incorrect one, beside K correct ones.", minus, -K / (g - 1), "definition"),
+        *model,
         Step(seen, pull, (K * plus / p - L * minus / q) / g, "assumption"),
-        Step("It is the pairs that disagree, over those expected.", pull, K * L / (g * (g - 1) * p * q)),
+        Step("It is the pairs that differ, over those expected.", pull, K * L / (g * (g - 1) * p * q)),
         Step("So its mean is 1: RLOO is unbiased.", E(K * L) / (g * (g - 1) * p * q), Integer(1)),
-        Step(left, rest, (K * plus**2 * right + L * minus**2 * wrong) / g**2, "assumption"),
-        Step("By pairs and one more.", rest, (right * K * L**2 + wrong * K**2 * L) / (g * (g - 1)) ** 2),
+        Step(left, rest, (K * plus**2 * correct + L * minus**2 * incorrect) / g**2, "assumption"),
+        Step("By pairs and one more.", rest, (correct * K * L**2 + incorrect * K**2 * L) / (g * (g - 1)) ** 2),
         Step(parts, total, left_over + explained, "definition"),
         Step(
-            "Hoeffding's first term, of what a single rollout tells.",
+            "Hoeffding's first term, of what a single rollout says.",
             one,
-            (p * q * (q * right + p * wrong) + slope * (1 / (p * q) - 4)) / 4,
+            (p * q * (q * correct + p * incorrect) + slope * (1 / (p * q) - 4)) / 4,
             "definition",
         ),
-        Step("His second, of a pair.", two, p * q / 2 * (right + wrong) + slope / (2 * p * q) - slope, "definition"),
+        Step(
+            "His second, of a pair.", two, p * q / 2 * (correct + incorrect) + slope / (2 * p * q) - slope, "definition"
+        ),
         Step(
             "All of it is the variance of a U-statistic of pairs.",
             total,
@@ -121,7 +125,7 @@ def shrinking_baseline() -> Derivation:
         return f.coeff(p, 0) + f.coeff(p, 1) * m + f.coeff(p, 2) * (m**2 + rho * m * (1 - m))
 
     of_others = (
-        "M is the mean over the g-1 other rollouts of a prompt: J are right, of mean (g-1)p and variance (g-1)pq."
+        "M is the mean over the g-1 other rollouts of a prompt: J are correct, of mean (g-1)p and variance (g-1)pq."
     )
     of_prompts = "E is the mean over prompts: p has mean m and variance rho m(1-m) (D3)."
     apart = "The reward is independent of the others: its own variance, and the distance of b from p."
@@ -155,7 +159,7 @@ def shrinking_baseline() -> Derivation:
     return Derivation("B2", "A baseline that shrinks", steps)
 
 
-def faulty_verdicts() -> Derivation:
+def noisy_verdicts() -> Derivation:
     """S7: what false negatives (n) and false positives (f) do to the slope, and to the correlation with the truth.
 
     Source: docs/theory.md (S7).
@@ -163,7 +167,7 @@ def faulty_verdicts() -> Derivation:
     Examples
     --------
     >>> from rlsignal.theory.filters import noisy_verifier_efficiency
-    >>> proof = faulty_verdicts().check()
+    >>> proof = noisy_verdicts().check()
     >>> round(proof.value(p=0.02, n=0.1, f=0.05), 6) == round(
     ...     noisy_verifier_efficiency(0.02, fnr=0.1, fpr=0.05), 6)
     True
@@ -176,15 +180,15 @@ def faulty_verdicts() -> Derivation:
     J, both, square = symbols("J E(r*v) corr^2")
     steps = (
         Step(
-            "A verdict passes right responses but n of them, and f of the wrong ones.",
+            "A verdict passes correct responses but n of them, and f of the incorrect ones.",
             passed(theta),
             (1 - n) * rate(theta) + f * (1 - rate(theta)),
             "assumption",
         ),
-        Step("What is left of the difference that being right makes.", J, 1 - n - f, "definition"),
+        Step("What is left of the difference that being correct makes.", J, 1 - n - f, "definition"),
         Step("So the slope shrinks by J.", Derivative(passed(theta), theta), J * Derivative(rate(theta), theta)),
         Step("At a pass rate of p the verdicts' is.", seen, (1 - n) * p + f * (1 - p), "definition"),
-        Step("Right and passed at once.", both, (1 - n) * p, "assumption"),
+        Step("Correct and passed at once.", both, (1 - n) * p, "assumption"),
         Step("The covariance of verdict and truth.", both - p * seen, J * p * (1 - p)),
         Step(
             "A squared correlation is that squared, over both variances.",
@@ -198,4 +202,4 @@ def faulty_verdicts() -> Derivation:
             J**2 * p * (1 - p) / (seen * (1 - seen)),
         ),
     )
-    return Derivation("S7", "A faulty verifier", steps)
+    return Derivation("S7", "A noisy verifier", steps)

@@ -15,19 +15,19 @@ def parts_of_entropy() -> Derivation:
     """
     from sympy import Symbol, log
 
-    (p, q, _), (lnc, H_C, _, _, right), (lnd, H_I, _, _, wrong), classes = two_classes()
+    (p, q, _), (lnc, H_C, _, _, correct), (lnd, H_I, _, _, incorrect), classes = two_classes()
     H, h = Symbol("H"), Symbol("h")
     steps = (
         *classes,
         Step("The entropy of the verdict.", h, -p * log(p) - q * log(q), "definition"),
         Step(
-            "The entropy of the response is the mean of -ln pi, where pi is pc of a right one and qd of a wrong one.",
+            "The entropy of the response is the mean of -ln pi: pi is pc of a correct one, qd of an incorrect one.",
             H,
-            -p * right(log(p) + lnc) - q * wrong(log(q) + lnd),
+            -p * correct(log(p) + lnc) - q * incorrect(log(q) + lnd),
             "definition",
         ),
-        Step("Right responses have this mean of ln pi.", right(log(p) + lnc), log(p) - H_C),
-        Step("Wrong ones this.", wrong(log(q) + lnd), log(q) - H_I),
+        Step("Correct responses have this mean of ln pi.", correct(log(p) + lnc), log(p) - H_C),
+        Step("Incorrect ones this.", incorrect(log(q) + lnd), log(q) - H_I),
         Step("Weigh them by their chances.", H, h + p * H_C + q * H_I),
     )
     return Derivation("N5", "The parts of entropy", steps)
@@ -53,7 +53,7 @@ def entropy_under_the_natural_gradient() -> Derivation:
     )
     solved = "So the direction r - p, of mean 0, is the natural gradient."
     steps = (
-        Step("The chance of a wrong response.", q, 1 - p, "definition"),
+        Step("The chance of an incorrect response.", q, 1 - p, "definition"),
         Step(
             "The mean over responses of what depends on the reward only.",
             mean(r),
@@ -64,17 +64,22 @@ def entropy_under_the_natural_gradient() -> Derivation:
         Step(slope + " " + solved, pi * ((r - p) - mean(r - p)), pi * (r - p)),
         Step("Along w times it, ln pi moves so.", rate(r), w * (r - p), "definition"),
         Step("The pass rate moves as if it were two responses.", mean(r * rate(r)), w * p * q),
-        Step("A right response keeps its share c = pi/p of the class.", rate(1) - w * p * q / p, Integer(0)),
-        Step("A wrong one keeps d = pi/q.", rate(0) + w * p * q / q, Integer(0)),
+        Step("A correct response keeps its share c = pi/p of the class.", rate(1) - w * p * q / p, Integer(0)),
+        Step("An incorrect one keeps d = pi/q.", rate(0) + w * p * q / q, Integer(0)),
         Step(
             "So in H, of which N5 gives the parts, only p moves.",
             H(p),
             -p * log(p) - (1 - p) * log(1 - p) + p * H_C + (1 - p) * H_I,
             "assumption",
         ),
-        Step("How much likelier right rollouts are than wrong ones.", gap, log(p) - H_C - log(q) + H_I, "definition"),
         Step(
-            "It is 0 where p has these odds: that of e^H_C right and e^H_I wrong answers, all alike.",
+            "How much likelier correct rollouts are than incorrect ones.",
+            gap,
+            log(p) - H_C - log(q) + H_I,
+            "definition",
+        ),
+        Step(
+            "It is 0 where p has these odds: that of e^H_C correct and e^H_I incorrect answers, all equally likely.",
             balance / (1 - balance),
             exp(H_C - H_I),
         ),
@@ -95,12 +100,12 @@ def entropy_under_the_plain_gradient() -> Derivation:
     """
     from sympy import log, symbols
 
-    (p, q, w), (lnc, H_C, c, k_C, right), (lnd, H_I, d, k_I, wrong), classes = two_classes()
+    (p, q, w), (lnc, H_C, c, k_C, correct), (lnd, H_I, d, k_I, incorrect), classes = two_classes()
     drift, dp, dH, dH_C, dH_I = symbols("m dp/dt dH/dt dH_C/dt dH_I/dt")
     up, down, pace = w * p * q * c - drift, -w * p * q * d - drift, w * p * q
-    climb = w * p**2 * q**2 * (k_C + k_I)
-    variance_correct, variance_incorrect = right(c * lnc) + k_C * H_C, wrong(d * lnd) + k_I * H_I
-    logit = "A logit moves by w times its slope of p, w pi (r - p): w pq c of a right response, -w pq d of a wrong one."
+    rise = w * p**2 * q**2 * (k_C + k_I)
+    variance_correct, variance_incorrect = correct(c * lnc) + k_C * H_C, incorrect(d * lnd) + k_I * H_I
+    logit = "A logit moves by w times its slope of p, w pi (r - p): w pq c if correct, -w pq d if incorrect."
     total = "-sum of ln pi d(pi)/dt, as d(pi) = pi d(ln pi) and the chances add up to 1."
     steps = (
         *classes,
@@ -110,25 +115,25 @@ def entropy_under_the_plain_gradient() -> Derivation:
             p * (w * p * q * k_C) - q * (w * p * q * k_I),
             "definition",
         ),
-        Step("That is the mean.", p * right(w * p * q * c) + q * wrong(-w * p * q * d), drift),
+        Step("That is the mean.", p * correct(w * p * q * c) + q * incorrect(-w * p * q * d), drift),
         Step(
-            "ln pi moves by its logit less the mean: what right responses gain, wrong ones lose.",
-            p * right(up),
-            -q * wrong(down),
+            "ln pi moves by its logit less the mean: what correct responses gain, incorrect ones lose.",
+            p * correct(up),
+            -q * incorrect(down),
         ),
-        Step("The pass rate: collisions set the pace.", dp, climb, "definition"),
-        Step("It is the sum of d(pi)/dt over right responses.", p * right(up), climb),
-        Step("The share of a right response: the larger ones grow.", up - dp / p, pace * (c - k_C)),
-        Step("The share of a wrong response: the larger ones shrink.", down + dp / q, -pace * (d - k_I)),
-        Step("A class moves by its shares.", dH_C, -right((lnc + 1) * pace * (c - k_C)), "definition"),
-        Step("So does the other.", dH_I, wrong((lnd + 1) * pace * (d - k_I)), "definition"),
+        Step("The pass rate: collisions set the pace.", dp, rise, "definition"),
+        Step("It is the sum of d(pi)/dt over correct responses.", p * correct(up), rise),
+        Step("The share of a correct response: the larger ones grow.", up - dp / p, pace * (c - k_C)),
+        Step("The share of an incorrect response: the larger ones shrink.", down + dp / q, -pace * (d - k_I)),
+        Step("A class moves by its shares.", dH_C, -correct((lnc + 1) * pace * (c - k_C)), "definition"),
+        Step("So does the other.", dH_I, incorrect((lnd + 1) * pace * (d - k_I)), "definition"),
         Step(
             "H_C falls: the covariance of c and ln c, both rising in c, is not negative.",
             dH_C,
             -pace * variance_correct,
         ),
         Step("H_I rises.", dH_I, pace * variance_incorrect),
-        Step(total, dH, -p * right(up * (log(p) + lnc)) - q * wrong(down * (log(q) + lnd)), "definition"),
+        Step(total, dH, -p * correct(up * (log(p) + lnc)) - q * incorrect(down * (log(q) + lnd)), "definition"),
         Step(
             "What the pass rate moves, and what the classes move.",
             dH,
@@ -139,7 +144,7 @@ def entropy_under_the_plain_gradient() -> Derivation:
 
 
 def entropy_of_a_population() -> Derivation:
-    """N2: the mean of h_b(p) over a Beta law, by slopes of its moments.
+    """N2: the mean of h_b(p) over a Beta, by slopes of its moments.
 
     Source: docs/theory.md (N2).
 
@@ -151,25 +156,25 @@ def entropy_of_a_population() -> Derivation:
     from sympy import Derivative, Function, Subs, Symbol, beta, digamma, symbols
 
     a, b, s = symbols("a b s", positive=True)
-    right, wrong, mean = Function("R"), Function("W"), Symbol("E(h_b)")
+    correct, incorrect, mean = Function("R"), Function("W"), Symbol("E(h_b)")
     slope = "The slope of p^s in s is p^s ln p: at s = 1, the mean of p ln p."
     steps = (
-        Step("Moments of a Beta(a, b) law, of any order.", right(s), beta(a + s, b) / beta(a, b), "definition"),
-        Step("Those of 1 - p.", wrong(s), beta(a, b + s) / beta(a, b), "definition"),
+        Step("Moments of a Beta(a, b), of any order.", correct(s), beta(a + s, b) / beta(a, b), "definition"),
+        Step("Those of 1 - p.", incorrect(s), beta(a, b + s) / beta(a, b), "definition"),
         Step(
             slope,
-            Subs(Derivative(right(s), s), s, 1),
+            Subs(Derivative(correct(s), s), s, 1),
             a / (a + b) * (digamma(a + 1) - digamma(a + b + 1)),
         ),
         Step(
             "The mean of (1-p) ln(1-p) in the same way.",
-            Subs(Derivative(wrong(s), s), s, 1),
+            Subs(Derivative(incorrect(s), s), s, 1),
             b / (a + b) * (digamma(b + 1) - digamma(a + b + 1)),
         ),
         Step(
             "h_b is minus both.",
             mean,
-            -Subs(Derivative(right(s), s), s, 1) - Subs(Derivative(wrong(s), s), s, 1),
+            -Subs(Derivative(correct(s), s), s, 1) - Subs(Derivative(incorrect(s), s), s, 1),
             "definition",
         ),
         Step(
@@ -182,7 +187,7 @@ def entropy_of_a_population() -> Derivation:
 
 
 def two_classes() -> tuple[tuple[Expression, ...], tuple[Expression, ...], tuple[Expression, ...], tuple[Step, ...]]:
-    """(p, q, w), then (ln share, entropy, share, collision, mean) of right and of wrong responses, and their steps."""
+    """(p, q, w), then (ln share, entropy, share, collision, mean) of correct and of incorrect ones, and their steps."""
     from sympy import Function, Poly, symbols
 
     p, q, w = symbols("p q w", positive=True)
@@ -207,11 +212,11 @@ def two_classes() -> tuple[tuple[Expression, ...], tuple[Expression, ...], tuple
             sentence, mean(-log_share), entropy, "definition", unfold
         )
 
-    right, of_right = one("c", "C", "right")
-    wrong, of_wrong = one("d", "I", "wrong")
+    correct, of_correct = one("c", "C", "correct")
+    incorrect, of_incorrect = one("d", "I", "incorrect")
     return (
         (p, q, w),
-        right,
-        wrong,
-        (Step("The chance of a wrong response.", q, 1 - p, "definition"), of_right, of_wrong),
+        correct,
+        incorrect,
+        (Step("The chance of an incorrect response.", q, 1 - p, "definition"), of_correct, of_incorrect),
     )

@@ -14,10 +14,10 @@ def unbiased_reward_variance() -> Derivation:
     >>> print(unbiased_reward_variance().check().claim)
     E(K*L)/(g*(g - 1)) = p*q
     """
-    (g, K, L, p, q, _, E), law = one_prompt()
+    (g, K, L, p, q, _, E), model = one_prompt()
     steps = (
-        Step("Of the g samples of a prompt K are right and L are wrong.", L, g - K, "definition"),
-        *law,
+        Step("Of the g samples of a prompt K are correct and L are incorrect.", L, g - K, "definition"),
+        *model,
         Step("One derivative at z = 1.", E(K), g * p),
         Step("Two derivatives at z = 1.", E(K * (K - 1)), g * (g - 1) * p**2),
         Step("Write KL in these two.", K * L, (g - 1) * K - K * (K - 1)),
@@ -28,7 +28,7 @@ def unbiased_reward_variance() -> Derivation:
 
 
 def posterior_of_a_prompt() -> Derivation:
-    """I7: c right and d wrong samples turn a Beta of mean m and dispersion rho into another Beta.
+    """I7: c correct and d incorrect samples turn a Beta of mean m and dispersion rho into another Beta.
 
     Source: docs/theory.md (I7).
 
@@ -50,8 +50,8 @@ def posterior_of_a_prompt() -> Derivation:
     def weighed(expression: Expression) -> Expression:
         return expression.replace(seen, lambda f: E(f * p**c * q**d) / E(p**c * q**d))
 
-    moments = "Moments of a Beta(a, b) law, with q = 1 - p: one Beta integral over another."
-    bayes = "Bayes: c right and d wrong samples have chance p^c q^d, the same in every order, and weigh by it."
+    moments = "Moments of a Beta(a, b), with q = 1 - p: one Beta integral over another."
+    bayes = "Bayes: c correct and d incorrect samples have chance p^c q^d, the same in every order, and weigh by it."
     steps = (
         Step(bayes, seen(given(p)), E(given(p) * p**c * q**d) / E(p**c * q**d), "definition", weighed),
         Step(moments, E(p**i * q**j), beta(a + i, b + j) / beta(a, b), "definition", lambda e: e.replace(E, moment)),

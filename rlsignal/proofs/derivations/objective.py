@@ -21,19 +21,19 @@ def expected_update() -> Derivation:
     p, policy, b, d, plus, minus = (Function(name) for name in ("p", "pi", "b", "d", "A^+", "A^-"))
     chance, slope = policy(y, theta), Derivative(p(theta), theta)
     score = Derivative(log(chance), theta)
-    right, wrong = (y, 1, c), (y, c + 1, n)
-    up, down = (Derivative(Sum(chance, which), theta) for which in (right, wrong))
-    scores = "Right responses, 1..c: weighted by chance, their scores add up to the slope of their chance."
-    turning = "What a rollout's advantage gains by turning right beside j right ones: then j+1 are right."
-    beside = "The mean of A_i s_i while j others are right."
-    others = "The others are g-1 independent rollouts; b(g-1, j) is the chance that j of them are right."
-    average = "Average over j; the g rollouts are alike, so their mean is what each of them has."
+    correct, incorrect = (y, 1, c), (y, c + 1, n)
+    up, down = (Derivative(Sum(chance, which), theta) for which in (correct, incorrect))
+    scores = "Correct responses, 1..c: weighted by chance, their scores add up to the slope of their chance."
+    turning = "What a rollout's advantage gains by being correct beside j correct ones: then j+1 are correct."
+    beside = "The mean of A_i s_i while j others are correct."
+    others = "The others are g-1 independent rollouts; b(g-1, j) is the chance that j of them are correct."
+    average = "Average over j; the g rollouts have the same distribution, so their mean is what each of them has."
     steps = (
-        Step(scores, Sum(chance * score, right), up),
-        Step("Wrong ones, c+1..n: the same.", Sum(chance * score, wrong), down),
-        Step("The pass rate is the chance of a right response.", Sum(chance, right), p(theta), "definition"),
-        Step("All chances add up to 1.", Sum(chance, wrong), 1 - p(theta), "assumption"),
-        Step("So wrong scores pull against the slope of p.", down, -slope),
+        Step(scores, Sum(chance * score, correct), up),
+        Step("Incorrect ones, c+1..n: the same.", Sum(chance * score, incorrect), down),
+        Step("The pass rate is the chance of a correct response.", Sum(chance, correct), p(theta), "definition"),
+        Step("All chances add up to 1.", Sum(chance, incorrect), 1 - p(theta), "assumption"),
+        Step("So incorrect scores pull against the slope of p.", down, -slope),
         Step(turning, d(j), plus(j + 1) - minus(j), "definition"),
         Step(beside, plus(j + 1) * up + minus(j) * down, d(j) * slope),
         Step(others, w, Sum(b(g - 1, j) * d(j), (j, 0, g - 1)), "definition"),
@@ -61,46 +61,53 @@ def slope_of_the_objective() -> Derivation:
     together = "Sum over k: the differences vanish, so does b(g-1, g), and w is left."
     steps = (
         Step("A telescoping sum keeps its ends.", Sum(T(k) - T(k + 1), (k, 0, g)), T(0) - T(g + 1)),
-        Step("The binomial law.", b(n, k, p), binomial(n, k) * p**k * (1 - p) ** (n - k), "definition"),
+        Step("The binomial pmf.", b(n, k, p), binomial(n, k) * p**k * (1 - p) ** (n - k), "definition"),
         Step("Its slope is a difference.", slope, g * (b(g - 1, k - 1, p) - before)),
         Step("The gains are the steps of S, times g.", d(k), g * (S(k + 1) - S(k)), "definition"),
         Step("The objective is the mean of S(K).", h(p), Sum(b(g, k, p) * S(k), (k, 0, g)), "definition"),
         Step("A term that will telescope.", T(k), g * S(k) * b(g - 1, k - 1, p), "definition"),
-        Step("It is 0 at both ends: of g-1 rollouts never -1 nor g are right.", T(0) - T(g + 1), Integer(0)),
+        Step("It is 0 at both ends: of g-1 rollouts never -1 nor g are correct.", T(0) - T(g + 1), Integer(0)),
         Step("Each term of h' is one of w and a difference.", S(k) * slope, before * d(k) + T(k) - T(k + 1)),
         Step(together, Derivative(h(p), p), Sum(before * d(k), (k, 0, g - 1)), at=(g, SIZES)),
     )
     return Derivation("W2", "The objective of any estimator", steps)
 
 
-def bias_of_mixed_groups() -> Derivation:
-    """W3: the mean reward of mixed groups is off by (p q^g - q p^g)/(1 - D), though that of all groups is p.
+def bias_of_informative_groups() -> Derivation:
+    """W3: the mean reward of informative groups is off by (p q^g - q p^g)/(1 - D), though that of all groups is p.
 
     Source: docs/theory.md (W3).
 
     Examples
     --------
-    >>> from rlsignal.theory.objective import informative_group_bias
-    >>> proof = bias_of_mixed_groups().check()
+    >>> from rlsignal.theory import informative_group_bias
+    >>> proof = bias_of_informative_groups().check()
     >>> round(proof.value(p=0.05, g=8), 12) == round(informative_group_bias(0.05, 8), 12)
     True
     """
     from sympy import Sum, Symbol, binomial, symbols
 
     g, k = Symbol("g", integer=True, positive=True), Symbol("k", integer=True)
-    p, q, bias, mixed, rewards = symbols("p q bias M R")
-    law = binomial(g, k) * p**k * q ** (g - k)
+    p, q, bias, informative, rewards = symbols("p q bias M R")
+    model = binomial(g, k) * p**k * q ** (g - k)
     steps = (
-        Step("The chance of a wrong rollout.", q, 1 - p, "definition"),
-        Step("Over all groups the mean reward is p.", Sum(k / g * law, (k, 0, g)), p, at=(g, SIZES)),
-        Step("Mixed groups are those not unanimous.", mixed, 1 - p**g - q**g, "definition"),
-        Step("Unanimous groups have mean reward 1 and 0; the rest is in mixed ones.", rewards, p - p**g, "definition"),
-        Step("Divide by their chance, and compare with p.", bias, rewards / mixed - p, "definition"),
-        Step("Over one denominator.", bias * mixed, p - p**g - p * (1 - p**g - q**g)),
-        Step("What is left: a lone success too many, a lone failure too many.", bias * mixed, p * q**g - q * p**g),
+        Step("The chance of an incorrect rollout.", q, 1 - p, "definition"),
+        Step("Over all groups the mean reward is p.", Sum(k / g * model, (k, 0, g)), p, at=(g, SIZES)),
+        Step("Informative groups are those that are not degenerate.", informative, 1 - p**g - q**g, "definition"),
+        Step(
+            "Degenerate groups have mean reward 1 and 0; the rest is in informative ones.",
+            rewards,
+            p - p**g,
+            "definition",
+        ),
+        Step("Divide by their chance, and compare with p.", bias, rewards / informative - p, "definition"),
+        Step("Over one denominator.", bias * informative, p - p**g - p * (1 - p**g - q**g)),
+        Step(
+            "What is left: a lone success too many, a lone failure too many.", bias * informative, p * q**g - q * p**g
+        ),
         Step("The claim.", bias, (p * q**g - q * p**g) / (1 - p**g - q**g)),
     )
-    return Derivation("W3", "The mean reward of mixed groups", steps)
+    return Derivation("W3", "The mean reward of informative groups", steps)
 
 
 def gradients_of_kl_losses() -> Derivation:

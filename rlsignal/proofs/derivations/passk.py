@@ -38,7 +38,7 @@ def power_law_of_failures() -> Derivation:
 
 
 def missed_mode() -> Derivation:
-    """P6: a mixed group without a given right answer is a mixed group of a poorer policy.
+    """P6: an informative group without a given correct answer is an informative group of a poorer policy.
 
     Source: docs/theory.md (P6).
 
@@ -53,15 +53,15 @@ def missed_mode() -> Derivation:
     x, q, g = symbols("x q g", positive=True)
     left, poorer, chance = symbols("s p' P")
     steps = (
-        Step("A rollout is another right answer (x = p - t), or wrong.", left, x + q, "definition"),
-        Step("Among those, right ones have this share.", poorer, x / left, "definition"),
-        Step("And wrong ones the rest.", 1 - poorer, q / left),
+        Step("A rollout is another correct answer (x = p - t), or incorrect.", left, x + q, "definition"),
+        Step("Among those, correct ones have this share.", poorer, x / left, "definition"),
+        Step("And incorrect ones the rest.", 1 - poorer, q / left),
         Step(
-            "All g rollouts avoid the answer, and then disagree.",
+            "All g rollouts avoid the answer, and then differ.",
             chance,
             left**g * (1 - poorer**g - (q / left) ** g),
             "definition",
         ),
-        Step("None is the answer, less all right, less all wrong.", chance, (x + q) ** g - x**g - q**g),
+        Step("None is the answer, minus all correct, minus all incorrect.", chance, (x + q) ** g - x**g - q**g),
     )
     return Derivation("P6", "The answer that a group misses", steps)

@@ -15,16 +15,16 @@ def within_group_variance() -> Derivation:
     """
     from sympy import IndexedBase, Sum, Symbol
 
-    (g, K, L, p, q, v, E), law = one_prompt()
+    (g, K, L, p, q, v, E), model = one_prompt()
     i, r = Symbol("i", integer=True), IndexedBase("r")
     total, squares = Sum(r[i], (i, 1, g)), Sum(r[i] ** 2, (i, 1, g))
     steps = (
         Step("The variance (ddof 0) of the rewards of one group.", v, squares / g - (total / g) ** 2, "definition"),
-        Step("K is the number of right rollouts.", total, K, "definition"),
+        Step("K is the number of correct rollouts.", total, K, "definition"),
         Step("Rewards are 0 or 1, so r^2 = r and the squares add up to K too.", squares, K, "assumption"),
-        Step("L is the number of wrong ones.", L, g - K, "definition"),
+        Step("L is the number of incorrect ones.", L, g - K, "definition"),
         Step("So one integer says it all.", v, K * L / g**2),
-        *law,
+        *model,
         Step("One derivative at z = 1.", E(K), g * p),
         Step("Two derivatives at z = 1.", E(K * (K - 1)), g * (g - 1) * p**2),
         Step("Write KL in these two.", K * L, (g - 1) * K - K * (K - 1)),
@@ -35,7 +35,7 @@ def within_group_variance() -> Derivation:
 
 
 def within_group_variance_by_pairs() -> Derivation:
-    """V1 by pairs that disagree: a variance is half the mean squared difference over ordered pairs.
+    """V1 by pairs that differ: a variance is half the mean squared difference over ordered pairs.
 
     Source: docs/theory.md (V1).
 
@@ -46,23 +46,23 @@ def within_group_variance_by_pairs() -> Derivation:
     """
     from sympy import IndexedBase, Sum, symbols
 
-    (g, K, L, p, q, v, E), law = one_prompt()
+    (g, K, L, p, q, v, E), model = one_prompt()
     (i, j), r = symbols("i j", integer=True), IndexedBase("r")
     variance = Sum(r[i] ** 2, (i, 1, g)) / g - (Sum(r[i], (i, 1, g)) / g) ** 2
     squares = Sum((r[i] - r[j]) ** 2, (i, 1, g), (j, 1, g))
     halved = "For any g numbers the variance is half the mean squared difference over all g^2 ordered pairs."
-    disagree = "A squared difference is 1 where two rewards disagree: K right, L wrong ones, in two orders."
-    chances = "Counted the other way: g(g-1) pairs of two different rollouts, each disagreeing with chance pq + qp."
+    disagree = "A squared difference is 1 where two rewards differ: K correct, L incorrect ones, in two orders."
+    chances = "Counted the other way: g(g-1) pairs of two different rollouts, each differing with chance pq + qp."
     steps = (
         Step(halved, variance, squares / (2 * g**2), at=(g, SIZES)),
         Step("Call it v.", v, squares / (2 * g**2), "definition"),
         Step(disagree, squares, 2 * K * L, "assumption"),
-        Step("The right and the wrong make g.", L, g - K, "definition"),
-        *law,
+        Step("The correct and the incorrect make g.", L, g - K, "definition"),
+        *model,
         Step(chances, E(2 * K * L), g * (g - 1) * (p * q + q * p)),
         Step("Half of that, over g^2 pairs.", E(v), (g - 1) / g * p * q),
     )
-    return Derivation("V1", "The expected within-group variance, by pairs that disagree", steps)
+    return Derivation("V1", "The expected within-group variance, by pairs that differ", steps)
 
 
 def variance_of_the_variance() -> Derivation:
@@ -77,17 +77,17 @@ def variance_of_the_variance() -> Derivation:
     """
     from sympy import Symbol
 
-    (g, K, L, p, q, v, E), law = one_prompt()
+    (g, K, L, p, q, v, E), model = one_prompt()
     variance, front = Symbol("Var(v)"), (g - 1) / g**3 * p * q
     one_one, two_two = K * L, K * (K - 1) * L * (L - 1)
     two_one, one_two = K * (K - 1) * L, K * L * (L - 1)
     steps = (
-        Step("The within-group variance (V1): K right rollouts, L wrong ones.", v, K * L / g**2, "definition"),
-        Step("The right and the wrong make g.", L, g - K, "definition"),
-        *law,
-        Step("Ordered picks of one right and one wrong rollout.", E(one_one), g * (g - 1) * p * q),
-        Step("Two right, one wrong.", E(two_one), g * (g - 1) * (g - 2) * p**2 * q),
-        Step("One right, two wrong.", E(one_two), g * (g - 1) * (g - 2) * p * q**2),
+        Step("The within-group variance (V1): K correct rollouts, L incorrect ones.", v, K * L / g**2, "definition"),
+        Step("The correct and the incorrect make g.", L, g - K, "definition"),
+        *model,
+        Step("Ordered picks of one correct and one incorrect rollout.", E(one_one), g * (g - 1) * p * q),
+        Step("Two correct, one incorrect.", E(two_one), g * (g - 1) * (g - 2) * p**2 * q),
+        Step("One correct, two incorrect.", E(one_two), g * (g - 1) * (g - 2) * p * q**2),
         Step("Two and two.", E(two_two), g * (g - 1) * (g - 2) * (g - 3) * p**2 * q**2),
         Step("The square in such picks.", (K * L) ** 2, two_two + two_one + one_two + one_one),
         Step("Its mean, where p + q = 1.", E(v**2), front * ((g - 2) * (g - 3) * p * q + (g - 2) + 1)),
@@ -99,7 +99,7 @@ def variance_of_the_variance() -> Derivation:
 
 
 def beta_population() -> Derivation:
-    """D3: of prompts whose pass rates follow a Beta law, E[p(1-p)] and the chances of a group that agrees.
+    """D3: of prompts whose pass rates follow a Beta, E[p(1-p)] and the chance of a degenerate group.
 
     Source: docs/theory.md (D3).
 
@@ -118,9 +118,9 @@ def beta_population() -> Derivation:
         powers = monomial.as_powers_dict()
         return beta(a + powers[p], b + powers[q]) / beta(a, b)
 
-    again_right, again_wrong = ((mean * (1 - rho) + i * rho) / (1 - rho + i * rho) for mean in (m, 1 - m))
-    moments = "Moments of a Beta(a, b) law, with q = 1 - p: one Beta integral over another."
-    agree = Product(again_right, (i, 0, g - 1)) + Product(again_wrong, (i, 0, g - 1))
+    again_correct, again_incorrect = ((mean * (1 - rho) + i * rho) / (1 - rho + i * rho) for mean in (m, 1 - m))
+    moments = "Moments of a Beta(a, b), with q = 1 - p: one Beta integral over another."
+    agree = Product(again_correct, (i, 0, g - 1)) + Product(again_incorrect, (i, 0, g - 1))
     steps = (
         Step(moments, E(p**i * q**j), beta(a + i, b + j) / beta(a, b), "definition", lambda e: e.replace(E, moment)),
         Step("Write a by two numbers, m and rho.", a, m * (1 - rho) / rho, "definition"),
@@ -128,15 +128,15 @@ def beta_population() -> Derivation:
         Step("Then m is the mean.", E(p), m),
         Step("And rho is the variance over m(1-m), the dispersion.", E(p**2), m**2 + rho * m * (1 - m)),
         Step("What that leaves to one prompt's rewards.", E(p * q), m * (1 - m) * (1 - rho)),
-        Step("After i right rollouts, the chance of another.", E(p ** (i + 1)) / E(p**i), again_right),
-        Step("After i wrong ones, the same with 1 - m.", E(q ** (i + 1)) / E(q**i), again_wrong),
-        Step("Chain g of either kind: the group agrees.", E(p**g) + E(q**g), agree, at=(g, SIZES)),
+        Step("After i correct rollouts, the chance of another.", E(p ** (i + 1)) / E(p**i), again_correct),
+        Step("After i incorrect ones, the same with 1 - m.", E(q ** (i + 1)) / E(q**i), again_incorrect),
+        Step("Chain g of either kind: the group is degenerate.", E(p**g) + E(q**g), agree, at=(g, SIZES)),
     )
     return Derivation("D3", "A population of prompts", steps)
 
 
 def one_prompt() -> tuple[tuple[Expression, ...], tuple[Step, ...]]:
-    """The symbols (g, K, L, p, q, v, E) of one prompt's group, and its law: K counts g independent successes."""
+    """The symbols (g, K, L, p, q, v, E) of one prompt's group, and its model: K counts g independent successes."""
     from sympy import Derivative, Function, Product, Subs, Symbol, degree, expand, factorial, ff, symbols
 
     g, m = symbols("g m", integer=True, positive=True)
@@ -158,10 +158,10 @@ def one_prompt() -> tuple[tuple[Expression, ...], tuple[Step, ...]]:
 
     independent = "G(z) is the mean of z^K: rollouts are independent, so it is a product of g means q z^0 + p z^1."
     linear = "m derivatives of z^K leave K(K-1)...(K-m+1) at z = 1, and the mean is linear."
-    law = (
-        Step("The chance of a wrong rollout.", q, 1 - p, "definition"),
+    model = (
+        Step("The chance of an incorrect rollout.", q, 1 - p, "definition"),
         Step("Equal factors make a power.", Product(q + p * z, (Symbol("i", integer=True), 1, g)), (q + p * z) ** g),
         Step(independent, G(z), (q + p * z) ** g, "assumption"),
         Step(linear, E(ff(K, m)), derivative(m), "assumption", lambda e: e.replace(E, mean)),
     )
-    return (g, K, L, p, q, v, E), law
+    return (g, K, L, p, q, v, E), model

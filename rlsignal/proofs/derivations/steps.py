@@ -7,16 +7,17 @@ symbols. sympy is loaded when a proof is asked for, not with this module.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any, Literal
 
 Expression = Any
 """A sympy expression."""
 
 SIZES = (2, 3, 4, 5, 6)
-"""The group sizes at which witnesses are heard."""
+"""The group sizes at which such identities are checked."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
     """One line of a proof: a sentence and the equality lhs = rhs that it stands for.
 
@@ -27,8 +28,8 @@ class Step:
     kind : "definition" names something, "assumption" is taken for granted (the model, or a rule such as the linearity
         of the mean); neither is checked. An "identity" is.
     unfold : how the identities below use a given step; as a rule, rhs is put in the place of lhs.
-    at : where an identity is checked, a symbol and its values; empty for everywhere. Checked at values it is a witness,
-        and the proof for all others is its sentence.
+    at : where an identity is checked, a symbol and its values; empty for everywhere. For other values the proof is its
+        sentence.
     """
 
     sentence: str
@@ -52,7 +53,7 @@ class Step:
     @property
     def status(self) -> str:
         """The kind; of an identity checked at some values only, those."""
-        return f"witness at {self.at[0]} = {', '.join(map(str, self.at[1]))}" if self.at else self.kind
+        return f"checked at {self.at[0]} = {', '.join(map(str, self.at[1]))}" if self.at else self.kind
 
     def _repr_latex_(self) -> str:
         from sympy import latex
@@ -62,6 +63,9 @@ class Step:
     def __str__(self) -> str:
         return f"{self.lhs} {self._sign} {self.rhs}"
 
+    def __repr__(self) -> str:
+        return f"<Step: {self.status}. {shorten(self.sentence, 80)}>"
+
     @property
     def _sign(self) -> str:
         if self.kind != "definition":
@@ -69,7 +73,7 @@ class Step:
         return ":=" if self.lhs.is_Symbol or self.lhs.is_Function else "=:"  # the colon is on the name's side
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
     """A proof: `check()` has sympy follow it, print() and notebooks show it.
 
@@ -129,6 +133,9 @@ class Derivation:
     def _repr_markdown_(self) -> str:
         lines = (f"{n}. *{s.status}.* {s.sentence}\n\n    {s._repr_latex_()}" for n, s in enumerate(self.steps, 1))
         return "\n\n".join([f"**{self.label}. {self.title}**", *lines])
+
+    def __repr__(self) -> str:
+        return f"<Derivation: {self.label}. {self.title}, {len(self.steps)} steps>"
 
     def __str__(self) -> str:
         lines = (f"{n:>2}. {s.status}. {s.sentence}\n      {s}" for n, s in enumerate(self.steps, 1))
