@@ -11,7 +11,7 @@ SCRIPT = """
 import rlsignal as rl
 
 data = rl.Recorded(correct=[0, 1, 8], samples=8)
-share: float = rl.Beta(0.28, 0.54).mean + rl.advantage_variance(0.2, 8) + rl.degenerate_probability(data, 4)
+share: float = rl.advantage_variance(0.2, 8) + rl.degenerate_probability(data, 4)
 table = rl.GRPO.table(4)
 first: float = table[0, 0]
 found = rl.diagnose([[0, 1], [1, 1]] * 30, 2)
@@ -52,5 +52,5 @@ def test_a_script_is_checked(tmp_path):
 def test_mistakes_are_seen(tmp_path):
     code, text = checked(SCRIPT + '\nrl.advantage_variance(0.2, "8")\nrl.GRPO.tables(4)\n', tmp_path)
     assert code == 1
-    assert 'Argument 2 to "advantage_variance" has incompatible type' in text
+    assert 'No overload variant of "advantage_variance" matches' in text
     assert 'has no attribute "tables"' in text

@@ -1,6 +1,6 @@
 """pass@k: the chance that at least one of k rollouts is correct, how it grows with k, and what training does to it."""
 
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,10 @@ from rlsignal.theory.pmf import answer
 from rlsignal.theory.recorded import Recorded
 
 
+@overload
+def pass_at_k(p: float | Recorded, k: int) -> float: ...
+@overload
+def pass_at_k(p: ArrayLike | PassRate, k: int) -> float | Floats: ...
 def pass_at_k(p: ArrayLike | PassRate, k: int) -> float | Floats:
     """pass@k (P1): 1 - E[(1-p)^k].
 

@@ -4,6 +4,8 @@
 is degenerate if its rewards are all the same (zero variance), and informative otherwise.
 """
 
+from typing import overload
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,8 +13,13 @@ from rlsignal import _validate
 from rlsignal._validate import Floats
 from rlsignal.theory.distributions import Fixed, PassRate, group, pass_rate
 from rlsignal.theory.pmf import answer
+from rlsignal.theory.recorded import Recorded
 
 
+@overload
+def advantage_variance(p: float | Recorded, g: int) -> float: ...
+@overload
+def advantage_variance(p: ArrayLike | PassRate, g: int) -> float | Floats: ...
 def advantage_variance(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """Expected variance of mean-centred advantages inside a group (V1): E[p(1-p)] (g-1)/g.
 
@@ -113,6 +120,10 @@ def variance_of_advantage_variance(p: ArrayLike | PassRate, g: int) -> float | F
     return answer((chances * (values - mean[..., None]) ** 2).sum(-1))
 
 
+@overload
+def degenerate_probability(p: float | Recorded, g: int) -> float: ...
+@overload
+def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats: ...
 def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """Chance that a group is degenerate, all of its rewards being the same (D1): E[p^g + (1-p)^g].
 
@@ -143,6 +154,10 @@ def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     return answer(what.all_correct(g) + what.all_incorrect(g))
 
 
+@overload
+def informative_probability(p: float | Recorded, g: int) -> float: ...
+@overload
+def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats: ...
 def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """Chance that a group is informative, its rewards not being all the same (D2): pass@g - E[p^g].
 
