@@ -46,7 +46,7 @@ def small_map(mapped: dict[str, Any]) -> InversionMap:
 
 @pytest.fixture(scope="session")
 def small_ladder(tmp_path_factory: pytest.TempPathFactory) -> Ladder:
-    """A tiny ladder, climbed once: for what is done with ladders, not for what they say."""
+    """A tiny ladder, trained once: for what is done with ladders, not for what they say."""
 
     def make(folder: Path) -> None:
         from rlsignal import sim
@@ -56,8 +56,8 @@ def small_ladder(tmp_path_factory: pytest.TempPathFactory) -> Ladder:
         sft = sim.SFTRecipe(policy, depths=(0, 5, 40), batch=12)
         grpo = sim.GRPORecipe(policy, batch=8, group_size=4, steps=20, record_every=10, attempts=(3,))
         setting = sft.setting(learning_rate=0.02)
-        course = sim.Course("small", task, 0.2)
-        found = sim.depth_ladder(course, sft, grpo, seeds=2, seed=7, rates=(0.001, 0.01), sft_setting=setting)
+        ladder_task = sim.LadderTask("small", task, 0.2)
+        found = sim.depth_ladder(ladder_task, sft, grpo, seeds=2, seed=7, rates=(0.001, 0.01), sft_setting=setting)
         rlsignal.save(found, folder / "ladder")
 
     return rlsignal.load(_made_once(tmp_path_factory, "ladder", make) / "ladder")

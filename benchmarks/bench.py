@@ -94,7 +94,7 @@ def sampled_over_others(recipe: sim.Recipe) -> dict[str, float | None]:
 
     mesh = jax.sharding.Mesh(np.array(jax.devices()), ("keys",))
     spread = partial(jax.shard_map, mesh=mesh, in_specs=jax.P("keys"), out_specs=jax.P("keys"), check_vma=False)
-    ours = jax.jit(spread(jax.vmap(lambda key: sim.train(key, start, recipe, setting)[0])))
+    ours = jax.jit(spread(jax.vmap(lambda key: sim.train_tabular(key, start, recipe, setting)[0])))
     draw = jax.jit(spread(lambda keys: jax.lax.map(lambda key: jax.random.uniform(key, (2**18,)).sum(), keys)))
     many = jax.random.split(keys[0], 128)
 
@@ -125,11 +125,12 @@ def mean_field_race(recipe: sim.Recipe) -> Race:
     starts = jnp.asarray(4 * z + 2.5 * (np.arange(recipe.responses) < recipe.correct), jnp.float32)
     keys = jax.random.split(jax.random.key(0), 8 * STARTS)
     repeated = jnp.repeat(starts, 8, axis=0)
-    sampled = partial(sim.sweep, lambda key, start: sim.train(key, start, recipe, setting)[1].pass_at_1)
+    sampled = partial(sim.sweep, lambda key, start: sim.train_tabular(key, start, recipe, setting)[1].pass_at_1)
     field = partial(sim.sweep, lambda start: sim.flow(start, recipe, setting)[1].pass_at_1)
-    times = paired(lambda: sampled((keys, repeated), width=16), lambda: field((starts,), width=4))
-    drawn = sampled((keys, repeated), width=16)[:, -1].reshape(STARTS, 8).mean(-1)
-    return Race(*times, field((starts,), width=4)[:, -1] - drawn)
+    wide, narrow = sim.Runner(width=16), sim.Runner(width=4)
+    times = paired(lambda: sampled((keys, repeated), runner=wide), lambda: field((starts,), runner=narrow))
+    drawn = sampled((keys, repeated), runner=wide)[:, -1].reshape(STARTS, 8).mean(-1)
+    return Race(*times, field((starts,), runner=narrow)[:, -1] - drawn)
 
 
 def linearity() -> dict[str, float]:
@@ -153,7 +154,7 @@ def sweep_of(times: int) -> dict[str, float]:
 
     def experiment(key: jax.Array) -> jax.Array:
         start = 4 * jax.random.normal(key, (recipe.prompts, recipe.responses))
-        return sim.train(key, start, recipe, setting)[1].pass_at_1
+        return sim.train_tabular(key, start, recipe, setting)[1].pass_at_1
 
     keys = jax.random.split(jax.random.key(0), 64 * times)
     sim.sweep(experiment, (keys[:64],))

@@ -22,15 +22,14 @@ def work(folder: str, answer: str) -> None:
 
     from rlsignal import sim
     from rlsignal.sim.inversion import Train
-    from rlsignal.store import BlockStore, write_atomically
+    from rlsignal.store import BlockFolder, write_atomically
 
     recipe = sim.Recipe(prompts=64, responses=16, steps=150)
     keys = jax.random.split(jax.random.key(0), 4 * BLOCKS)
     settings = jax.tree.map(lambda x: jnp.broadcast_to(x, (len(keys), *x.shape)), recipe.setting())
     logits = 3 * jax.random.normal(jax.random.key(1), (len(keys), recipe.prompts, recipe.responses))
     experiment, cells = Train(recipe, sampled=True), (keys, logits, settings)
-    store = BlockStore(folder, sim.fingerprint(experiment, cells, 4))
-    metrics = sim.sweep(experiment, cells, width=4, store=store)
+    metrics = sim.sweep(experiment, cells, runner=sim.Runner(store=BlockFolder(folder), width=4))
     write_atomically(Path(answer), lambda file: np.save(file, metrics.pass_at_1))
 
 
@@ -57,14 +56,14 @@ def _answer(place: str, name: str, *, kills: int, chance: random.Random, counts:
     for stop in [*stops, None]:
         process = subprocess.Popen([sys.executable, __file__, "--work", str(folder), str(answer)])
         while process.poll() is None:
-            if stop is not None and len(list(folder.glob("block-*.npz"))) >= stop:
+            if stop is not None and len(list(folder.rglob("block-*.npz"))) >= stop:
                 time.sleep(chance.uniform(0, 0.05))  # anywhere in the next blocks: computing, writing, renaming
                 process.kill()
                 counts["kills"] += 1
                 break
             time.sleep(0.002)
         process.wait()
-        counts["kept"] += len(list(folder.glob("block-*.npz"))) if stop is not None else 0
+        counts["kept"] += len(list(folder.rglob("block-*.npz"))) if stop is not None else 0
     assert process.returncode == 0, f"the last attempt ended with {process.returncode}"
     counts["ended"] += 1
     return answer.read_bytes()

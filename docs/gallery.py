@@ -62,12 +62,12 @@ def _results() -> dict[str, Any]:
     """The results that examples speak of, larger than in the tests: they are to be looked at."""
     recipe = sim.Recipe(prompts=64, steps=200)
     policy = sim.Network(widths=(64, 64), choices=8)
-    course = sim.Course(
+    ladder_task = sim.LadderTask(
         "small", sim.Teacher(sim.Network(widths=(32,), choices=8), demonstrations=256, prompts=256), 0.3
     )
     sft = sim.SFTRecipe(policy, depths=(0, 30, 100, 300, 1000))
     grpo = sim.GRPORecipe(policy, steps=200, record_every=20)
     return {
         "small_map": sim.inversion_map(recipe, group_sizes=(4, 8), rollouts=1600, draws=2),
-        "small_ladder": sim.depth_ladder(course, sft, grpo, rates=(1e-3,), seeds=2),
+        "small_ladder": sim.depth_ladder(ladder_task, sft, grpo, rates=(1e-3,), seeds=2),
     }

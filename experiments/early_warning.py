@@ -67,7 +67,7 @@ def tabular(mean: float, dispersion: float, rate: float) -> np.ndarray:
     p = np.random.default_rng(0).beta(mean * scale, (1 - mean) * scale, 512).clip(1e-6, 1 - 1e-6)
     recipe = sim.Recipe(prompts=512, responses=2, correct=1, group_size=GROUP, steps=ROWS, record_every=1)
     logits = jnp.stack([jnp.log(p / (1 - p)), jnp.zeros(512)], -1).astype(jnp.float32)
-    _, metrics, _ = jax.jit(sim.train, static_argnums=2)(
+    _, metrics, _ = jax.jit(sim.train_tabular, static_argnums=2)(
         jax.random.key(0), logits, recipe, recipe.setting(learning_rate=rate)
     )
     return np.asarray(metrics.degenerate, np.float64)[:ROWS]

@@ -32,7 +32,7 @@ def ladder(**kept: Any) -> dict[str, Any]:
 
 
 def _during(found: Any, rate: int) -> dict[str, Any]:
-    """What a rung goes through at one rate: means over seeds, before and after, and the step of the peak."""
+    """What a checkpoint goes through at one rate: means over seeds, before and after, and the step of the peak."""
     trained, fresh = found.train, found.fresh
 
     def ends(curve: Any) -> dict[str, list[float]]:
@@ -73,22 +73,22 @@ def predictors(**kept: Any) -> dict[str, Any]:
     return score_predictors(300, tuning=90, **kept).summary
 
 
-def rescues(**kept: Any) -> dict[str, Any]:
-    """Fourteen rescues of the deepest rung of the inverting ladder, eight seeds each."""
-    from experiments.mitigations import rescue
+def mitigations(**kept: Any) -> dict[str, Any]:
+    """Fourteen mitigations of the deepest checkpoint of the inverting ladder, eight seeds each."""
+    from experiments.mitigations import mitigate
 
-    return rescue(**kept).summary
+    return mitigate(**kept).summary
 
 
 def twins(**kept: Any) -> dict[str, Any]:
     """Networks alike in all but entropy, or all but dispersion."""
-    from experiments.matched_starts import train_twins
+    from experiments.matched_starts import matched_starts
 
-    return train_twins(**kept).summary
+    return matched_starts(**kept).summary
 
 
 def swap(**kept: Any) -> dict[str, Any]:
-    """The best rung and the deepest of the inverting ladder, and each with the other's entropy."""
+    """The best checkpoint and the deepest of the inverting ladder, and each with the other's entropy."""
     from rlsignal import sim
 
     found = sim.entropy_swap(seeds=8, **kept)
@@ -107,9 +107,9 @@ def others(**kept: Any) -> dict[str, Any]:
     from rlsignal import sim
 
     teacher, policy = sim.Sequence(width=32), sim.Sequence(width=64)
-    sequences = sim.Course("token sequences", sim.Teacher(teacher, demonstrations=256, prompts=256), 0.3)
-    many = sim.Course("four right answers", sim.Teacher(demonstrations=256, correct=4), 0.3)
-    modular = sim.Course("modular addition", sim.ModularAddition())
+    sequences = sim.LadderTask("token sequences", sim.Teacher(teacher, demonstrations=256, prompts=256), 0.3)
+    many = sim.LadderTask("four right answers", sim.Teacher(demonstrations=256, correct=4), 0.3)
+    modular = sim.LadderTask("modular addition", sim.ModularAddition())
     plans = (
         (sequences, policy, (1e-3,)),
         (many, sim.Network(), (3e-4,)),
@@ -123,7 +123,7 @@ def others(**kept: Any) -> dict[str, Any]:
 
 
 RUNS: dict[str, Callable[..., dict[str, Any]]] = {
-    run.__name__: run for run in (inversion, ladder, predictors, rescues, twins, swap, others)
+    run.__name__: run for run in (inversion, ladder, predictors, mitigations, twins, swap, others)
 }
 
 

@@ -5,9 +5,8 @@ from a policy of chosen pass rates and chosen entropy inside its classes, so tha
 Unlike in the map's controls, the parameters are shared: what is learned on one prompt reaches others.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -21,16 +20,16 @@ from rlsignal._show import Result
 from rlsignal.inference.intervals import Estimate
 from rlsignal.inference.ranking import paired_estimate
 from rlsignal.sim import tabular
-from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train
-from rlsignal.sim.inversion import Progress
+from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
 from rlsignal.sim.policies import Measured, Network, Parameters, log_probabilities
+from rlsignal.sim.runner import Runner
 from rlsignal.sim.starts import beta_log_odds, shaped_logits
-from rlsignal.sim.sweep import Store, cross, fingerprint, sweep
+from rlsignal.sim.sweep import cross, sweep
 from rlsignal.sim.tasks import Task, Teacher
 
 
 @dataclass(frozen=True, repr=False)
-class Twin(Result):
+class MatchedStart(Result):
     """One start, means over seeds.
 
     varied : "entropy" or "dispersion".
@@ -49,13 +48,13 @@ class Twin(Result):
 
 
 @dataclass(frozen=True, repr=False)
-class TwinTable(Result):
+class MatchedStarts(Result):
     """Twins of entropy, then twins of dispersion. `print` it for the reading.
 
     effects : by what is varied, (mean, low, high) of the last twin's outcome less the first's; 95%, paired by seed.
     """
 
-    twins: tuple[Twin, ...]
+    twins: tuple[MatchedStart, ...]
     effects: dict[str, Estimate]
     seeds: int
     steps: int
@@ -115,7 +114,7 @@ class Distil:
 
         blank = policy.init(start_key)
         start, _ = lax.fori_loop(0, self.steps, step, (blank, optimizer.init(blank)))
-        return train(rl_key, start, task, self.grpo, setting)[1]
+        return train_policy(rl_key, start, task, self.grpo, setting)[1]
 
 
 def reward_entropy(log_odds: Array) -> Array:
@@ -133,7 +132,7 @@ def placed(correct_first: Array, task: Task) -> Array:
     return jnp.zeros_like(correct_first).at[jnp.arange(len(order))[:, None], order].set(correct_first)
 
 
-def train_twins(
+def matched_starts(
     *,
     mean: float = 0.2,
     entropies: Sequence[float] = (0.7, 1.5, 2.5),
@@ -144,10 +143,8 @@ def train_twins(
     rate: float = 3e-4,
     seeds: int = 8,
     seed: int = 0,
-    store: Callable[[str, dict[str, str]], Store] | None = None,
-    share: tuple[int, int] | None = None,
-    progress: Progress | None = None,
-) -> TwinTable:
+    runner: Runner | None = None,
+) -> MatchedStarts:
     """The same pass rates with different entropies, and the same entropy with different dispersions.
 
     Parameters
@@ -159,11 +156,11 @@ def train_twins(
     grpo : default a `Network` of two layers of 128, 1000 steps.
     distillation : steps that make a network of a chosen policy.
     rate : learning rate of RL.
-    seeds, seed, store, share, progress : as for `depth_ladder`. Twins of one seed share prompts, draws and keys.
+    seeds, seed, runner : as for `depth_ladder`. Twins of one seed share prompts, draws and keys.
 
     Returns
     -------
-    TwinTable. What a start really has is measured, not assumed: distillation is not perfect.
+    MatchedStarts. What a start really has is measured, not assumed: distillation is not perfect.
 
     Raises
     ------
@@ -177,7 +174,7 @@ def train_twins(
     >>> task = Teacher(Network(widths=(8,), tokens=1, choices=8), demonstrations=1, prompts=32)
     >>> grpo = GRPORecipe(policy, batch=16, steps=10)
     >>> sizes = {"task": task, "grpo": grpo, "distillation": 20, "seeds": 2}
-    >>> found = train_twins(entropies=(0.8, 1.2), dispersions=(0.1, 0.5), **sizes)
+    >>> found = matched_starts(entropies=(0.8, 1.2), dispersions=(0.1, 0.5), **sizes)
     >>> [twin.varied for twin in found.twins]
     ['entropy', 'entropy', 'dispersion', 'dispersion']
     """
@@ -197,9 +194,7 @@ def train_twins(
     setting = jax.tree.map(lambda x: np.broadcast_to(x, (len(starts), *x.shape)), grpo.setting(learning_rate=rate))
     keys, *numbers = cross(keys, *each, setting)
     experiment, cells = Distil(task, grpo, _validate.whole("distillation", distillation, 1)), (keys, *numbers)
-    kept = None if store is None else store("twins", fingerprint(experiment, cells, 1))
-    told = None if progress is None else partial(progress, "twins")
-    trained, fresh = sweep(experiment, cells, width=1, store=kept, share=share, progress=told)
+    trained, fresh = sweep(experiment, cells, label="matched starts", runner=runner, on_cpu=1)
 
     def of(values: Any, record: int) -> np.ndarray:
         """[starts, seeds]"""
@@ -217,9 +212,9 @@ def train_twins(
         which = [i for i, start in enumerate(starts) if start[0] == name]
         difference = after[which[-1]] - after[which[0]]
         effects[name] = paired_estimate(difference)
-    return TwinTable(
+    return MatchedStarts(
         twins=tuple(
-            Twin(
+            MatchedStart(
                 varied=varied,
                 **{name: float(x[i].mean()) for name, x in before.items()},
                 after=float(after[i].mean()),

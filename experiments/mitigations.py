@@ -1,7 +1,7 @@
-"""What brings a fine-tuned-for-too-long checkpoint back? Each rescue against the same seeds without it.
+"""What brings a fine-tuned-for-too-long checkpoint back? Each mitigate against the same seeds without it.
 
-The bar is the ladder's best rung, which costs nothing: it was there before. A rescue is judged by the share of the way
-back to it, and by what it costs.
+The bar is the ladder's best checkpoint, which costs nothing: it was there before. A mitigation is judged by
+the share of the way back to it, and by what it costs.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,16 +17,15 @@ from rlsignal.inference.intervals import Estimate
 from rlsignal.inference.ranking import paired_estimate
 from rlsignal.results import Ladder
 from rlsignal.sim.grpo import GRPORecipe
-from rlsignal.sim.inversion import Progress
-from rlsignal.sim.ladder import INVERTING, Course, Rungs, outcomes, plan
+from rlsignal.sim.ladder import INVERTING, Checkpoints, LadderTask, outcomes, plan
 from rlsignal.sim.policies import Network, Parameters, Policy, entropy, log_probabilities, tempered
+from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe
-from rlsignal.sim.sweep import Store
 
 
 @dataclass(frozen=True, repr=False)
-class Rescued(Result):
-    """One rescue of the deep checkpoint; tuples in the order of `Ladder.outcomes`.
+class Mitigated(Result):
+    """One mitigate of the deep checkpoint; tuples in the order of `Ladder.outcomes`.
 
     before : fresh pass@1 of the start.
     rollouts : a step, over those of the bare run.
@@ -46,22 +45,22 @@ class Rescued(Result):
 
 
 @dataclass(frozen=True, repr=False)
-class RescueTable(Result):
+class Mitigations(Result):
     """Rescues of a checkpoint that was fine-tuned for too long. `print` it for the reading.
 
     depths : SFT steps of the good and of the deep checkpoint; before, good, deep : their fresh pass@1 before RL, and
         the outcomes of bare runs from them, in the order of `Ladder.outcomes`.
-    rescued : one for each rescue.
+    mitigated : one for each mitigate.
     """
 
-    course: str
+    task: str
     depths: tuple[int, ...]
     seeds: int
     k: int
     before: tuple[float, ...]
     good: tuple[float, ...]
     deep: tuple[float, ...]
-    rescued: tuple[Rescued, ...]
+    mitigated: tuple[Mitigated, ...]
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -69,10 +68,10 @@ class RescueTable(Result):
         return {"outcomes": list(Ladder.outcomes), **asdict(self)}
 
     def __str__(self) -> str:
-        width = max(len(x.name) for x in self.rescued)
+        width = max(len(x.name) for x in self.mitigated)
         names = [name.replace("@k", f"@{self.k}") for name in Ladder.outcomes]
         lines = [
-            f"{self.course}, depth {self.depths[1]} with rescues, between bare runs from it and from depth "
+            f"{self.task}, depth {self.depths[1]} with mitigations, between bare runs from it and from depth "
             f"{self.depths[0]}; {self.seeds} seeds.",
             f"{'':{width}}   before   rollouts   " + "   ".join(f"{name:>32}" for name in names),
         ]
@@ -81,7 +80,7 @@ class RescueTable(Result):
             (f"depth {self.depths[1]}, bare", self.before[1], self.deep),
         ):
             lines.append(f"{name:{width}}   {before:6.3f}   {1:8.1f}   " + "   ".join(f"{x:32.3f}" for x in after))
-        for x in self.rescued:
+        for x in self.mitigated:
             cells = (
                 f"{after:.3f} {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] {share:4.0%}"
                 for after, gain, share in zip(x.after, x.gain, x.share, strict=True)
@@ -108,7 +107,7 @@ def flattened(policy: Policy, shallow: Parameters, deep: Parameters, features: A
 
 
 @dataclass(frozen=True, eq=False)
-class Rescue:
+class Mitigation:
     """One change to the run from the deep checkpoint.
 
     name : of the change.
@@ -124,21 +123,21 @@ class Rescue:
     mend: Mend | None = None
 
 
-RESCUES = (
-    Rescue("KL to the start, 0.01", {"reference": True}, {"kl": 0.01}),
-    Rescue("KL to the start, 0.1", {"reference": True}, {"kl": 0.1}),
-    Rescue("entropy bonus, 0.01", {}, {"entropy": 0.01}),
-    Rescue("entropy bonus, 0.1", {}, {"entropy": 0.1}),
-    Rescue("temperature 1.5", {}, {"temperature": 1.5}),
-    Rescue("groups of 32", {"group_size": 32}),
-    Rescue("groups of 32, a quarter of the prompts", {"group_size": 32, "batch": 16}),
-    Rescue("dynamic sampling, 4 candidates", {"candidates": 4}),
-    Rescue("two epochs", {"epochs": 2}),
-    Rescue("two epochs, clip-high 0.28", {"epochs": 2}, {"clip": (0.2, 0.28)}),
-    Rescue("32 demonstrations mixed in, 0.1", {"demonstrations": 32}, {"imitation": 0.1}),
-    Rescue("label smoothing 0.2 in SFT", smoothing=0.2),
-    Rescue("weights averaged with the best rung", mend=averaged),
-    Rescue("logits flattened to the best rung's entropy", mend=flattened),
+MITIGATIONS = (
+    Mitigation("KL to the start, 0.01", {"reference": True}, {"kl": 0.01}),
+    Mitigation("KL to the start, 0.1", {"reference": True}, {"kl": 0.1}),
+    Mitigation("entropy bonus, 0.01", {}, {"entropy": 0.01}),
+    Mitigation("entropy bonus, 0.1", {}, {"entropy": 0.1}),
+    Mitigation("temperature 1.5", {}, {"temperature": 1.5}),
+    Mitigation("groups of 32", {"group_size": 32}),
+    Mitigation("groups of 32, a quarter of the prompts", {"group_size": 32, "batch": 16}),
+    Mitigation("dynamic sampling, 4 candidates", {"candidates": 4}),
+    Mitigation("two epochs", {"epochs": 2}),
+    Mitigation("two epochs, clip-high 0.28", {"epochs": 2}, {"clip": (0.2, 0.28)}),
+    Mitigation("32 demonstrations mixed in, 0.1", {"demonstrations": 32}, {"imitation": 0.1}),
+    Mitigation("label smoothing 0.2 in SFT", smoothing=0.2),
+    Mitigation("weights averaged with the best checkpoint", mend=averaged),
+    Mitigation("logits flattened to the best checkpoint's entropy", mend=flattened),
 )
 """What is tried; one strength or two each, fixed beforehand and not tuned."""
 
@@ -155,59 +154,57 @@ class _Mended:
         return jax.tree.map(lambda x: x[None], self.mend(self.policy, shallow, deep, features))
 
 
-def rescue(
-    rescues: Sequence[Rescue] = RESCUES,
-    course: Course = INVERTING,
+def mitigate(
+    mitigations: Sequence[Mitigation] = MITIGATIONS,
+    task: LadderTask = INVERTING,
     sft: SFTRecipe | None = None,
     grpo: GRPORecipe | None = None,
     *,
     rate: float = 3e-4,
     seeds: int = 8,
     seed: int = 0,
-    store: Callable[[str, dict[str, str]], Store] | None = None,
-    share: tuple[int, int] | None = None,
-    progress: Progress | None = None,
-) -> RescueTable:
-    """GRPO from the last rung with each rescue, between the bare run and the run from the rung before it.
+    runner: Runner | None = None,
+) -> Mitigations:
+    """GRPO from the last checkpoint with each mitigate, between the bare run and the run from the checkpoint before it.
 
     Parameters
     ----------
-    rescues : what is tried.
-    course, grpo, rate, seeds, seed, store, share, progress : as for `depth_ladder`.
-    sft : its last two depths are the good rung and the collapsed one. Default 100 and 5000.
+    mitigations : what is tried.
+    task, grpo, rate, seeds, seed, runner : as for `depth_ladder`.
+    sft : its last two depths are the good checkpoint and the collapsed one. Default 100 and 5000.
 
     Returns
     -------
-    RescueTable, paired by seed.
+    Mitigations, paired by seed.
 
     Raises
     ------
     ValueError : as for `depth_ladder`.
 
-    Source: docs/rescues.md.
+    Source: docs/mitigations.md.
 
     Examples
     --------
     >>> from rlsignal.sim.tasks import Teacher
     >>> policy = Network(widths=(16,), choices=4)
-    >>> course = Course("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
+    >>> task = LadderTask("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
     >>> sft, grpo = SFTRecipe(policy, depths=(5, 100)), GRPORecipe(policy, batch=16, steps=20)
-    >>> rescue(RESCUES[4:5], course, sft, grpo, seeds=2).rescued[0].name
+    >>> mitigate(MITIGATIONS[4:5], task, sft, grpo, seeds=2).mitigated[0].name
     'temperature 1.5'
     """
     sft = sft or SFTRecipe(Network(), depths=(100, 5000))
     grpo = grpo or GRPORecipe(sft.policy, record_every=50)
     speed = np.array([rate])
 
-    def run(what: Rescue | None) -> tuple[np.ndarray, np.ndarray, float]:
+    def run(what: Mitigation | None) -> tuple[np.ndarray, np.ndarray, float]:
         """Outcomes [3, seeds, starts], fresh pass@1 before [seeds, starts], rollouts a step."""
         changed = replace(grpo, **what.recipe) if what else grpo
         setting = changed.setting(learning_rate=rate, **(what.setting if what else {}))
         smoothing = sft.setting(smoothing=what.smoothing) if what else None
-        of = replace(course, name=f"{course.name}, {what.name}") if what and what.smoothing else course
-        this = plan(of, sft, changed, seeds, seed, smoothing, setting, store, share, progress)
+        of = replace(task, name=f"{task.name}, {what.name}") if what and what.smoothing else task
+        this = plan(of, sft, changed, seeds, seed, smoothing, setting, runner)
         prepared = this.prepared()
-        pair = jax.tree.map(lambda x: x[:, -2:], prepared.checkpoints)
+        pair = jax.tree.map(lambda x: x[:, -2:], prepared.parameters)
         name = what.name if what else "bare"
         if what is None:
             starts = pair
@@ -216,18 +213,18 @@ def rescue(
         else:
             mended = _Mended(sft.policy, what.mend)
             starts = this.run(f"{name}, start", mended, (pair, prepared.task.train.features))
-        trained, fresh = this.climbed(name, Rungs(prepared.task, starts), speed)
+        trained, fresh = this.trained(name, Checkpoints(prepared.task, starts), speed)
         rollouts = changed.batch * changed.group_size * changed.candidates
         return np.stack(outcomes(trained, fresh))[..., 0], fresh.pass_at_1[:, :, 0, 0], rollouts
 
     bare, before, rollouts = run(None)
     good, deep = bare[:, :, 0], bare[:, :, 1]
-    rescued = []
-    for what in rescues:
+    mitigated = []
+    for what in mitigations:
         after, start, cost = run(what)
         gain = after[:, :, 0] - deep
-        rescued.append(
-            Rescued(
+        mitigated.append(
+            Mitigated(
                 name=what.name,
                 before=float(start[:, 0].mean()),
                 rollouts=cost / rollouts,
@@ -237,13 +234,13 @@ def rescue(
                 failed=int(np.isnan(after).any((0, 2)).sum()),
             )
         )
-    return RescueTable(
-        course=course.name,
+    return Mitigations(
+        task=task.name,
         depths=sft.depths[-2:],
         seeds=len(before),
         k=grpo.attempts[0],
         before=(float(before[:, 0].mean()), float(before[:, 1].mean())),
         good=tuple(float(x) for x in good.mean(-1)),
         deep=tuple(float(x) for x in deep.mean(-1)),
-        rescued=tuple(rescued),
+        mitigated=tuple(mitigated),
     )

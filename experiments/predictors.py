@@ -1,12 +1,10 @@
-"""Which number, taken before RL, tells which rung to start from? Random ladders, split into tuning and test.
+"""Which number, taken before RL, tells which checkpoint to start from? Random ladders, split into tuning and test.
 
 A random ladder is a task, label noise, a number of different demonstrations, an SFT rate and an RL rate. Every
-predictor ranks its six rungs before RL, from exact pass rates and again from 16 samples of each prompt.
+predictor ranks its six checkpoints before RL, from exact pass rates and again from 16 samples of each prompt.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -18,11 +16,11 @@ from rlsignal import _validate
 from rlsignal._show import Result
 from rlsignal.inference.intervals import Estimate
 from rlsignal.inference.ranking import paired_estimate, rank_correlation
-from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train
-from rlsignal.sim.inversion import Progress
+from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
 from rlsignal.sim.policies import Network, log_probabilities
+from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
-from rlsignal.sim.sweep import Store, fingerprint, sweep
+from rlsignal.sim.sweep import sweep
 from rlsignal.sim.tasks import Teacher
 from rlsignal.theory.clock import forecast
 from rlsignal.theory.distributions import Fixed, PassRate
@@ -41,7 +39,7 @@ LOW_ENTROPY, ENTROPY_LOSS = 0.18, 0.5
 """The paper's two thresholds, from two models: nats per token before RL, and the share lost early in RL."""
 
 LOSS = 0.02
-"""A choice that ends this much below the best rung is a wrong one."""
+"""A choice that ends this much below the best checkpoint is a wrong one."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class PredictorScore(Result):
     """One predictor over the test ladders, by outcome: "trained", pass@1 on what RL trains on; "fresh", peak pass@k.
 
     correlation : mean over ladders of Spearman's rho within a ladder, 95% with ladders as the units.
-    loss : how far below the best rung the one that it would choose ends.
+    loss : how far below the best checkpoint the one that it would choose ends.
     wrong : share of ladders in which that is more than 0.02.
     """
 
@@ -91,13 +89,13 @@ class PredictorScore(Result):
 
 @dataclass(frozen=True, repr=False)
 class PredictorTable(Result):
-    """Predictors of which rung to start RL from. `print` it for the reading.
+    """Predictors of which checkpoint to start RL from. `print` it for the reading.
 
     ladders, tuning : tested on, and used to set the time scale of the forecast alone.
     failed : of all, with a run that diverged.
     samples : of each prompt, for the rows that say so.
     time_scale : learning rate times steps at which the forecast ranked the tuning ladders best.
-    inverted : by outcome, share of test ladders whose rung of best pass@1 ends more than 0.02 below another.
+    inverted : by outcome, share of test ladders whose checkpoint of best pass@1 ends more than 0.02 below another.
     scores : one for each predictor.
     entropy_given_informative, informative_given_entropy : by outcome, mean partial rank correlation within a ladder
         and its 95% interval: what one of them knows once the other is known.
@@ -144,7 +142,7 @@ class PredictorTable(Result):
     def __str__(self) -> str:
         width = max(len(score.name) for score in self.scores)
         lines = [
-            f"{self.ladders} random ladders. The rung with the best pass@1 is a wrong choice in "
+            f"{self.ladders} random ladders. The checkpoint with the best pass@1 is a wrong choice in "
             f"{self.inverted['trained']:.0%} (pass@1 on trained prompts) and {self.inverted['fresh']:.0%} (peak pass@k "
             "on fresh ones).",
             f"{'':{width}}   trained: correlation        loss   wrong   fresh: correlation          loss   wrong",
@@ -170,7 +168,7 @@ def _summaries(named: dict[str, Estimate]) -> dict[str, Any]:
     return {name: x.summary for name, x in named.items()}
 
 
-class Setting(NamedTuple):
+class LadderSetting(NamedTuple):
     """A random ladder of its kind."""
 
     noise: Any  # chance that a demonstrated token is wrong
@@ -179,13 +177,13 @@ class Setting(NamedTuple):
     grpo: GRPOSetting
 
 
-class Climbed(NamedTuple):
-    """One ladder: what each rung shows before RL, and what RL makes of it."""
+class TrainedLadder(NamedTuple):
+    """One ladder: what each checkpoint shows before RL, and what RL makes of it."""
 
-    pass_rates: Any  # [rungs, prompts], of the prompts that RL trains on, before it
-    token_entropy: Any  # [rungs, records], nats per token on them, during RL
-    trained: Any  # [rungs, records], pass@1 on them
-    fresh: Any  # [rungs, records], pass@k on prompts that neither stage saw
+    pass_rates: Any  # [checkpoints, prompts], of the prompts that RL trains on, before it
+    token_entropy: Any  # [checkpoints, records], nats per token on them, during RL
+    trained: Any  # [checkpoints, records], pass@1 on them
+    fresh: Any  # [checkpoints, records], pass@k on prompts that neither stage saw
 
 
 @dataclass(frozen=True)
@@ -194,21 +192,23 @@ class Experiment:
 
     kind: Kind
 
-    def __call__(self, key: Array, setting: Setting) -> Climbed:
+    def __call__(self, key: Array, setting: LadderSetting) -> TrainedLadder:
         kind, policy = self.kind, self.kind.sft.policy
         task_key, start_key, sft_key, rl_key = (jax.random.fold_in(key, i) for i in range(4))
         task = kind.task(task_key, setting.noise)
         shown = jnp.arange(kind.task.demonstrations) % setting.different
         demonstrations = jax.tree.map(lambda x: x[shown], task.demonstrations)
-        rungs = finetune(sft_key, policy.init(start_key), demonstrations, kind.sft, setting.sft)
+        checkpoints = finetune(sft_key, policy.init(start_key), demonstrations, kind.sft, setting.sft)
 
-        def climb(parameters: Any) -> Climbed:
+        def trained(parameters: Any) -> TrainedLadder:
             log_pi = log_probabilities(policy, parameters, task.train.features)
             right = jnp.exp(jnp.take_along_axis(log_pi, task.train.answers, -1)).sum(-1)
-            trained, fresh = train(rl_key, parameters, task, kind.grpo, setting.grpo)[1]
-            return Climbed(right, trained.token_entropy, trained.metrics.pass_at_1, fresh.metrics.pass_at_k[..., 0])
+            trained, fresh = train_policy(rl_key, parameters, task, kind.grpo, setting.grpo)[1]
+            return TrainedLadder(
+                right, trained.token_entropy, trained.metrics.pass_at_1, fresh.metrics.pass_at_k[..., 0]
+            )
 
-        return lax.map(climb, rungs)  # one after the other: a network's products fill a core
+        return lax.map(trained, checkpoints)  # one after the other: a network's products fill a core
 
 
 def score_predictors(
@@ -217,18 +217,16 @@ def score_predictors(
     tuning: int = 90,
     kinds: tuple[Kind, ...] = KINDS,
     seed: int = 0,
-    store: Callable[[str, dict[str, str]], Store] | None = None,
-    share: tuple[int, int] | None = None,
-    progress: Progress | None = None,
+    runner: Runner | None = None,
 ) -> PredictorTable:
-    """Score what could be known before RL by how it ranks the rungs of random ladders.
+    """Score what could be known before RL by how it ranks the checkpoints of random ladders.
 
     Parameters
     ----------
     ladders, tuning : how many in all, and how many of them only set the forecast's time scale.
     kinds : of task, in turn.
     seed : of everything.
-    store, share, progress : see `inversion_map`.
+    runner : how the ladders are run; default `Runner()`.
 
     Returns
     -------
@@ -261,14 +259,10 @@ record_every=10))
             jnp.stack([jax.random.key(seed * 1_000_003 + int(ladder)) for ladder in which]),
             jax.tree.map(lambda x, which=which: x[which], _settings(drawn, kind)),
         )
-        label = f"random ladders: {kind.name}"
-        experiment = Experiment(kind)
-        kept = None if store is None else store(label, fingerprint(experiment, cells, 1))
-        told = None if progress is None else partial(progress, label)
-        climbed = sweep(experiment, cells, width=1, store=kept, share=share, progress=told)
-        found += [(int(ladder), kind, jax.tree.map(lambda x, j=j: x[j], climbed)) for j, ladder in enumerate(which)]
+        results = sweep(Experiment(kind), cells, label=f"random ladders: {kind.name}", runner=runner, on_cpu=1)
+        found += [(int(ladder), kind, jax.tree.map(lambda x, j=j: x[j], results)) for j, ladder in enumerate(which)]
     found.sort(key=lambda item: item[0])
-    return _table([(kind, climbed) for _, kind, climbed in found], tuning, rng, drawn["rl_rate"])
+    return _table([(kind, trained) for _, kind, trained in found], tuning, rng, drawn["rl_rate"])
 
 
 def _drawn(rng: np.random.Generator, count: int, kinds: tuple[Kind, ...]) -> dict[str, np.ndarray]:
@@ -281,14 +275,14 @@ def _drawn(rng: np.random.Generator, count: int, kinds: tuple[Kind, ...]) -> dic
     }
 
 
-def _settings(drawn: dict[str, np.ndarray], kind: Kind) -> Setting:
+def _settings(drawn: dict[str, np.ndarray], kind: Kind) -> LadderSetting:
     """Every ladder as one of this kind."""
     count = len(drawn["noise"])
 
     def alike(setting: Any) -> Any:
         return jax.tree.map(lambda x: np.broadcast_to(x, (count, *np.shape(x))), setting)
 
-    return Setting(
+    return LadderSetting(
         drawn["noise"],
         drawn["different"],
         alike(kind.sft.setting())._replace(learning_rate=drawn["sft_rate"]),
@@ -297,42 +291,42 @@ def _settings(drawn: dict[str, np.ndarray], kind: Kind) -> Setting:
 
 
 def _known_before(p: PassRate, g: int, k: int, budgets: tuple[float, ...]) -> dict[str, float]:
-    """Predictors of one rung, from its pass rates or its samples; the forecast at every time scale."""
+    """Predictors of one checkpoint, from its pass rates or its samples; the forecast at every time scale."""
     forecasts = {f"forecast {budget:g}": forecast(p, g, GRPO, budget=budget) for budget in budgets}
     named = {"pass@1": pass_at_k(p, 1), f"pass@{k}": pass_at_k(p, k), "informative": informative_probability(p, g)}
     return {name: float(np.mean(np.asarray(x))) for name, x in {**named, **forecasts}.items()}
 
 
 def _table(
-    found: list[tuple[Kind, Climbed]], tuning: int, rng: np.random.Generator, rl_rates: np.ndarray
+    found: list[tuple[Kind, TrainedLadder]], tuning: int, rng: np.random.Generator, rl_rates: np.ndarray
 ) -> PredictorTable:
     """Scores over the test ladders. Everything that could be tuned has been, on the others."""
     exact, sampled, outcomes, entropies, early = [], [], [], [], []
-    for kind, climbed in found:
-        p = np.clip(climbed.pass_rates.astype(np.float64), 1e-30, 1 - 1e-7)
+    for kind, trained in found:
+        p = np.clip(trained.pass_rates.astype(np.float64), 1e-30, 1 - 1e-7)
         g, k = kind.grpo.group_size, kind.grpo.attempts[0]
         counts = rng.binomial(SAMPLES, p)
         exact.append([_known_before(Fixed(x), g, k, BUDGETS) for x in p])
         sampled.append([_known_before(Recorded(c, SAMPLES), g, k, BUDGETS) for c in counts])
-        outcomes.append({"trained": climbed.trained[:, -1], "fresh": climbed.fresh.max(-1)})
-        entropies.append(climbed.token_entropy)
-        early.append(climbed.trained[:, 2])
+        outcomes.append({"trained": trained.trained[:, -1], "fresh": trained.fresh.max(-1)})
+        entropies.append(trained.token_entropy)
+        early.append(trained.trained[:, 2])
     names = list(exact[0][0])
     budget = max(
         (name for name in names if name.startswith("forecast")),
         key=lambda name: np.mean(
             [
-                _spearman([x[name] for x in rungs], out["trained"])
-                for rungs, out in zip(exact[:tuning], outcomes, strict=False)
+                _spearman([x[name] for x in checkpoints], out["trained"])
+                for checkpoints, out in zip(exact[:tuning], outcomes, strict=False)
             ]
         ),
     )
     scores: dict[str, list[Any]] = {}
     for i in range(tuning, len(found)):
         told = entropies[i]
-        rungs = np.arange(len(told))
+        checkpoints = np.arange(len(told))
         by: dict[str, Any] = {
-            "SFT depth": rungs,
+            "SFT depth": checkpoints,
             "entropy per token": told[:, 0],
             "the paper's rule": _paper_rule(told),
         }
@@ -366,7 +360,7 @@ def _table(
 
 
 def _paper_rule(token_entropy: np.ndarray) -> np.ndarray:
-    """After the paper's two stages, as a ranking: rungs that neither stage flags come first, deeper ones ahead.
+    """After the paper's two stages, as a ranking: checkpoints that neither stage flags come first, deeper ones ahead.
 
     Stage 1 flags entropies per token below 0.18 nats before RL, stage 2 a loss of more than half by step 150, here from
     step 0 and of the mean over tokens: which tokens the paper's "worst" are is not known.
@@ -378,7 +372,7 @@ def _paper_rule(token_entropy: np.ndarray) -> np.ndarray:
 
 
 def _score(name: str, rows: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> PredictorScore:
-    """Rank correlation within each ladder, loss of the rung it would choose; means over ladders, 95% intervals."""
+    """Rank correlation within each ladder, loss of the choice it would make; means over ladders, 95% intervals."""
     correlation: dict[str, Estimate] = {}
     loss: dict[str, Estimate] = {}
     wrong: dict[str, float] = {}
@@ -392,7 +386,7 @@ def _score(name: str, rows: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> P
 
 
 def _share_inverted(rows: list[tuple[np.ndarray, dict[str, np.ndarray]]], outcome: str) -> float:
-    """Ladders whose rung of best pass@1 ends more than LOSS below another."""
+    """Ladders whose checkpoint of best pass@1 ends more than LOSS below another."""
     return float(np.mean([out[outcome].max() - out[outcome][int(np.argmax(x))] > LOSS for x, out in rows]))
 
 

@@ -90,7 +90,7 @@ plots.plot_curves(steps, curves);
 # %% tags=["solution"]
 # 1.
 start = sim.from_pass_rates(key, recipe, prompts, within_entropy=0.5)
-metrics = sim.measure(start, recipe)
+metrics = sim.measure_tabular(start, recipe)
 assert float(metrics.reward_entropy) <= float(metrics.entropy)
 # 2. The law of lesson 6: p_c = 1 / (w(0) (kappa_C + kappa_I) rate steps).
 start = sim.from_pass_rates(key, recipe, rl.Beta(0.3, 0.7), within_entropy=1.0)

@@ -40,7 +40,7 @@ recipe = sim.Recipe(prompts=128, responses=16, correct=2, group_size=8, steps=20
 start = sim.from_pass_rates(jax.random.key(1), recipe, rl.Beta(0.2, 0.5), within_entropy=0.8)
 steps = np.arange(recipe.records) * recipe.interval
 flow = sim.flow(start, recipe, recipe.setting())[1].pass_at_1
-runs = jax.vmap(lambda key: sim.train(key, start, recipe, recipe.setting())[1].pass_at_1)(
+runs = jax.vmap(lambda key: sim.train_tabular(key, start, recipe, recipe.setting())[1].pass_at_1)(
     jax.random.split(jax.random.key(2), 16)
 )
 plots.plot_curves(steps, {"flow": flow, "sampled, 16 runs": np.asarray(runs).T});

@@ -20,7 +20,7 @@ from rlsignal import plots, sim
 
 # %%
 policy = sim.Network(widths=(64, 64), choices=8)
-course = sim.Course("small", sim.Teacher(sim.Network(widths=(32,), choices=8), demonstrations=256, prompts=256), 0.3)
+course = sim.LadderTask("small", sim.Teacher(sim.Network(widths=(32,), choices=8), demonstrations=256, prompts=256), 0.3)
 sft = sim.SFTRecipe(policy, depths=(0, 30, 100, 300, 1000))
 grpo = sim.GRPORecipe(policy, steps=200, record_every=20)
 ladder = sim.depth_ladder(course, sft, grpo, rates=(1e-3,), seeds=3)

@@ -1,11 +1,12 @@
-"""The inversion map: outcomes over grids of starts, the controls beside them, and the reading."""
+"""What simulations hand back: the inversion map and the ladder, so that both are read and drawn without jax."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
-from rlsignal._show import Result
+from rlsignal._show import COLUMNS, Part, Result, Table, figure, plain
 from rlsignal.inference.intervals import Estimate
 
 
@@ -53,6 +54,16 @@ class Face(Result):
         by_row, by_rate = np.gradient(self.outcome.mean(-1), self.rows, self.pass_rate, axis=(2, 3))
         return np.divide(by_row, by_rate, out=np.full_like(by_row, np.nan), where=np.abs(by_rate) > 0.05)
 
+    def _parts(self) -> Iterable[Part]:
+        yield (
+            f"Outcomes over {len(self.rows)} {self.knob} rows in [{self.rows[0]:g}, {self.rows[-1]:g}] x "
+            f"{len(self.pass_rate)} pass@1 in [{self.pass_rate[0]:g}, {self.pass_rate[-1]:g}]; "
+            f"{self.missing} starts do not exist. pass@1 after the equal-steps budget, by the first group size:"
+        )
+        after = self.outcome[0, 0].mean(-1)
+        rows = [(f"{row:g}", *map(figure, values)) for row, values in zip(self.rows, after, strict=True)]
+        yield from _fitting((self.knob, *(f"{x:g}" for x in self.pass_rate)), rows)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Control(Result):
@@ -76,12 +87,22 @@ class Control(Result):
     effect: Estimate
     sampled_effect: Estimate
 
-    def __str__(self) -> str:
-        return (
-            f"{self.name}: {self.varied} {self.values[0]:.2g} -> {self.values[-1]:.2g}, {self.held}:\n"
-            f"    pass@1 after {self.outcome[0].mean():.3f} -> {self.outcome[-1].mean():.3f}, {_signed(self.effect)}; "
-            f"sampled {_signed(self.sampled_effect)}"
-        )
+    def _parts(self) -> Iterable[Part]:
+        yield self._held
+        yield Table(_CONTROL, [self._row])
+
+    @property
+    def _held(self) -> str:
+        return f"{self.name}: varies {self.varied}; holds {self.held}."
+
+    @property
+    def _row(self) -> tuple[str, ...]:
+        ends = (f"{self.values[0]:.2g}", f"{self.values[-1]:.2g}")
+        after = f"{self.outcome[0].mean():.3f} -> {self.outcome[-1].mean():.3f}"
+        return (self.name, *ends, after, _signed(self.effect), _signed(self.sampled_effect))
+
+
+_CONTROL = ("varied", "from", "to", "pass@1 after", "effect", "effect, sampled")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +110,7 @@ class InversionMap(Result):
     """Where GRPO turns the order of checkpoints, and what causes it. `print` it for the reading.
 
     sharpening : Face over (entropy, pass@1), in which one knob moves entropy and dispersion together, as SFT does.
-    spread : Face over (dispersion, pass@1) at a fixed entropy inside the classes.
+    dispersion : Face over (dispersion, pass@1) at a fixed entropy inside the classes.
     controls : entropy inside the classes; dispersion; where the hard prompts are, at one dispersion; the first again
         under natural gradient.
     inverted_share, share_at_k, sampled_share, noise_floor, law_error : [G, B], over the sharpening face: the share of
@@ -116,7 +137,7 @@ class InversionMap(Result):
     draws: int
     seed: int
     sharpening: Face
-    spread: Face
+    dispersion: Face
     controls: tuple[Control, ...]
     inverted_share: np.ndarray
     share_at_k: np.ndarray
@@ -137,7 +158,7 @@ class InversionMap(Result):
             "inverted_share_at_equal_rollouts": self._by_size(self.inverted_share[:, 1]),
             "inverted_share_at_k": self._by_size(self.share_at_k[:, 0]),
             "inverted_share_sampled": self._by_size(self.sampled_share[:, 0]),
-            "missing_starts": {"entropy": self.sharpening.missing, "dispersion": self.spread.missing},
+            "missing_starts": {"entropy": self.sharpening.missing, "dispersion": self.dispersion.missing},
             "noise_floor": float(self.noise_floor.max()),
             "law_error": self._by_size(self.law_error[:, 0]),
             "explained": dict(zip(("entropy", "dispersion"), self.explained, strict=True)),
@@ -156,46 +177,52 @@ class InversionMap(Result):
     def _by_size(self, values: np.ndarray) -> dict[str, float]:
         return {str(g): float(value) for g, value in zip(self.group_sizes, values, strict=True)}
 
-    def __str__(self) -> str:
+    def _parts(self) -> Iterable[Part]:
         face = self.sharpening
         y, x = len(face.rows) // 2, len(face.pass_rate) // 2
-        lines = [
-            f"Where. Starts on a grid of {len(face.pass_rate)} pass@1 in [{face.pass_rate[0]:g}, "
+        yield (
+            f"Where the order turns. Starts on a grid of {len(face.pass_rate)} pass@1 in [{face.pass_rate[0]:g}, "
             f"{face.pass_rate[-1]:g}] x {len(face.rows)} entropies in [{face.rows[0]:g}, {face.rows[-1]:g}] nats "
             f"({self.draws} draws of {self.prompts} prompts, {self.responses} responses, {self.correct} correct); "
-            f"{self.estimator}, plain ascent at rate {self.learning_rate:g}.",
-            f"A pair is inverted when the start with more pass@1 ends lower, by more than noise and {self.least:g}.",
-            f"   g   {f'inverted at {self.steps} steps (sampled)':>31}   {f'at {self.rollouts} rollouts (sampled)':>26}"
-            f"   noise floor   worth of a nat at p0={face.pass_rate[x]:.3g}, H0={face.rows[y]:.3g}",
-        ]
+            f"{self.estimator}, plain ascent at rate {self.learning_rate:g}."
+        )
+        yield f"A pair is inverted when the start with more pass@1 ends lower, by more than noise and {self.least:g}."
+        rows = []
         for i, g in enumerate(self.group_sizes):
-            steps, rollouts = (
+            shares = (
                 f"{share:.1%} ({sampled:.1%})"
                 for share, sampled in zip(self.inverted_share[i], self.sampled_share[i], strict=True)
             )
-            lines.append(
-                f"{g:4d}   {steps:>31}   {rollouts:>26}   {self.noise_floor[i].max():11.4f}   "
-                f"{face.exchange_rate[i, 0, y, x]:.3f} pass@1"
-            )
+            rows.append((str(g), *shares, f"{self.noise_floor[i].max():.4f}", f"{face.exchange_rate[i, 0, y, x]:.3f}"))
+        budgets = f"inverted at {self.steps} steps (sampled)", f"at {self.rollouts} rollouts (sampled)"
+        yield Table(("g", *budgets, "noise floor", "worth of a nat"), rows)
         if face.missing:
-            lines.append(f"{face.missing} of the {len(face.rows) * len(face.pass_rate)} starts do not exist; left out.")
-        lines.append("Worth of a nat: an SFT step that gains less pass@1 for each nat it spends lowers the outcome.")
-        lines += ["What causes it (95% intervals over paired draws).", *(f"  {control}" for control in self.controls)]
+            yield f"{face.missing} of the {len(face.rows) * len(face.pass_rate)} starts do not exist; left out."
+        yield (
+            f"Worth of a nat, in pass@1 at p0={face.pass_rate[x]:.3g}, H0={face.rows[y]:.3g}: an SFT step that gains "
+            "less pass@1 for each nat it spends lowers the outcome."
+        )
+        yield "What causes it: each control varies one property of the start (95% intervals over paired draws)."
+        yield Table(_CONTROL, [control._row for control in self.controls])
+        yield from (f"- {control._held}" for control in self.controls)
         entropy, dispersion = self.explained
-        lines += [
+        yield (
             "Over 160 Beta starts that fill a box of means, dispersions and entropies, pass@1 and entropy explain "
-            f"{entropy:.0%} of the outcome, pass@1 and dispersion {dispersion:.0%}.",
+            f"{entropy:.0%} of the outcome, pass@1 and dispersion {dispersion:.0%}."
+        )
+        yield (
             "What decides is the share of prompts that start above p_c. Entropy inside the classes is not it; "
-            "dispersion is, as long as it sets that share.",
+            "dispersion is, as long as it sets that share."
+        )
+        errors = zip(self.group_sizes, self.law_error[:, 0], strict=True)
+        yield (
             "The law, outcome = that share: rms error "
-            + ", ".join(f"{error:.3f} (g={g})" for g, error in zip(self.group_sizes, self.law_error[:, 0], strict=True))
-            + f" at {self.steps} steps.",
-            "Mean field against sampling, per cell of the first face: at most {:.3f}, on average {:.3f}.".format(
-                *self.mean_field_error
-            ),
-            "A tabular policy: no prompt learns from another. What this does not show is in docs/inversion.md.",
-        ]
-        return "\n".join(lines)
+            + ", ".join(f"{error:.3f} (g={g})" for g, error in errors)
+            + f" at {self.steps} steps."
+        )
+        largest, mean = self.mean_field_error
+        yield f"Mean field against sampling, per cell of the first face: at most {largest:.3f}, on average {mean:.3f}."
+        yield "A tabular policy: no prompt learns from another. What this does not show is in docs/inversion.md."
 
 
 def _signed(effect: Estimate) -> str:
@@ -206,7 +233,7 @@ def _signed(effect: Estimate) -> str:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Curves(Result):
-    """One set of prompts during RL, exact; each field [seeds, rungs, rates, records], means over prompts.
+    """One set of prompts during RL, exact; each field [seeds, checkpoints, rates, records], means over prompts.
 
     pass_at_1, greedy, pass_at_k : sampled at temperature 1; by the most likely tokens; in k tries.
     entropy, token_entropy : nats per response, and per token.
@@ -229,18 +256,18 @@ class Curves(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reading(Result):
-    """What RL does to the order of the rungs, by one outcome at one RL learning rate.
+    """What RL does to the order of the checkpoints, by one outcome at one RL learning rate.
 
     outcome : which; one of `Ladder.outcomes`.
-    rate : the RL learning rate; NaN for the best one of each rung, by its mean over seeds.
-    best : [rungs], the rate of each rung.
-    after : [seeds, rungs], the outcome.
-    optimum : the rung with the largest mean; what follows is about the rungs from there on.
-    spearman : [seeds], rank correlation of pass@1 before with the outcome; NaN where it is constant or a rung failed.
-    p_value : of the rank correlation of the rungs' means over seeds, exact; the optimum was chosen on the same runs.
-    drop, error : the outcome at the optimum less that at the deepest rung, mean over seeds, and its standard error.
-    inverted_share, noise_floor : pairs of rungs whose order turned, and the largest half-width of a paired 95%
-        interval; over all rungs.
+    rate : the RL learning rate; NaN for the best one of each checkpoint, by its mean over seeds.
+    best : [checkpoints], the rate of each checkpoint.
+    after : [seeds, checkpoints], the outcome.
+    optimum : the checkpoint with the largest mean; what follows is about the checkpoints from there on.
+    spearman : [seeds], rank correlation of pass@1 before with the outcome; NaN where it is constant or a run failed.
+    p_value : of the rank correlation of the means over seeds, exact; the optimum was chosen on the same runs.
+    drop, error : the outcome at the optimum less that at the deepest one, mean over seeds, and its standard error.
+    inverted_share, noise_floor : pairs of checkpoints whose order turned, and the largest half-width of a paired 95%
+        interval; over all checkpoints.
     """
 
     axes: ClassVar = {"best": "C", "after": "S C", "spearman": "S"}
@@ -259,20 +286,30 @@ class Reading(Result):
 
     @property
     def interior(self) -> bool:
-        """Whether the best rung is neither the first nor the last."""
+        """Whether the best checkpoint is neither the first nor the last."""
         return 0 < self.optimum < self.after.shape[1] - 1
+
+    def _parts(self) -> Iterable[Part]:
+        yield (
+            f"{self.outcome}, {_rate(self)}: best at checkpoint {self.optimum + 1} of {self.after.shape[1]}, "
+            f"{self.drop:.3f} (s.e. {self.error:.3f}) above the deepest."
+        )
+        yield from _fitting(
+            ("checkpoint", *(str(i + 1) for i in range(self.after.shape[1]))),
+            [("mean over seeds", *_figures(self.after.mean(0)))],
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ladder(Result):
-    """GRPO from every rung of an SFT depth ladder. `print` it for the reading.
+    """GRPO from every checkpoint of an SFT depth ladder. `print` it for the reading.
 
-    depths, rates : SFT steps of the rungs, and the RL learning rates.
+    depths, rates : SFT steps of the checkpoints, and the RL learning rates.
     steps : of RL, at which `train` and `fresh` were recorded, [records].
     k : of pass@k.
-    failed : cells (seed, rung, rate) that ended as NaN; they stay NaN, and so does every mean that holds one.
+    failed : cells (seed, checkpoint, rate) that ended as NaN; they stay NaN, and so does every mean that holds one.
     train, fresh : Curves on the prompts that RL trains on, and on prompts that neither stage saw.
-    readings : one for each outcome at each rate, then at the best rate of each rung.
+    readings : one for each outcome at each rate, then at the best rate of each checkpoint.
     """
 
     name: str
@@ -291,7 +328,7 @@ class Ladder(Result):
     outcomes: ClassVar = ("fresh peak pass@k", "fresh final pass@1", "trained final pass@1")
 
     def reading(self, outcome: str = "fresh peak pass@k", rate: float | None = None) -> Reading:
-        """The reading of this outcome at this rate; at the best rate of each rung if None."""
+        """The reading of this outcome at this rate; at the best rate of each checkpoint if None."""
         found = [
             x for x in self.readings if x.outcome == outcome and (np.isnan(x.rate) if rate is None else x.rate == rate)
         ]
@@ -303,16 +340,16 @@ class Ladder(Result):
     def records(self) -> list[dict[str, Any]]:
         """A flat row for every cell: before (record 0), after (final, peak over the records, and the peak's step)."""
         rows = []
-        for seed, rung, rate in np.ndindex(self.train.pass_at_1.shape[:3]):
+        for seed, checkpoint, rate in np.ndindex(self.train.pass_at_1.shape[:3]):
             row: dict[str, Any] = {
                 "ladder": self.name,
                 "seed": self.seed + seed,
-                "depth": self.depths[rung],
+                "depth": self.depths[checkpoint],
                 "rate": self.rates[rate],
             }
             for where, curves in (("train", self.train), ("fresh", self.fresh)):
                 for field in fields(curves):
-                    curve = getattr(curves, field.name)[seed, rung, rate]
+                    curve = getattr(curves, field.name)[seed, checkpoint, rate]
                     row[f"{where}_{field.name}_before"] = float(curve[0])
                     row[f"{where}_{field.name}_final"] = float(curve[-1])
                     if field.name.startswith("pass"):
@@ -355,7 +392,8 @@ class Ladder(Result):
             ],
         }
 
-    def __str__(self) -> str:
+    def _parts(self) -> Iterable[Part]:
+        yield f"{self.name}: {self.seeds} seeds, g = {self.group_size}, {self.steps[-1]} RL steps."
         before = {
             "fresh pass@1": self.fresh.pass_at_1,
             "greedy": self.fresh.greedy,
@@ -364,33 +402,30 @@ class Ladder(Result):
             "dispersion": self.train.dispersion,
             "informative": self.train.informative,
         }
-        rows = [("SFT depth", [f"{depth:d}" for depth in self.depths])]
-        rows += [(f"before: {name}", _figures(x[:, :, 0, 0].mean(0))) for name, x in before.items()]
-        for x in self.readings:
-            rate = "best rate" if np.isnan(x.rate) else f"rate {x.rate:g}"
-            rows.append((f"{x.outcome.replace('@k', f'@{self.k}')}, {rate}", _figures(x.after.mean(0))))
-        width = max(len(name) for name, _ in rows)
-        lines = [f"{self.name}: {self.seeds} seeds, g = {self.group_size}, {self.steps[-1]} RL steps."]
-        lines += ["  ".join([name.ljust(width), *(x.rjust(6) for x in values)]) for name, values in rows]
+        rows = [(f"before: {name}", *_figures(x[:, :, 0, 0].mean(0))) for name, x in before.items()]
+        rows += [(f"{self._named(x)}, {_rate(x)}", *_figures(x.after.mean(0))) for x in self.readings]
+        yield from _fitting(("SFT depth", *map(str, self.depths)), rows)
         if self.failed:
-            lines.append(f"{self.failed} of {self.train.pass_at_1[..., -1].size} runs diverged (NaN).")
+            yield f"{self.failed} of {self.train.pass_at_1[..., -1].size} runs diverged (NaN)."
         for x in (reading for reading in self.readings if np.isnan(reading.rate)):
-            shown = f"{x.outcome.replace('@k', f'@{self.k}')}, best rates: "
             if x.optimum == len(self.depths) - 1:
-                lines.append(f"{shown}the deepest rung is the best.")
+                yield f"{self._named(x)}, best rates: the deepest checkpoint is the best."
                 continue
-            lines.append(
-                f"{shown}optimum at depth {self.depths[x.optimum]}; from there to the deepest {-x.drop:+.3f} "
-                f"(s.e. {x.error:.3f}), rank correlation with pass@1 before {np.median(x.spearman):+.2f} (median)."
+            yield (
+                f"{self._named(x)}, best rates: optimum at depth {self.depths[x.optimum]}; from there to the deepest "
+                f"{-x.drop:+.3f} (s.e. {x.error:.3f}), rank correlation with pass@1 before "
+                f"{np.median(x.spearman):+.2f} (median)."
             )
-        return "\n".join(lines)
+
+    def _named(self, reading: Reading) -> str:
+        return reading.outcome.replace("@k", f"@{self.k}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EntropySwap(Result):
-    """GRPO from two rungs, and from each with its logits scaled to the entropy of the other.
+    """GRPO from two checkpoints, and from each with its logits scaled to the entropy of the other.
 
-    depths : SFT steps of the shallow and the deep rung.
+    depths : SFT steps of the shallow and the deep checkpoint.
     entropy, dispersion, informative : [seeds, 4], of the starts on the prompts that RL trains on (entropy in nats):
         shallow, shallow sharpened, deep, deep flattened.
     after : by outcome, in the order of `Ladder.outcomes`; [3, seeds, 4].
@@ -408,9 +443,9 @@ class EntropySwap(Result):
     after: np.ndarray
 
     def shares(self, outcome: str = "fresh peak pass@k") -> dict[str, tuple[float, float]]:
-        """(share, standard error) of the gap between the rungs that a swap closes; errors by leaving out a seed.
+        """(share, standard error) of the gap between the checkpoints that a swap closes; errors by leaving out a seed.
 
-        recovered : by flattening the deep rung; reproduced : by sharpening the shallow one. Dispersion moves too, so
+        recovered : by flattening the deep one; reproduced : by sharpening the shallow one. Dispersion moves too, so
         neither says what entropy alone does.
         """
         shallow, sharpened, deep, flattened = self.after[Ladder.outcomes.index(outcome)].T
@@ -420,17 +455,18 @@ class EntropySwap(Result):
             "reproduced": _ratio(shallow - sharpened, gap),
         }
 
-    def __str__(self) -> str:
-        head = f"{self.name}: depth {self.depths[0]} against {self.depths[1]}, RL rate {self.rate:g}"
-        starts = ("shallow", "shallow sharpened", "deep", "deep flattened")
-        lines = [f"{head}, {self.after.shape[1]} seeds.", f"{'':26}" + "".join(f"{x:>20}" for x in starts)]
+    def _parts(self) -> Iterable[Part]:
+        yield (
+            f"{self.name}: depth {self.depths[0]} against {self.depths[1]}, RL rate {self.rate:g}, "
+            f"{self.after.shape[1]} seeds. Each checkpoint, and each with the other's entropy."
+        )
         named = {"nats before": self.entropy, "dispersion before": self.dispersion, "informative": self.informative}
         named |= {x.replace("@k", f"@{self.k}"): y for x, y in zip(Ladder.outcomes, self.after, strict=True)}
-        lines += [f"{name:26}" + "".join(f"{x:20.3f}" for x in values.mean(0)) for name, values in named.items()]
+        head = ("", "shallow", "shallow sharpened", "deep", "deep flattened")
+        yield Table(head, [(name, *_figures(values.mean(0))) for name, values in named.items()])
         for outcome in Ladder.outcomes:
-            told = ", ".join(f"{x:.0%} (s.e. {e:.0%}) {name}" for name, (x, e) in self.shares(outcome).items())
-            lines.append(f"{outcome.replace('@k', f'@{self.k}')}: {told}.")
-        return "\n".join(lines)
+            shares = ", ".join(f"{x:.0%} (s.e. {e:.0%}) {name}" for name, (x, e) in self.shares(outcome).items())
+            yield f"{outcome.replace('@k', f'@{self.k}')}: {shares}."
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> tuple[float, float]:
@@ -441,11 +477,21 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> tuple[float, float]:
 
 
 def _plain(values: Any) -> Any:
-    """Numbers for JSON, which has no NaN: None."""
-    if np.ndim(values):
-        return [_plain(x) for x in values]
-    return float(values) if np.isfinite(values) else None
+    """Numbers for JSON, arrays as lists."""
+    return [_plain(x) for x in values] if np.ndim(values) else plain(values)
+
+
+def _rate(reading: Reading) -> str:
+    return "best rate" if np.isnan(reading.rate) else f"rate {reading.rate:g}"
 
 
 def _figures(values: np.ndarray) -> list[str]:
     return [f"{x:.3f}" for x in values]
+
+
+def _fitting(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[Table]:
+    """The table, or several of fewer columns that each fit the width of a printed line."""
+    widths = [max(map(len, column)) + 2 for column in zip(head, *rows, strict=True)]
+    each = max(1, (COLUMNS - widths[0]) // max(widths[1:], default=1))
+    for at in range(1, len(head), each):
+        yield Table((head[0], *head[at : at + each]), [(row[0], *row[at : at + each]) for row in rows])

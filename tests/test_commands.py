@@ -326,9 +326,9 @@ class TestLadder:
 
         asked = []
 
-        def train(course, sft, grpo, **options):
-            asked.append((course, sft, grpo, options))
-            return replace(small_ladder, name=course.name)
+        def train(task, sft, grpo, **options):
+            asked.append((task, sft, grpo, options))
+            return replace(small_ladder, name=task.name)
 
         monkeypatch.setattr(sim, "depth_ladder", train)
         arguments = ["--seeds", "3", "--rates", "1e-4", "1e-3", "--steps", "100", "--output", str(tmp_path)]
@@ -337,7 +337,7 @@ class TestLadder:
 
     def test_trains_both_ladders_as_asked(self, ran):
         _, asked = ran
-        assert [course.name for course, *_ in asked] == ["inverting", "safe control"]
+        assert [task.name for task, *_ in asked] == ["inverting", "safe control"]
         for _, sft, grpo, options in asked:
             assert sft.policy == grpo.policy
             assert (grpo.steps, grpo.records) == (100, 21)

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -15,50 +16,47 @@ import pytest
 
 from rlsignal import sim
 from rlsignal import store as keeping
-from rlsignal.store import BlockStore
+from rlsignal.store import BlockFolder, BlockStore
 
 ROOT = Path(__file__).resolve().parent.parent
 
 SWEEP = """
-import sys, hashlib, jax, jax.numpy as jnp, numpy as np
+import hashlib, jax, jax.numpy as jnp, numpy as np
 from rlsignal import sim
-from rlsignal.store import BlockStore
 from rlsignal.sim.inversion import Build, Train
 from rlsignal.sim.starts import sharpened_logits
 
-folder, share = sys.argv[1], tuple(int(x) for x in sys.argv[2].split("/"))
 recipe = sim.Recipe(prompts=32, responses=16, steps=30)
 keys, rate, entropy = sim.cross(jax.random.split(jax.random.key(0), 3), jnp.linspace(0.1, 0.5, 7), jnp.full(7, 0.8))
 build = Build(recipe, sharpened_logits)
-starts = sim.sweep(build, (keys, rate, entropy), width=4)
+runner = sim.Runner(width=4)
+starts = sim.sweep(build, (keys, rate, entropy), runner=runner)
 settings = jax.tree.map(lambda x: jnp.broadcast_to(x, (21, *x.shape)), recipe.setting())
 for sampled in (True, False):
     experiment, cells = Train(recipe, sampled), (keys, starts.logits, settings)
-    store = BlockStore(f"{folder}/{sampled}", sim.fingerprint(experiment, cells, 4)) if folder else None
-    metrics = sim.sweep(experiment, cells, width=4, store=store, share=share)
+    metrics = sim.sweep(experiment, cells, runner=runner)
     print(len(jax.devices()), hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in metrics)).hexdigest())
 """
 
 
-def swept(*, devices, folder="", share="0/1"):
+def swept(devices):
     flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-    command = [sys.executable, "-c", SWEEP, str(folder), share]
+    command = [sys.executable, "-c", SWEEP]
     return subprocess.Popen(command, env={**os.environ, **flags}, stdout=subprocess.PIPE, text=True)
 
 
-def said(process, devices):
+def answer(process, devices):
     lines = process.communicate(timeout=200)[0].split("\n")[:2]
     assert process.returncode == 0
     assert [line.split()[0] for line in lines] == [str(devices)] * 2
     return [line.split()[1] for line in lines]
 
 
-def test_devices_and_processes_do_not_move_a_bit(tmp_path):
-    """6 blocks of 21 cells: 1, 2 and 4 devices, and 2 processes of 2 devices that meet in a folder."""
-    runs = [(devices, swept(devices=devices)) for devices in (1, 2, 4)]
-    runs += [(2, swept(devices=2, folder=tmp_path, share=f"{i}/2")) for i in (0, 1)]
-    answers = [said(process, devices) for devices, process in runs]
-    assert answers == [answers[0]] * 5
+def test_devices_do_not_move_a_bit():
+    """6 blocks of 21 cells, on 1, 2 and 4 devices."""
+    runs = [(devices, swept(devices)) for devices in (1, 2, 4)]
+    answers = [answer(process, devices) for devices, process in runs]
+    assert answers == [answers[0]] * 3
 
 
 def test_killed_runs_resume_and_end_equal():
@@ -82,6 +80,12 @@ def store(tmp_path):
     return BlockStore(tmp_path / "blocks", sim.fingerprint(draw, CELLS, 2))
 
 
+def run(store=None, width=2, progress=None):
+    """The sweep of this page; with this store's blocks."""
+    kept = None if store is None else lambda label, recipe: store
+    return sim.sweep(draw, CELLS, label="draws", runner=sim.Runner(store=kept, width=width, progress=progress))
+
+
 def same(one, two):
     return all(np.array_equal(one[name], two[name]) for name in one | two)
 
@@ -102,16 +106,16 @@ class Counted:
 
 def test_finished_blocks_are_not_run_again(store):
     first = Counted(store)
-    whole = sim.sweep(draw, CELLS, width=2, store=first)
+    whole = run(first)
     assert first.put_blocks == [0, 1, 2, 3, 4]
     again = Counted(store)
-    assert same(sim.sweep(draw, CELLS, width=2, store=again), whole)
+    assert same(run(again), whole)
     assert again.put_blocks == []
 
 
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped", "foreign"])
 def test_a_damaged_block_is_run_again(store, damage):
-    whole = sim.sweep(draw, CELLS, width=2, store=store)
+    whole = run(store)
     path = store.folder / "block-000003.npz"
     content = bytearray(path.read_bytes())
     if damage == "flipped":
@@ -120,7 +124,7 @@ def test_a_damaged_block_is_run_again(store, damage):
     path.write_bytes({"truncated": content[:-40], "emptied": b"", "foreign": b"PK no zip"}.get(damage, content))
     assert store.get(3) is None
     mended = Counted(store)
-    assert same(sim.sweep(draw, CELLS, width=2, store=mended), whole)
+    assert same(run(mended), whole)
     assert mended.put_blocks == [3]
 
 
@@ -161,7 +165,7 @@ def test_a_fingerprint_tells_recipes_apart_and_processes_alike():
     assert not any("0x" in one for one in names)
 
 
-def test_a_full_disk_is_told_and_keeps_what_is_done(store, monkeypatch):
+def test_a_full_disk_is_reported_and_keeps_what_is_done(store, monkeypatch):
     sync, left = os.fsync, iter([True, True])
 
     def full(descriptor):
@@ -172,56 +176,85 @@ def test_a_full_disk_is_told_and_keeps_what_is_done(store, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(OSError, match=r"block 2 could not be written to .*No space left.* run the same command"):
-            sim.sweep(draw, CELLS, width=2, store=store)
+            run(store)
     assert sorted(path.name for path in store.folder.iterdir()) == [
         "block-000000.npz",
         "block-000001.npz",
         "recipe.json",
     ]
     rest = Counted(store)
-    assert same(sim.sweep(draw, CELLS, width=2, store=rest), sim.sweep(draw, CELLS, width=2))
+    assert same(run(rest), run())
     assert rest.put_blocks == [2, 3, 4]
 
 
 def test_interrupting_keeps_what_is_done(store):
-    def stop(done, total):
+    def stop(label, done, total):
         if done >= 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sim.sweep(draw, CELLS, width=2, store=store, progress=stop)
+        run(store, progress=stop)
     assert store.get(1) is not None
     rest = Counted(store)
-    sim.sweep(draw, CELLS, width=2, store=rest)
+    run(rest)
     assert rest.put_blocks == [2, 3, 4]
 
 
-def test_a_process_makes_up_for_one_that_died(store):
-    """Its own blocks first, in order; then the missing ones of the others, from the end."""
-    one = Counted(store)
-    assert same(sim.sweep(draw, CELLS, width=2, store=one, share=(1, 2)), sim.sweep(draw, CELLS, width=2))
-    assert one.put_blocks == [1, 3, 4, 2, 0]
-
-
-@pytest.mark.parametrize(
-    ("share", "message"),
-    [
-        ((2, 2), "share must be at most 1, got 2"),
-        ((-1, 2), "share must be at least 0, got -1"),
-        ((0, 0), "share of processes must be at least 1, got 0"),
-    ],
-)
-def test_shares_that_make_no_sense_are_refused(store, share, message):
-    with pytest.raises(ValueError, match=message):
-        sim.sweep(draw, CELLS, store=store, share=share)
-
-
-def test_shares_need_a_place_to_meet():
-    with pytest.raises(ValueError, match="store must be given for 2 processes to meet in, got None"):
-        sim.sweep(draw, CELLS, share=(0, 2))
-
-
 def test_progress_counts_cells(store):
-    told = []
-    sim.sweep(draw, CELLS, width=4, store=store, progress=lambda done, total: told.append((done, total)))
-    assert told == [(4, 10), (8, 10), (10, 10)]
+    calls = []
+    run(store, width=4, progress=lambda *call: calls.append(call))
+    assert calls == [("draws", 4, 10), ("draws", 8, 10), ("draws", 10, 10)]
+
+
+class TestExecutor:
+    def test_threads_give_the_same_bits_in_any_order(self):
+        with ThreadPoolExecutor(3) as executor:
+            runner = sim.Runner(executor=executor, width=2)
+            assert same(sim.sweep(draw, CELLS, runner=runner), run())
+
+    def test_a_block_that_fails_names_its_cells(self, store):
+        with ThreadPoolExecutor(1) as executor, pytest.raises(RuntimeError, match=r"^block 2 \(cells 4 to 5\) failed"):
+            sim.sweep(draw, CELLS, runner=sim.Runner(executor=Failing(executor, 2), width=2))
+
+    def test_devices_beside_an_executor_are_refused(self):
+        with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match="devices must be None beside"):
+            sim.Runner(executor=executor, devices=jax.devices())
+
+    def test_stopping_cancels_what_has_not_begun(self):
+        def stop(*_):
+            raise KeyboardInterrupt
+
+        with ThreadPoolExecutor(1) as executor:
+            counting = Failing(executor, None)
+            with pytest.raises(KeyboardInterrupt):
+                sim.sweep(draw, CELLS, runner=sim.Runner(executor=counting, width=1, progress=stop))
+            executor.shutdown()
+            assert any(future.cancelled() for future in counting.futures)
+
+
+class Failing(Executor):
+    """An executor in which one block fails, and which remembers its futures."""
+
+    def __init__(self, executor, block):
+        self.executor, self.block, self.futures = executor, block, []
+
+    def submit(self, work, *arguments):
+        if len(self.futures) == self.block:
+            work = broken
+        self.futures.append(self.executor.submit(work, *arguments))
+        return self.futures[-1]
+
+
+def broken(*_):
+    raise MemoryError("too much")
+
+
+def test_a_folder_of_blocks_is_cleared_of_what_it_made_and_nothing_else(tmp_path):
+    folder = BlockFolder(tmp_path / "blocks")
+    sim.sweep(draw, CELLS, label="two draws", runner=sim.Runner(store=folder, width=2))
+    sim.sweep(draw, CELLS, label="other", runner=sim.Runner(store=folder, width=3))
+    assert len(list((tmp_path / "blocks" / "two-draws").glob("block-*.npz"))) == 5
+    (tmp_path / "blocks" / "other" / "mine.txt").write_text("keep")
+    folder.clear()
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == ["blocks", "blocks/other", "blocks/other/mine.txt"]

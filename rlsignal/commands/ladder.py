@@ -1,89 +1,60 @@
 """`rlsignal ladder`: fine-tune for longer and longer, run GRPO from every checkpoint, and see which order holds."""
 
 import argparse
-import json
 import re
-import shutil
-from pathlib import Path
-from time import asctime, perf_counter
 from typing import Any
 
-from rlsignal import saving, store
-from rlsignal.commands.terminal import Bar, add_seed, command, one_device_per_core, share
+from rlsignal.commands.study import Report, add_study, run_study
+from rlsignal.commands.terminal import command
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
     parser = command(
-        commands, "ladder", run, "fine-tune for longer and longer, run GRPO from each checkpoint, compare the orders"
+        commands,
+        "ladder",
+        run,
+        "fine-tune for longer and longer, run GRPO from each checkpoint, compare the orders",
+        example="--seeds 3 --rates 1e-4 3e-4",
     )
-    add_seed(parser)
-    parser.add_argument("--output", default="ladder", metavar="FOLDER", help="where to write (default %(default)s)")
+    add_study(parser, "ladder")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="tasks and runs (default %(default)s)")
     parser.add_argument(
         "--rates", type=float, nargs="+", default=(3e-4,), metavar="X", help="RL learning rates (default 3e-4)"
     )
     parser.add_argument(
-        "--depths", type=int, nargs="+", metavar="N", help="SFT steps of the rungs (default 0 30 100 300 1000 5000)"
+        "--depths",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="SFT steps of the checkpoints (default 0 30 100 300 1000 5000)",
     )
     parser.add_argument("--steps", type=int, default=1000, help="of RL, recorded 20 times (default %(default)s)")
-    parser.add_argument(
-        "--share",
-        type=share,
-        metavar="I/N",
-        help="be process I of N (0/N to N-1/N) that share the output folder; any that die are made up for",
-    )
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Climb both ladders, draw them and say what happened."""
-    tick = perf_counter()
-    folder = store.writable_folder(chosen.output)  # before minutes of work, not after
-    blocks = folder / "blocks"
-    one_device_per_core()
-    import jax
+    """Train both ladders, draw them and say what happened."""
 
-    from rlsignal import plots, sim
+    def study(runner: Any) -> Report:
+        from rlsignal import plots, sim
 
-    policy = sim.Network()
-    sft = sim.SFTRecipe(policy, depths=tuple(chosen.depths)) if chosen.depths else sim.SFTRecipe(policy)
-    every = next(x for x in range(max(1, chosen.steps // 20), chosen.steps + 1) if chosen.steps % x == 0)
-    grpo = sim.GRPORecipe(policy, steps=chosen.steps, record_every=every)
-    with Bar(silent=chosen.json) as bar:
+        policy = sim.Network()
+        sft = sim.SFTRecipe(policy, depths=tuple(chosen.depths)) if chosen.depths else sim.SFTRecipe(policy)
+        every = next(x for x in range(max(1, chosen.steps // 20), chosen.steps + 1) if chosen.steps % x == 0)
+        grpo = sim.GRPORecipe(policy, steps=chosen.steps, record_every=every)
         ladders = [
-            sim.depth_ladder(
-                course,
-                sft,
-                grpo,
-                rates=chosen.rates,
-                seeds=chosen.seeds,
-                seed=chosen.seed,
-                store=lambda name, recipe: store.BlockStore(blocks / re.sub(r"\W+", "-", name), recipe),
-                share=chosen.share,
-                progress=bar.update,
-            )
-            for course in (sim.INVERTING, sim.SAFE)
+            sim.depth_ladder(task, sft, grpo, rates=chosen.rates, seeds=chosen.seeds, seed=chosen.seed, runner=runner)
+            for task in (sim.INVERTING, sim.SAFE)
         ]
-    device = jax.devices()[0]
-    seconds = round(perf_counter() - tick, 2)
-    provenance = {"device": f"{device.platform} {device.device_kind}", "seconds": seconds, "time": asctime()}
-    written: list[Path] = []
-    for ladder in ladders:
-        name = "ladder-" + re.sub(r"\W+", "-", ladder.name)
-        written.append(saving.save(ladder, folder / name, provenance=provenance))
-    rows = "".join(json.dumps(row) + "\n" for ladder in ladders for row in ladder.records)
-    store.write_atomically(folder / "records.jsonl", lambda file: file.write(rows.encode()))
-    picture = folder / "ladder.png"
-    store.write_atomically(picture, lambda file: plots.plot_ladders(*ladders).savefig(file, format="png", dpi=110))
-    if chosen.share is None:
-        shutil.rmtree(blocks, ignore_errors=True)  # the results hold all that they did
-    names = [str(path) for path in (*written, folder / "records.jsonl", picture)]
-    if chosen.json:
-        print(json.dumps({"ladders": [x.summary for x in ladders], "seconds": seconds, "files": names}))
-    else:
-        print("\n\n".join(map(str, ladders)))
-        print(f"\n{_meaning(*ladders)}\nWrote {', '.join(names)} in {seconds:.0f} s.")
-    return 0
+        return Report(
+            {"ladder-" + re.sub(r"\W+", "-", ladder.name): ladder for ladder in ladders},
+            "\n\n".join(map(str, ladders)) + f"\n\n{_meaning(*ladders)}",
+            {"ladders": [ladder.summary for ladder in ladders]},
+            ("ladder.png", plots.plot_ladders(*ladders)),
+            [row for ladder in ladders for row in ladder.records],
+        )
+
+    return run_study(chosen, study)
 
 
 def _meaning(inverting: Any, safe: Any) -> str:

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -68,11 +67,3 @@ class Several(argparse.Action):
     def __call__(self, parser: Any, chosen: argparse.Namespace, *_: Any) -> None:
         for name, value in self.values.items():
             setattr(chosen, name, value)
-
-
-def share(text: str) -> tuple[int, int]:
-    """Which of how many processes: "0/4" is the first of four."""
-    found = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not found or int(found[1]) >= int(found[2]):
-        raise argparse.ArgumentTypeError(f"share must be I/N with 0 <= I < N, got {text!r}. The first of four is 0/4.")
-    return int(found[1]), int(found[2])

@@ -5,7 +5,7 @@ is shown, nothing is simulated here.
 """
 
 from rlsignal.plots.diagnosis import plot_comparison, plot_degenerate
-from rlsignal.plots.inversion import plot_controls, plot_map, plot_sharpening, plot_spread
+from rlsignal.plots.inversion import plot_controls, plot_dispersion, plot_map, plot_sharpening
 from rlsignal.plots.ladder import plot_ladder, plot_ladders, plot_signal
 from rlsignal.plots.theory import (
     plot_curves,
@@ -24,6 +24,7 @@ __all__ = [
     "plot_curves",
     "plot_dead_groups",
     "plot_degenerate",
+    "plot_dispersion",
     "plot_entropy_cap",
     "plot_ladder",
     "plot_ladders",
@@ -32,7 +33,6 @@ __all__ = [
     "plot_population",
     "plot_sharpening",
     "plot_signal",
-    "plot_spread",
     "plot_trend",
     "plot_variance",
     "plot_weights",

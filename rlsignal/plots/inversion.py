@@ -68,18 +68,20 @@ def plot_sharpening(
     return ax
 
 
-def plot_spread(result: InversionMap, *, g: int | None = None, budget: str = "steps", ax: Axes | None = None) -> Axes:
+def plot_dispersion(
+    result: InversionMap, *, g: int | None = None, budget: str = "steps", ax: Axes | None = None
+) -> Axes:
     """Outcome over the dispersion and the mean pass rate of the start; entropy as dash-dotted contours, in nats.
 
     Parameters, returns, raises: as `plot_sharpening`.
 
     Examples
     --------
-    >>> plot_spread(small_map).get_ylabel()
+    >>> plot_dispersion(small_map).get_ylabel()
     'pass@1 of the start'
     """
     i, b = _chosen(result, g, budget)
-    face = result.spread
+    face = result.dispersion
     ax = _outcome(face.rows, face.pass_rate, face.outcome[i, b].mean(-1).T, ax)
     across = face.entropy[:, -2]  # labels stand where each contour crosses the last but one column
     levels = np.linspace(across.min(), across.max(), 6)[1:-1]
@@ -159,7 +161,7 @@ def plot_map(result: InversionMap) -> Figure:
         plot_sharpening(result, g=g, ax=ax)
         ax.set_title(f"g = {g}, {result.steps} steps: {result.inverted_share[i, 0]:.0%} of pairs inverted", fontsize=11)
     by_entropy, by_dispersion, by_reach, natural = result.controls
-    plot_spread(result, ax=causes[0])
+    plot_dispersion(result, ax=causes[0])
     plot_controls(by_entropy, natural, ax=causes[1])
     plot_controls(by_dispersion, ax=causes[2])
     plot_controls(by_reach, ax=causes[3])

@@ -1,4 +1,4 @@
-"""Pictures of an SFT depth ladder: what each rung is worth before RL and after."""
+"""Pictures of an SFT depth ladder: what each checkpoint is worth before RL and after."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,7 @@ def plot_ladder(result: Ladder, *, rate: float | None = None, ax: Axes | None = 
     Parameters
     ----------
     result : a Ladder.
-    rate : RL learning rate of what is shown as after; default the best one of each rung.
+    rate : RL learning rate of what is shown as after; default the best one of each checkpoint.
     ax : axes to draw on; default a new figure's.
 
     Returns
@@ -41,7 +41,14 @@ def plot_ladder(result: Ladder, *, rate: float | None = None, ax: Axes | None = 
     _mean(ax, x, result.fresh.pass_at_1[:, :, 0, 0], "s--", _BEFORE, "before: pass@1", faint=True)
     ax.axvline(optimum, color=_TOO, linestyle=":", linewidth=1.5)
     ax.text(
-        optimum, 1.0, "best rung", transform=ax.get_xaxis_transform(), va="bottom", ha="center", fontsize=9, color=_TOO
+        optimum,
+        1.0,
+        "best checkpoint",
+        transform=ax.get_xaxis_transform(),
+        va="bottom",
+        ha="center",
+        fontsize=9,
+        color=_TOO,
     )
     ax.set_xticks(x, [str(depth) for depth in result.depths])
     ax.set_ylim(0, 1)
@@ -53,7 +60,7 @@ def plot_ladder(result: Ladder, *, rate: float | None = None, ax: Axes | None = 
 
 
 def plot_signal(result: Ladder, *, ax: Axes | None = None) -> Axes:
-    """What a rung brings to RL, on the prompts that RL trains on: groups that teach, dispersion, nats per token.
+    """What a checkpoint brings to RL, on the prompts that RL trains on: groups that teach, dispersion, nats per token.
 
     Parameters
     ----------
@@ -84,7 +91,7 @@ def plot_signal(result: Ladder, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_ladders(*ladders: Ladder) -> Figure:
-    """A column for each ladder: pass rates before and after RL (top), and what the rungs brought to it (bottom).
+    """A column for each ladder: pass rates before and after RL (top), and what the checkpoints brought to it (bottom).
 
     Parameters
     ----------
@@ -124,7 +131,7 @@ def plot_ladders(*ladders: Ladder) -> Figure:
 def _mean(
     ax: Axes, x: np.ndarray, values: np.ndarray, look: str, colour: str, label: str, *, faint: bool = False
 ) -> None:
-    """Mean over seeds [seeds, rungs] with standard errors."""
+    """Mean over seeds [seeds, checkpoints] with standard errors."""
     error = values.std(0, ddof=1) / np.sqrt(len(values))
     ax.errorbar(
         x,

@@ -4,33 +4,45 @@ tabular (policies, sampled GRPO) -> meanfield (the same without sampling) -> sta
 once) -> inversion (the map). Beside them, policies that share parameters: tasks -> policies -> sft -> grpo -> ladder.
 """
 
-from rlsignal.sim.grpo import GRPORecipe, GRPOSetting
+from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, PolicyStepMetrics, train_policy
 from rlsignal.sim.inversion import inversion_map
-from rlsignal.sim.ladder import INVERTING, SAFE, Course, depth_ladder, entropy_swap
+from rlsignal.sim.ladder import INVERTING, SAFE, LadderTask, depth_ladder, entropy_swap
 from rlsignal.sim.meanfield import expected_gradient, flow
-from rlsignal.sim.policies import Network, Sequence, Tabular
+from rlsignal.sim.policies import Measured, Network, Sequence, Tabular, measure_policy
+from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
 from rlsignal.sim.starts import from_pass_rates, reachable_entropy, sharpened, temper
-from rlsignal.sim.sweep import Store, cross, fingerprint, sweep, width_for
-from rlsignal.sim.tabular import Metrics, Recipe, Seen, Setting, log_pass_rates, measure, sampled_gradient, train
+from rlsignal.sim.sweep import cross, fingerprint, sweep, width_for
+from rlsignal.sim.tabular import (
+    Metrics,
+    Recipe,
+    Setting,
+    StepMetrics,
+    log_pass_rates,
+    measure_tabular,
+    sampled_gradient,
+    train_tabular,
+)
 from rlsignal.sim.tasks import ModularAddition, Teacher
 
 __all__ = [
     "INVERTING",
     "SAFE",
-    "Course",
     "GRPORecipe",
     "GRPOSetting",
+    "LadderTask",
+    "Measured",
     "Metrics",
     "ModularAddition",
     "Network",
+    "PolicyStepMetrics",
     "Recipe",
+    "Runner",
     "SFTRecipe",
     "SFTSetting",
-    "Seen",
     "Sequence",
     "Setting",
-    "Store",
+    "StepMetrics",
     "Tabular",
     "Teacher",
     "cross",
@@ -43,12 +55,14 @@ __all__ = [
     "from_pass_rates",
     "inversion_map",
     "log_pass_rates",
-    "measure",
+    "measure_policy",
+    "measure_tabular",
     "reachable_entropy",
     "sampled_gradient",
     "sharpened",
     "sweep",
     "temper",
-    "train",
+    "train_policy",
+    "train_tabular",
     "width_for",
 ]

@@ -14,8 +14,9 @@ import optax
 from jax import Array, lax
 
 from rlsignal import _validate
-from rlsignal.sim.policies import Measured, Parameters, Policy, Prompts, Rollouts, measure, number, sample, score
+from rlsignal.sim.policies import Measured, Parameters, Policy, Prompts, Rollouts, measure_policy, number, sample, score
 from rlsignal.sim.sft import batch, cross_entropy
+from rlsignal.sim.tabular import StepMetrics
 from rlsignal.sim.tasks import Demonstrations, Task
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO, known
@@ -167,15 +168,13 @@ class Experience(NamedTuple):
     kept: Array  # [prompts], 1 where the group trains
 
 
-class Seen(NamedTuple):
+class PolicyStepMetrics(NamedTuple):
     """What a trainer would log of one step; each field [...]."""
 
-    pass_at_1: Array  # of all groups that were sampled
-    degenerate: Array
+    groups: StepMetrics  # of all groups that were sampled; the gradient's length is that of the last epoch
     kept: Array  # groups that trained, of `batch`
     clipped: Array  # share of tokens whose ratio was clipped in the last epoch
     kl: Array  # k3 to the start, per token; 0 without a reference
-    gradient_norm: Array  # of the last epoch
 
 
 def experience(
@@ -193,7 +192,7 @@ def experience(
 
 def loss(
     parameters: Parameters,
-    seen: Experience,
+    drawn: Experience,
     shown: Demonstrations | None,
     recipe: GRPORecipe,
     setting: GRPOSetting,
@@ -210,29 +209,29 @@ def loss(
     Source: Shao et al. 2024 (2402.03300); clip range and token normalisation, Yu et al. 2025 (2503.14476); constant
     normalisation, Liu et al. 2025 (2503.20783).
     """
-    tokens = seen.rollouts.tokens
-    now = score(recipe.policy, parameters, seen.prompts.features, tokens, setting.temperature)
-    advantages = setting.table[seen.rewards, seen.rewards.sum(-1, keepdims=True)][..., None]
-    ratio = jnp.exp(now.log_probs - seen.rollouts.log_probs)
+    tokens = drawn.rollouts.tokens
+    now = score(recipe.policy, parameters, drawn.prompts.features, tokens, setting.temperature)
+    advantages = setting.table[drawn.rewards, drawn.rewards.sum(-1, keepdims=True)][..., None]
+    ratio = jnp.exp(now.log_probs - drawn.rollouts.log_probs)
     plain = ratio * advantages
     clipped = jnp.clip(ratio, 1 - setting.clip_low, 1 + setting.clip_high) * advantages
-    weight = _weights(seen, recipe)
+    weight = _weights(drawn, recipe)
     gain = jnp.minimum(plain, clipped) + setting.entropy * now.entropy
     kl = jnp.zeros_like(gain)
     if recipe.reference:
-        gap = seen.reference - now.log_probs
+        gap = drawn.reference - now.log_probs
         kl = jnp.expm1(gap) - gap
         gain -= setting.kl * kl
     value = -(weight * gain).sum()
     if shown is not None:
         value += setting.imitation * cross_entropy(recipe.policy, parameters, shown)
-    share = now.alive / now.alive.sum()
+    share = now.mask / now.mask.sum()
     return value, ((share * (clipped < plain)).sum(), (share * kl).sum())
 
 
-def train(
+def train_policy(
     key: Array, parameters: Parameters, task: Task, recipe: GRPORecipe, setting: GRPOSetting
-) -> tuple[Parameters, tuple[Measured, Measured], Seen]:
+) -> tuple[Parameters, tuple[Measured, Measured], PolicyStepMetrics]:
     """GRPO on the task's prompts from `parameters`; a pure function that jit and vmap take, with `recipe` static.
 
     Parameters
@@ -244,7 +243,8 @@ def train(
 
     Returns
     -------
-    final parameters, (Measured on the training prompts, Measured on fresh ones), Seen; with a leading axis [records].
+    final parameters; (Measured on the training prompts, Measured on fresh ones) and PolicyStepMetrics, with a leading
+    axis [records].
 
     Raises
     ------
@@ -258,7 +258,7 @@ def train(
     >>> task = Teacher(teacher, demonstrations=1, prompts=16)(jax.random.key(0))
     >>> recipe = GRPORecipe(Network(widths=(16,), choices=4), batch=16, steps=50)
     >>> start = recipe.policy.init(jax.random.key(1))
-    >>> _, (trained, _), _ = train(jax.random.key(2), start, task, recipe, recipe.setting(learning_rate=0.01))
+    >>> _, (trained, _), _ = train_policy(jax.random.key(2), start, task, recipe, recipe.setting(learning_rate=0.01))
     >>> bool(trained.metrics.pass_at_1[-1] > trained.metrics.pass_at_1[0] + 0.1)
     True
     """
@@ -266,7 +266,7 @@ def train(
     optimizer = recipe.optimizer(setting.learning_rate)
     start = parameters
 
-    def step(state: tuple[Parameters, Any], t: Array) -> tuple[tuple[Parameters, Any], Seen]:
+    def step(state: tuple[Parameters, Any], t: Array) -> tuple[tuple[Parameters, Any], PolicyStepMetrics]:
         keys = jax.random.split(jax.random.fold_in(key, t), 3)
         chosen = batch(keys[0], len(task.train.answers), recipe.batch * recipe.candidates)
         prompts = Prompts(*(x[chosen] for x in task.train))
@@ -279,39 +279,36 @@ def train(
 
         def epoch(_: int, carry: tuple[Parameters, Any, Any]) -> tuple[Parameters, Any, Any]:
             parameters, memory, _ = carry
-            (_, told), gradient = jax.value_and_grad(loss, has_aux=True)(parameters, trained, shown, recipe, setting)
+            (_, reported), gradient = jax.value_and_grad(loss, has_aux=True)(
+                parameters, trained, shown, recipe, setting
+            )
             updates, memory = optimizer.update(gradient, memory, parameters)
-            return optax.apply_updates(parameters, updates), memory, (*told, _length(gradient))
+            return optax.apply_updates(parameters, updates), memory, (*reported, _length(gradient))
 
         zeros = (jnp.zeros(()),) * 3
-        parameters, memory, told = lax.fori_loop(0, recipe.epochs, epoch, (*state, zeros))
-        successes = drawn.rewards.sum(-1)
-        return (parameters, memory), Seen(
-            drawn.rewards.mean(),
-            ((successes == 0) | (successes == recipe.group_size)).mean(),
-            trained.kept.sum(),
-            *told,
-        )
+        parameters, memory, (clipped, kl, norm) = lax.fori_loop(0, recipe.epochs, epoch, (*state, zeros))
+        groups = StepMetrics.of(drawn.rewards.sum(-1), recipe.group_size, norm)
+        return (parameters, memory), PolicyStepMetrics(groups, trained.kept.sum(), clipped, kl)
 
     def measured(parameters: Parameters) -> tuple[Measured, Measured]:
         sizes: dict[str, Any] = {"group_size": recipe.group_size, "attempts": recipe.attempts}
         return (
-            measure(recipe.policy, parameters, task.train, **sizes),
-            measure(recipe.policy, parameters, task.fresh, **sizes),
+            measure_policy(recipe.policy, parameters, task.train, **sizes),
+            measure_policy(recipe.policy, parameters, task.fresh, **sizes),
         )
 
     def until_next_record(state: tuple[Parameters, Any], first: Array) -> tuple[tuple[Parameters, Any], Any]:
-        """Metrics here, what is seen of the step from here, and the state at the next record; the last one stays."""
+        """Metrics here, those of the step from here, and the state at the next record; the last one stays."""
 
-        def onward(t: Array, carry: tuple[Any, Seen]) -> tuple[Any, Seen]:
-            state, seen = step(carry[0], t)
-            return state, jax.tree.map(lambda new, kept: jnp.where(t == first, new, kept), seen, carry[1])
+        def onward(t: Array, carry: tuple[Any, PolicyStepMetrics]) -> tuple[Any, PolicyStepMetrics]:
+            state, of_step = step(carry[0], t)
+            return state, jax.tree.map(lambda new, kept: jnp.where(t == first, new, kept), of_step, carry[1])
 
         ahead = jnp.where(first < recipe.steps, recipe.interval, 1)
         nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(step, state, first)[1])
-        later, seen = lax.fori_loop(first, first + ahead, onward, (state, nothing))
+        later, of_step = lax.fori_loop(first, first + ahead, onward, (state, nothing))
         later = jax.tree.map(lambda new, kept: jnp.where(first < recipe.steps, new, kept), later, state)
-        return later, (measured(state[0]), seen)
+        return later, (measured(state[0]), of_step)
 
     records = recipe.interval * jnp.arange(recipe.records)
     state, (metrics, logged) = lax.scan(until_next_record, (parameters, optimizer.init(parameters)), records)
@@ -330,14 +327,14 @@ def _informative(drawn: Experience, recipe: GRPORecipe) -> Experience:
     return Experience(prompts, rollouts, rewards, reference, kept)
 
 
-def _weights(seen: Experience, recipe: GRPORecipe) -> Array:
+def _weights(drawn: Experience, recipe: GRPORecipe) -> Array:
     """What each token counts in the loss, [prompts, g, tokens]; in sum 1, or less under constant normalisation."""
-    alive = seen.rollouts.alive * seen.kept[:, None, None]
-    groups = jnp.maximum(seen.kept.sum(), 1)  # no informative group, no loss
+    mask = drawn.rollouts.mask * drawn.kept[:, None, None]
+    count = jnp.maximum(drawn.kept.sum(), 1)  # no informative group, no loss
     if recipe.normalisation == "token":
-        return alive / jnp.maximum(alive.sum(), 1)
-    length = seen.rollouts.alive.sum(-1, keepdims=True) if recipe.normalisation == "sequence" else recipe.policy.tokens
-    return alive / length / (recipe.group_size * groups)
+        return mask / jnp.maximum(mask.sum(), 1)
+    length = drawn.rollouts.mask.sum(-1, keepdims=True) if recipe.normalisation == "sequence" else recipe.policy.tokens
+    return mask / length / (recipe.group_size * count)
 
 
 def _length(gradient: Parameters) -> Array:

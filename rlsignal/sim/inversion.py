@@ -7,7 +7,6 @@ A draw (the random prompts, and the training key) is shared by all cells, so dif
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,15 +18,13 @@ from rlsignal import _validate
 from rlsignal.inference.ranking import LEAST_LOSS, Inversions, inversions, paired_estimate, variance_explained
 from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.meanfield import check_plain_ascent, flow
+from rlsignal.sim.runner import Runner
 from rlsignal.sim.starts import beta_log_odds, reward_entropy, shaped_logits, sharpened_logits, two_point_log_odds
-from rlsignal.sim.sweep import Store, cross, fingerprint, sweep, width_for
-from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure, train
+from rlsignal.sim.sweep import cross, sweep
+from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure_tabular, train_tabular
 from rlsignal.theory.dynamics import reachable_pass_rate
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO
-
-Progress = Callable[[str, int, int], None]
-"""(what is being run, cells done, cells in all)."""
 
 
 class Starts(NamedTuple):
@@ -49,7 +46,9 @@ class Build:
     def __call__(self, key: Array, *numbers: Array) -> Starts:
         logits = self.builder(key, self.recipe, *numbers)
         log_p, _ = log_pass_rates(logits, self.recipe.correct)
-        start = Starts(logits, jnp.exp(log_p), _collision(logits, self.recipe.correct), measure(logits, self.recipe))
+        start = Starts(
+            logits, jnp.exp(log_p), _collision(logits, self.recipe.correct), measure_tabular(logits, self.recipe)
+        )
         exists = jnp.isfinite(logits).all()
         return jax.tree.map(lambda x: jnp.where(exists, x, jnp.nan), start)
 
@@ -72,7 +71,11 @@ class Train:
     sampled: bool
 
     def __call__(self, key: Array, logits: Array, setting: Setting) -> Metrics:
-        return train(key, logits, self.recipe, setting)[1] if self.sampled else flow(logits, self.recipe, setting)[1]
+        return (
+            train_tabular(key, logits, self.recipe, setting)[1]
+            if self.sampled
+            else flow(logits, self.recipe, setting)[1]
+        )
 
 
 def inversion_map(
@@ -88,10 +91,7 @@ def inversion_map(
     draws: int = 8,
     seed: int = 0,
     sampled: bool = True,
-    width: int | None = None,
-    store: Callable[[str, dict[str, str]], Store] | None = None,
-    share: tuple[int, int] | None = None,
-    progress: Progress | None = None,
+    runner: Runner | None = None,
 ) -> InversionMap:
     """Simulate the map and its controls.
 
@@ -102,15 +102,12 @@ def inversion_map(
     group_sizes : g of each map. The controls use the middle one.
     rollouts : per prompt, the second budget: rollouts / g steps. Each g must divide it.
     pass_rates, entropies : the grid of the sharpening face; entropies in nats.
-    dispersions : rows of the spread face, with `pass_rates` as its columns.
+    dispersions : rows of the dispersion face, with `pass_rates` as its columns.
     estimator, learning_rate : of the training.
     draws : of the prompts, at least 2; each trains with a key of its own.
     seed : of everything.
     sampled : whether to sample every cell of the sharpening face too, beside its mean field; controls always are.
-    width : cells that run together on one device; see `sweep`.
-    store : (name, recipe) -> Store for the blocks of one of the map's sweeps, so that an interrupted map goes on.
-    share : (i, n), for process i of n that share the stores; see `sweep`.
-    progress : called as progress(what, cells done, cells in all).
+    runner : how the map's sweeps are run; default `Runner()`.
 
     Returns
     -------
@@ -139,14 +136,16 @@ def inversion_map(
     columns = _grid("pass_rates", pass_rates, 1)
     key = jax.random.key(_validate.whole("seed", seed, 0))
     keys = jnp.stack([jax.random.split(jax.random.fold_in(key, draw)) for draw in range(draws)], axis=1)
-    plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, keys, width, store, share, progress)
+    plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, keys, runner)
 
-    for g in sizes:  # what no cell could train with is told before any start is built
+    for g in sizes:  # what no cell could train with is an error before any start is built
         plan.trained(g).setting(estimator, learning_rate=learning_rate)
     check_plain_ascent(recipe)
 
     sharpening = _face(plan, "entropy", _grid("entropies", entropies, math.inf), columns, sampled=sampled)
-    spread = _face(plan, "dispersion", _grid("dispersions", dispersions, 1, open_ends=False), columns, sampled=False)
+    dispersion = _face(
+        plan, "dispersion", _grid("dispersions", dispersions, 1, open_ends=False), columns, sampled=False
+    )
     found, found_at_k, found_sampled = (
         [[_inversions(outcome, columns) for outcome in by_budget] for by_budget in outcomes]
         for outcomes in (sharpening.outcome, sharpening.outcome_at_k, sharpening.sampled)
@@ -164,7 +163,7 @@ def inversion_map(
         draws=draws,
         seed=seed,
         sharpening=sharpening,
-        spread=spread,
+        dispersion=dispersion,
         controls=_controls(plan),
         inverted_share=np.array([[pairs.share for pairs in row] for row in found]),
         share_at_k=np.array([[pairs.share for pairs in row] for row in found_at_k]),
@@ -186,10 +185,7 @@ class _Plan(NamedTuple):
     estimator: Estimator
     learning_rate: float
     keys: Array  # [2, D]: of the starts, and of their training
-    width: int | None
-    store: Callable[[str, dict[str, str]], Store] | None
-    share: tuple[int, int] | None
-    progress: Progress | None
+    runner: Runner | None
 
     @property
     def middle(self) -> Recipe:
@@ -253,10 +249,7 @@ class _Plan(NamedTuple):
         return self._swept(label, Train(recipe, sampled), cells, count)
 
     def _swept(self, label: str, experiment: Callable[..., Any], cells: tuple[Any, ...], count: int) -> Any:
-        progress = None if self.progress is None else partial(self.progress, label)
-        width = self.width or width_for(experiment, cells)
-        kept = None if self.store is None else self.store(label, fingerprint(experiment, cells, width))
-        flat = sweep(experiment, cells, width=width, store=kept, share=self.share, progress=progress)
+        flat = sweep(experiment, cells, label=label, runner=self.runner)
         return jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), flat)
 
 
@@ -344,17 +337,17 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
     """Which property of the start moves the outcome? Each control varies one and holds the rest."""
     most = plan.inside(MEAN)
     within = np.array([0.02, 0.25, 0.5, 0.75, 0.98]) * most
-    spread = np.array([0.0, 0.3, 0.5, 0.7, 0.85, 0.93])
+    dispersions = np.array([0.0, 0.3, 0.5, 0.7, 0.85, 0.93])
     lowest = np.array([1e-6, 1e-5, 1e-4, 1e-3, 1e-2])
     entropy = -MEAN * np.log(MEAN) - (1 - MEAN) * np.log1p(-MEAN) + 0.15 * most
 
     alike = plan.log_odds("entropy control", [MEAN], DISPERSION)
     same_pass_rates = plan.shaped("entropy control", alike, within[:, None])
-    twins = plan.log_odds("dispersion control", MEAN, spread)
-    same_entropy = plan.shaped("dispersion control", twins, entropy - reward_entropy(twins))
+    varied = plan.log_odds("dispersion control", MEAN, dispersions)
+    same_entropy = plan.shaped("dispersion control", varied, entropy - reward_entropy(varied))
     two_points = np.stack([two_point_log_odds(plan.recipe, low, MEAN, DISPERSION) for low in lowest])[:, None]
-    same_spread = plan.shaped("reach control", two_points, entropy - reward_entropy(two_points))
-    pass_rates = f"every pass rate held (mean {MEAN:g}, dispersion {DISPERSION:g})"
+    same_dispersion = plan.shaped("reach control", two_points, entropy - reward_entropy(two_points))
+    pass_rates = f"every pass rate (mean {MEAN:g}, dispersion {DISPERSION:g})"
     return (
         _control(
             plan, "entropy", "entropy inside the classes (nats)", pass_rates, within, same_pass_rates, plan.middle
@@ -363,8 +356,8 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
             plan,
             "dispersion",
             "dispersion",
-            f"mean {MEAN:g} and entropy {entropy:.2f} nats held, Beta",
-            spread,
+            f"mean {MEAN:g} and entropy {entropy:.2f} nats, in Beta populations",
+            dispersions,
             same_entropy,
             plan.middle,
         ),
@@ -372,16 +365,16 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
             plan,
             "reach",
             "lowest pass rate",
-            f"mean {MEAN:g}, dispersion {DISPERSION:g} and entropy {entropy:.2f} nats held, two pass rates",
+            f"mean {MEAN:g}, dispersion {DISPERSION:g} and entropy {entropy:.2f} nats, with two pass rates",
             lowest,
-            same_spread,
+            same_dispersion,
             plan.middle,
         ),
         _control(
             plan,
             "natural gradient",
             "entropy inside the classes (nats)",
-            f"{pass_rates}, rate {NATURAL_RATE:g}",
+            f"{pass_rates}; learning rate {NATURAL_RATE:g}",
             within,
             same_pass_rates,
             replace(plan.middle, natural=True),
@@ -429,10 +422,10 @@ def _explained(plan: _Plan, count: int = 160) -> tuple[float, float]:
     ratio x^4 = x + 1, so they need no random numbers.
     """
     lattice = (np.arange(count)[:, None] / 1.2207440846 ** np.arange(1, 4)) % 1
-    mean, spread = 0.05 + 0.55 * lattice[:, 0], 0.93 * lattice[:, 1]
+    mean, rho = 0.05 + 0.55 * lattice[:, 0], 0.93 * lattice[:, 1]
     within = (0.02 + 0.96 * lattice[:, 2]) * plan.inside(mean)
     one_draw = plan._replace(keys=plan.keys[:, :1])
-    starts = one_draw.shaped("independent", one_draw.log_odds("independent", mean, spread), within[:, None])
+    starts = one_draw.shaped("independent", one_draw.log_odds("independent", mean, rho), within[:, None])
     at = plan.recipe.steps // plan.middle.interval
     outcome = one_draw.outcomes("independent", starts, plan.middle, sampled=False).pass_at_1[:, 0, at]
     fine = np.isfinite(outcome)

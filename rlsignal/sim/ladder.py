@@ -1,12 +1,11 @@
 """The ladder: fine-tune for longer and longer, run GRPO from every checkpoint, and compare the order before and after.
 
-A seed is a task, an untrained policy, an SFT run and an RL key; all rungs and rates of a seed share them, so that
-differences between rungs are paired.
+A seed is a task, an untrained policy, an SFT run and an RL key; all checkpoints and rates of a seed share them, so that
+differences between checkpoints are paired.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -17,66 +16,66 @@ from jax import Array
 from rlsignal import _validate
 from rlsignal.inference.ranking import inversions, rank_correlation
 from rlsignal.results import Curves, EntropySwap, Ladder, Reading
-from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train
-from rlsignal.sim.inversion import Progress
+from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
 from rlsignal.sim.policies import Measured, Network, Parameters, Policy, entropy, log_probabilities, tempered
+from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
-from rlsignal.sim.sweep import Store, fingerprint, sweep
+from rlsignal.sim.sweep import sweep
 from rlsignal.sim.tasks import Task, Teacher
 
 
 @dataclass(frozen=True)
-class Course:
-    """What a ladder is made of: a task with its label noise, and what is shown of it.
+class LadderTask:
+    """What a ladder is about: a kind of task, and the label noise of its demonstrations.
 
     name : how the ladder is called.
-    task : key, noise -> Task; hashable.
-    noise : chance that a demonstrated token is wrong.
+    draw : key, noise -> Task; hashable.
+    noise : chance that a demonstrated token is incorrect.
     """
 
     name: str
-    task: Callable[..., Task]
+    draw: Callable[..., Task]
     noise: float = 0.0
 
 
-INVERTING = Course("inverting", Teacher(demonstrations=256), 0.3)
-"""Few demonstrations, three tokens in ten of them wrong."""
+INVERTING = LadderTask("inverting", Teacher(demonstrations=256), 0.3)
+"""Few demonstrations, three tokens in ten of them incorrect."""
 
-SAFE = Course("safe control", Teacher(demonstrations=4096))
-"""Many demonstrations, all right."""
+SAFE = LadderTask("safe control", Teacher(demonstrations=4096))
+"""Many demonstrations, all correct."""
 
 
-class Rungs(NamedTuple):
+class Checkpoints(NamedTuple):
     """What a seed starts RL from."""
 
     task: Any  # Task
-    checkpoints: Any  # parameters with a leading axis [rungs]
+    parameters: Any  # of the checkpoints, with a leading axis [checkpoints]
 
 
 @dataclass(frozen=True)
 class Prepare:
-    """The experiment that draws a seed's task and fine-tunes on it. Hashable by value, as `Climb` is."""
+    """The experiment that draws a seed's task and fine-tunes on it. Hashable by value, as `TrainPolicy` is."""
 
-    task: Callable[..., Task]
+    draw: Callable[..., Task]
     recipe: SFTRecipe
 
-    def __call__(self, key: Array, noise: Array, setting: SFTSetting) -> Rungs:
+    def __call__(self, key: Array, noise: Array, setting: SFTSetting) -> Checkpoints:
         task_key, start_key, sft_key = (jax.random.fold_in(key, i) for i in range(3))
-        task = self.task(task_key, noise)
+        task = self.draw(task_key, noise)
         start = self.recipe.policy.init(start_key)
-        return Rungs(task, finetune(sft_key, start, task.demonstrations, self.recipe, setting))
+        return Checkpoints(task, finetune(sft_key, start, task.demonstrations, self.recipe, setting))
 
 
 @dataclass(frozen=True)
-class Climb:
-    """The experiment that runs GRPO from one rung; the metrics on trained and on fresh prompts."""
+class TrainPolicy:
+    """The experiment that runs GRPO from one checkpoint; the metrics on trained and on fresh prompts."""
 
     recipe: GRPORecipe
 
     def __call__(
         self, key: Array, parameters: Parameters, task: Task, setting: GRPOSetting
     ) -> tuple[Measured, Measured]:
-        return train(jax.random.fold_in(key, 3), parameters, task, self.recipe, setting)[1]
+        return train_policy(jax.random.fold_in(key, 3), parameters, task, self.recipe, setting)[1]
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class Swap:
 
 
 def depth_ladder(
-    course: Course = INVERTING,
+    task: LadderTask = INVERTING,
     sft: SFTRecipe | None = None,
     grpo: GRPORecipe | None = None,
     *,
@@ -102,22 +101,20 @@ def depth_ladder(
     seed: int = 0,
     sft_setting: SFTSetting | None = None,
     grpo_setting: GRPOSetting | None = None,
-    store: Callable[[str, dict[str, str]], Store] | None = None,
-    share: tuple[int, int] | None = None,
-    progress: Progress | None = None,
+    runner: Runner | None = None,
 ) -> Ladder:
     """SFT checkpoints at every depth x seeds x RL learning rates, and what GRPO makes of each.
 
     Parameters
     ----------
-    course : the task. `INVERTING` and `SAFE` are the two that ship.
+    task : what is learned. `INVERTING` and `SAFE` are the two that ship.
     sft, grpo : the two stages; both must have the same policy. Default a `Network` of two layers of 256, depths 0 to
         5000, 1000 RL steps of 64 prompts and g = 8, recorded every 50.
     rates : learning rates of RL; AdamW by default.
     seeds : how many, at least 2; they are seed, seed + 1, ...
     sft_setting, grpo_setting : numbers of the two stages, such as label smoothing and KL weight; the latter's learning
         rate is overwritten by `rates`.
-    store, share, progress : see `inversion_map`.
+    runner : how the ladder's sweeps are run; default `Runner()`.
 
     Returns
     -------
@@ -130,22 +127,22 @@ def depth_ladder(
     Examples
     --------
     >>> policy = Network(widths=(16,), choices=4)
-    >>> course = Course("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
+    >>> task = LadderTask("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
     >>> sft, grpo = SFTRecipe(policy, depths=(0, 10)), GRPORecipe(policy, batch=16, steps=20, record_every=10)
-    >>> depth_ladder(course, sft, grpo, seeds=2).fresh.pass_at_1.shape  # seeds, rungs, rates, records
+    >>> depth_ladder(task, sft, grpo, seeds=2).fresh.pass_at_1.shape  # seeds, checkpoints, rates, records
     (2, 2, 1, 3)
     """
     sft = sft or SFTRecipe(Network())
     grpo = grpo or GRPORecipe(sft.policy, record_every=50)
     if len(sft.depths) < 2:
-        raise ValueError(f"depths must be at least two, got {sft.depths}. A ladder compares rungs.")
+        raise ValueError(f"depths must be at least two, got {sft.depths}. A ladder compares checkpoints.")
     speeds = _validate.within("rates", rates, 1e-30, 1e30)
     if speeds.ndim != 1 or not len(speeds):
         raise ValueError(f"rates must be one or more learning rates, got {rates}.")
-    this = plan(course, sft, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress)
-    trained, fresh = this.climbed("RL", this.prepared(), speeds)
+    this = plan(task, sft, grpo, seeds, seed, sft_setting, grpo_setting, runner)
+    trained, fresh = this.trained("RL", this.prepared(), speeds)
     return Ladder(
-        name=course.name,
+        name=task.name,
         depths=sft.depths,
         rates=tuple(float(x) for x in speeds),
         seeds=len(this.keys),
@@ -161,7 +158,7 @@ def depth_ladder(
 
 
 def entropy_swap(
-    course: Course = INVERTING,
+    task: LadderTask = INVERTING,
     sft: SFTRecipe | None = None,
     grpo: GRPORecipe | None = None,
     *,
@@ -170,15 +167,13 @@ def entropy_swap(
     seed: int = 0,
     sft_setting: SFTSetting | None = None,
     grpo_setting: GRPOSetting | None = None,
-    store: Callable[[str, dict[str, str]], Store] | None = None,
-    share: tuple[int, int] | None = None,
-    progress: Progress | None = None,
+    runner: Runner | None = None,
 ) -> EntropySwap:
-    """The last two rungs of `sft`, and each with its logits scaled to the other's entropy on the training prompts.
+    """GRPO from the last two checkpoints of `sft`, and from each with its logits scaled to the other's entropy.
 
     Parameters
     ----------
-    course, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress : as for `depth_ladder`.
+    task, grpo, seeds, seed, sft_setting, grpo_setting, runner : as for `depth_ladder`.
     sft : its last two depths are swapped. Default 100 and 5000.
     rate : learning rate of RL.
 
@@ -194,22 +189,22 @@ def entropy_swap(
     Examples
     --------
     >>> policy = Network(widths=(16,), choices=4)
-    >>> course = Course("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
+    >>> task = LadderTask("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
     >>> sft, grpo = SFTRecipe(policy, depths=(5, 100)), GRPORecipe(policy, batch=16, steps=20)
-    >>> swap = entropy_swap(course, sft, grpo, seeds=2, sft_setting=sft.setting(learning_rate=0.01))
+    >>> swap = entropy_swap(task, sft, grpo, seeds=2, sft_setting=sft.setting(learning_rate=0.01))
     >>> bool(np.allclose(swap.entropy[:, 0], swap.entropy[:, 3], atol=1e-3))
     True
     """
     sft = sft or SFTRecipe(Network(), depths=(100, 5000))
     grpo = grpo or GRPORecipe(sft.policy, record_every=50)
     speed = np.array([_validate.scalar("rate", _validate.within("rate", rate, 1e-30, 1e30))])
-    this = plan(course, sft, grpo, seeds, seed, sft_setting, grpo_setting, store, share, progress)
+    this = plan(task, sft, grpo, seeds, seed, sft_setting, grpo_setting, runner)
     prepared = this.prepared()
-    pair = jax.tree.map(lambda x: x[:, -2:], prepared.checkpoints)
+    pair = jax.tree.map(lambda x: x[:, -2:], prepared.parameters)
     starts = this.run("swap", Swap(sft.policy), (pair, prepared.task.train.features))
-    trained, fresh = this.climbed("RL from swapped starts", Rungs(prepared.task, starts), speed)
+    trained, fresh = this.trained("RL from swapped starts", Checkpoints(prepared.task, starts), speed)
     return EntropySwap(
-        name=course.name,
+        name=task.name,
         depths=sft.depths[-2:],
         rate=float(speed[0]),
         k=grpo.attempts[0],
@@ -223,56 +218,49 @@ def entropy_swap(
 class Plan(NamedTuple):
     """What all parts of one ladder share."""
 
-    course: Course
+    task: LadderTask
     sft: SFTRecipe
     grpo: GRPORecipe
     keys: Array  # [seeds]
     sft_setting: SFTSetting
     grpo_setting: GRPOSetting
-    store: Callable[[str, dict[str, str]], Store] | None
-    share: tuple[int, int] | None
-    progress: Progress | None
+    runner: Runner | None
 
-    def prepared(self) -> Rungs:
+    def prepared(self) -> Checkpoints:
         """Every seed's task and checkpoints, with a leading axis [seeds]."""
         count = len(self.keys)
-        cells = self.keys, np.full(count, self.course.noise, np.float32), _alike(self.sft_setting, count)
-        prepared: Rungs = self.run("SFT", Prepare(self.course.task, self.sft), cells)
+        cells = self.keys, np.full(count, self.task.noise, np.float32), _alike(self.sft_setting, count)
+        prepared: Checkpoints = self.run("SFT", Prepare(self.task.draw, self.sft), cells)
         return prepared
 
-    def climbed(self, what: str, rungs: Rungs, rates: np.ndarray) -> tuple[Curves, Curves]:
-        """RL from every rung at every rate: on the training prompts, and on fresh ones."""
-        task = rungs.task
+    def trained(self, what: str, checkpoints: Checkpoints, rates: np.ndarray) -> tuple[Curves, Curves]:
+        """RL from every checkpoint at every rate: on the training prompts, and on fresh ones."""
+        task = checkpoints.task
         if not self.grpo.demonstrations:  # so that ladders which differ in them alone share one compilation
             task = task._replace(demonstrations=jax.tree.map(lambda x: x[:, :0], task.demonstrations))
-        shape = (*jax.tree.leaves(rungs.checkpoints)[0].shape[:2], len(rates))
-        seed_of, rung_of, rate_of = (x.ravel() for x in np.indices(shape))
+        shape = (*jax.tree.leaves(checkpoints.parameters)[0].shape[:2], len(rates))
+        seed_of, depth_of, rate_of = (x.ravel() for x in np.indices(shape))
         setting = _alike(self.grpo_setting, len(seed_of))
         setting = setting._replace(learning_rate=np.asarray(rates, np.float32)[rate_of])
-        starts = jax.tree.map(lambda x: x[seed_of, rung_of], rungs.checkpoints)
+        starts = jax.tree.map(lambda x: x[seed_of, depth_of], checkpoints.parameters)
         cells = self.keys[seed_of], starts, jax.tree.map(lambda x: x[seed_of], task), setting
-        trained, fresh = self.run(what, Climb(self.grpo), cells)
+        trained, fresh = self.run(what, TrainPolicy(self.grpo), cells)
         return _curves(trained, shape), _curves(fresh, shape)
 
     def run(self, what: str, experiment: Callable[..., Any], cells: tuple[Any, ...]) -> Any:
-        """A sweep, one cell at a time on each device: a network's products fill a core."""
-        label = f"{self.course.name}: {what}"
-        kept = None if self.store is None else self.store(label, fingerprint(experiment, cells, 1))
-        told = None if self.progress is None else partial(self.progress, label)
-        return sweep(experiment, cells, width=1, store=kept, share=self.share, progress=told)
+        """A sweep; on a CPU one cell at a time, for a network's products fill a core."""
+        return sweep(experiment, cells, label=f"{self.task.name}: {what}", runner=self.runner, on_cpu=1)
 
 
 def plan(
-    course: Course,
+    task: LadderTask,
     sft: SFTRecipe,
     grpo: GRPORecipe,
     seeds: int,
     seed: int,
     sft_setting: SFTSetting | None,
     grpo_setting: GRPOSetting | None,
-    store: Callable[[str, dict[str, str]], Store] | None,
-    share: tuple[int, int] | None,
-    progress: Progress | None,
+    runner: Runner | None,
 ) -> Plan:
     """The checked plan."""
     if sft.policy != grpo.policy:
@@ -281,25 +269,26 @@ def plan(
     first = _validate.whole("seed", seed, 0)
     keys = jnp.stack([jax.random.key(first + i) for i in range(count)])
     settings = sft_setting or sft.setting(), grpo_setting or grpo.setting()
-    return Plan(course, sft, grpo, keys, *settings, store, share, progress)
+    return Plan(task, sft, grpo, keys, *settings, runner)
 
 
 def readings(trained: Curves, fresh: Curves, rates: np.ndarray) -> tuple[Reading, ...]:
-    """One Reading for each outcome at each rate, then at the best rate of each rung, chosen by the mean over seeds."""
+    """One Reading for each outcome at each rate, then at the best rate of each depth, by the mean over seeds."""
     before = fresh.pass_at_1[:, :, 0, 0]
     found = []
     for outcome, after in zip(Ladder.outcomes, outcomes(trained, fresh), strict=True):
-        rungs = np.arange(after.shape[1])
+        checkpoints = np.arange(after.shape[1])
         found += [
-            _reading(outcome, rate, rates[[i] * len(rungs)], before, after[..., i]) for i, rate in enumerate(rates)
+            _reading(outcome, rate, rates[[i] * len(checkpoints)], before, after[..., i])
+            for i, rate in enumerate(rates)
         ]
         best = np.nan_to_num(after.mean(0), nan=-np.inf).argmax(-1)
-        found.append(_reading(outcome, np.nan, rates[best], before, after[:, rungs, best]))
+        found.append(_reading(outcome, np.nan, rates[best], before, after[:, checkpoints, best]))
     return tuple(found)
 
 
 def outcomes(trained: Curves, fresh: Curves) -> tuple[np.ndarray, ...]:
-    """`Ladder.outcomes`, each [seeds, rungs, rates]; a NaN stays one."""
+    """`Ladder.outcomes`, each [seeds, checkpoints, rates]; a NaN stays one."""
     return fresh.pass_at_k.max(-1), fresh.pass_at_1[..., -1], trained.pass_at_1[..., -1]
 
 
@@ -323,7 +312,7 @@ def _reading(outcome: str, rate: float, best: np.ndarray, before: np.ndarray, af
 
 
 def _ranked(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
-    """Spearman's rho and its exact p-value; NaN for a single rung, and where one failed."""
+    """Spearman's rho and its exact p-value; NaN for a single checkpoint, and where one failed."""
     if len(before) < 2 or not np.isfinite([before, after]).all():
         return np.nan, np.nan
     found = rank_correlation(before, after)
@@ -331,7 +320,7 @@ def _ranked(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
 
 
 def _curves(found: Measured, shape: tuple[int, ...]) -> Curves:
-    """Results of a sweep as float64 arrays [seeds, rungs, rates, records]."""
+    """Results of a sweep as float64 arrays [seeds, checkpoints, rates, records]."""
     metrics = found.metrics
     named = {
         "pass_at_1": metrics.pass_at_1,

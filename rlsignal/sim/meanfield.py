@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from jax import Array, lax
 
-from rlsignal.sim.tabular import Metrics, Recipe, Setting, check, measure
+from rlsignal.sim.tabular import Metrics, Recipe, Setting, check, measure_tabular
 
 
 def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
@@ -41,12 +41,12 @@ def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
 
 
 def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metrics]:
-    """The training run of `tabular.train` with every gradient replaced by its mean.
+    """The training run of `tabular.train_tabular` with every gradient replaced by its mean.
 
     Parameters
     ----------
     logits : [prompts, responses], correct responses first.
-    recipe, setting : as for `tabular.train`; the optimizer must be optax.sgd itself.
+    recipe, setting : as for `tabular.train_tabular`; the optimizer must be optax.sgd itself.
 
     Returns
     -------
@@ -72,13 +72,13 @@ def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metric
         return logits + setting.learning_rate * expected_gradient(logits, recipe, setting)
 
     def until_next_record(logits: Array, _: None) -> tuple[Array, Metrics]:
-        metrics = measure(logits, recipe, setting.temperature)
+        metrics = measure_tabular(logits, recipe, setting.temperature)
         # a scan, not a fori_loop with traced bounds: the flow can be differentiated in both directions
         logits, _ = lax.scan(lambda x, _: (step(0, x), None), logits, None, length=recipe.interval)
         return logits, metrics
 
     logits, history = lax.scan(until_next_record, logits, None, length=recipe.records - 1)
-    last = measure(logits, recipe, setting.temperature)
+    last = measure_tabular(logits, recipe, setting.temperature)
     return logits, Metrics(*(jnp.concatenate([past, end[None]]) for past, end in zip(history, last, strict=True)))
 
 
@@ -87,7 +87,7 @@ def check_plain_ascent(recipe: Recipe) -> None:
     if recipe.optimizer is not optax.sgd:
         raise ValueError(
             f"optimizer must be optax.sgd, plain ascent, for the mean field, got {recipe.optimizer}. "
-            "Under other optimizers the mean of the updates is not the update at the mean; sample with tabular.train."
+            "Under other optimizers the mean of the updates is not the update at the mean; sample with train_tabular."
         )
 
 

@@ -208,8 +208,8 @@ class Rollouts(NamedTuple):
     tokens: Array
     log_probs: Array  # of the token, given those before it
     entropy: Array  # of the distribution that the token was drawn from, nats
-    even: Array  # mean log-probability of all tokens that might have come there: what label smoothing adds
-    alive: Array  # 1 up to the end token, itself included
+    mean_log_prob: Array  # mean log-probability of all tokens that might have come there: what label smoothing adds
+    mask: Array  # 1 up to the end token, itself included
 
 
 class Measured(NamedTuple):
@@ -305,7 +305,7 @@ def decode(policy: Policy, parameters: Parameters, features: Array) -> Array:
     return walked.tokens[:, 0]
 
 
-def measure(
+def measure_policy(
     policy: Policy, parameters: Parameters, prompts: Prompts, *, group_size: int, attempts: tuple[int, ...]
 ) -> Measured:
     """Exact metrics on these prompts, at temperature 1; no sampling.
@@ -313,7 +313,7 @@ def measure(
     Examples
     --------
     >>> policy, prompts = Tabular(prompts=1, choices=4), Prompts(jnp.array([0]), jnp.array([[2, 3]]))
-    >>> float(measure(policy, jnp.zeros((1, 4)), prompts, group_size=8, attempts=(8,)).metrics.pass_at_1)
+    >>> float(measure_policy(policy, jnp.zeros((1, 4)), prompts, group_size=8, attempts=(8,)).metrics.pass_at_1)
     0.5
     """
     log_pi = log_probabilities(policy, parameters, prompts.features)
@@ -329,7 +329,7 @@ def measure(
         group_size=group_size,
         attempts=attempts,
     )
-    metrics = tabular.measure(correct_first, recipe)
+    metrics = tabular.measure_tabular(correct_first, recipe)
     greedy = prompts.rewards(number(policy, decode(policy, parameters, prompts.features)))
     length = (jnp.exp(log_pi) @ _lengths(policy)).mean()
     return Measured(metrics, jnp.where(jnp.isnan(metrics.pass_at_1), jnp.nan, greedy.mean()), metrics.entropy / length)
@@ -379,10 +379,10 @@ def _walk(
         token = jnp.where(ended, policy.choices - 1, choose(t, logits))
         log_pi = nn.log_softmax(logits)
         is_token = token[..., None] == jnp.arange(policy.choices)
-        alive = jnp.where(ended, 0.0, jnp.ones(token.shape))
-        log_prob = jnp.where(is_token, log_pi, 0.0).sum(-1) * alive
-        entropy = -(jnp.exp(log_pi) * log_pi).sum(-1) * alive
-        columns.append(Rollouts(token, log_prob, entropy, log_pi.mean(-1) * alive, alive))
+        mask = jnp.where(ended, 0.0, jnp.ones(token.shape))
+        log_prob = jnp.where(is_token, log_pi, 0.0).sum(-1) * mask
+        entropy = -(jnp.exp(log_pi) * log_pi).sum(-1) * mask
+        columns.append(Rollouts(token, log_prob, entropy, log_pi.mean(-1) * mask, mask))
         if policy.ends:
             ended = ended | (token == policy.choices - 1)
         if t + 1 < policy.tokens:

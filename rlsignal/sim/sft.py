@@ -19,7 +19,7 @@ class SFTSetting(NamedTuple):
     """What may change without compiling again.
 
     learning_rate : per step, on the mean over tokens of the cross-entropy.
-    smoothing : label smoothing: the share of each target that is spread evenly over all tokens.
+    smoothing : label smoothing: the share of each target that goes evenly to all tokens.
     """
 
     learning_rate: Array
@@ -91,8 +91,8 @@ def cross_entropy(
     1.3863
     """
     scored = score(policy, parameters, demonstrations.features, demonstrations.tokens[:, None])
-    given = (1 - smoothing) * scored.log_probs + smoothing * scored.even
-    return -given.sum() / scored.alive.sum()
+    given = (1 - smoothing) * scored.log_probs + smoothing * scored.mean_log_prob
+    return -given.sum() / scored.mask.sum()
 
 
 def finetune(
@@ -117,8 +117,8 @@ def finetune(
     >>> from rlsignal.sim.tasks import Teacher
     >>> key, recipe = jax.random.key(0), SFTRecipe(Network(widths=(8,)), depths=(0, 5))
     >>> shown = Teacher(demonstrations=16, prompts=1)(key).demonstrations
-    >>> rungs = finetune(key, recipe.policy.init(key), shown, recipe, recipe.setting())
-    >>> before, after = (cross_entropy(recipe.policy, jax.tree.map(lambda x: x[i], rungs), shown) for i in (0, 1))
+    >>> checkpoints = finetune(key, recipe.policy.init(key), shown, recipe, recipe.setting())
+    >>> before, after = (cross_entropy(recipe.policy, jax.tree.map(lambda x: x[i], checkpoints), shown) for i in (0, 1))
     >>> bool(after < before)
     True
     """

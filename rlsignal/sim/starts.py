@@ -18,7 +18,7 @@ from jax import Array, lax, nn
 from numpy.typing import ArrayLike
 
 from rlsignal import _validate
-from rlsignal.sim.tabular import Recipe, check, log_pass_rates, measure
+from rlsignal.sim.tabular import Recipe, check, log_pass_rates, measure_tabular
 from rlsignal.theory.distributions import Beta, Fixed, PassRate
 
 TOLERANCE = 1e-3
@@ -50,7 +50,7 @@ def sharpened(key: Array, recipe: Recipe, *, pass_rate: float, entropy: float) -
     Examples
     --------
     >>> recipe = Recipe(prompts=64)
-    >>> metrics = measure(sharpened(jax.random.key(0), recipe, pass_rate=0.3, entropy=1.0), recipe)
+    >>> metrics = measure_tabular(sharpened(jax.random.key(0), recipe, pass_rate=0.3, entropy=1.0), recipe)
     >>> round(float(metrics.pass_at_1), 3), round(float(metrics.entropy), 3)
     (0.3, 1.0)
     """
@@ -85,13 +85,13 @@ def from_pass_rates(key: Array, recipe: Recipe, law: PassRate, *, within_entropy
     --------
     >>> recipe = Recipe(prompts=64)
     >>> logits = from_pass_rates(jax.random.key(0), recipe, Beta(0.3, 0.5), within_entropy=1.0)
-    >>> metrics = measure(logits, recipe)
+    >>> metrics = measure_tabular(logits, recipe)
     >>> [round(float(x), 3) for x in (metrics.pass_at_1, metrics.dispersion, metrics.within_entropy)]
     [0.3, 0.5, 1.0]
     """
     target = _validate.scalar("within_entropy", _validate.numbers("within_entropy", within_entropy))
-    spread_key, shape_key = jax.random.split(key)
-    log_odds = _log_odds(spread_key, recipe, law)
+    rates_key, shape_key = jax.random.split(key)
+    log_odds = _log_odds(rates_key, recipe, law)
     logits = shaped_logits(shape_key, recipe, log_odds, target)
     low, high = reachable_entropy(nn.sigmoid(log_odds), recipe)
     mean = float(nn.sigmoid(log_odds).mean())
@@ -121,7 +121,7 @@ def temper(logits: Array, recipe: Recipe, *, entropy: float) -> Array:
     --------
     >>> recipe = Recipe(prompts=64)
     >>> start = sharpened(jax.random.key(0), recipe, pass_rate=0.3, entropy=1.0)
-    >>> before, after = measure(start, recipe), measure(temper(start, recipe, entropy=1.5), recipe)
+    >>> before, after = measure_tabular(start, recipe), measure_tabular(temper(start, recipe, entropy=1.5), recipe)
     >>> bool(abs(before.pass_at_1 - after.pass_at_1) < 1e-6), round(float(after.entropy), 3)
     (True, 1.5)
     """
@@ -160,7 +160,7 @@ def sharpened_logits(key: Array, recipe: Recipe, pass_rate: Array | float, entro
     z = jax.random.normal(key, (recipe.prompts, recipe.responses))
     s, b = sharpening_knobs(z, recipe, pass_rate, entropy)
     logits = sharpened_by(z, recipe, s, b)
-    metrics = measure(logits, recipe)
+    metrics = measure_tabular(logits, recipe)
     return _nan_unless_close(logits, (metrics.pass_at_1, pass_rate), (metrics.entropy, entropy))
 
 
@@ -180,7 +180,7 @@ def sharpening_knobs(z: Array, recipe: Recipe, pass_rate: Array | float, entropy
 
     def too_flat(log_s: Array) -> Array:
         s = jnp.exp(log_s)
-        return measure(sharpened_by(z, recipe, s, bias(s)), recipe).entropy > entropy
+        return measure_tabular(sharpened_by(z, recipe, s, bias(s)), recipe).entropy > entropy
 
     s = jnp.exp(_bisect(too_flat, jnp.log(1e-3), jnp.log(1e3)))
     return s, bias(s)
@@ -205,12 +205,12 @@ def beta_log_odds(key: Array, recipe: Recipe, mean: Array | float, dispersion: A
         low, high = wanted - scaled.max(), wanted - scaled.min()
         return scaled + _bisect(lambda shift: nn.sigmoid(scaled + shift).mean() < mean, low, high)
 
-    def spread(log_odds: Array) -> Array:
+    def dispersion_of(log_odds: Array) -> Array:
         p = nn.sigmoid(log_odds)
         return 1 - (p * nn.sigmoid(-log_odds)).mean() / (p.mean() * (1 - p.mean()))
 
-    matched = centred(_bisect(lambda x: spread(centred(x)) < dispersion, jnp.float32(-5), jnp.float32(5)))
-    return _nan_unless_close(matched, (nn.sigmoid(matched).mean(), mean), (spread(matched), dispersion))
+    matched = centred(_bisect(lambda x: dispersion_of(centred(x)) < dispersion, jnp.float32(-5), jnp.float32(5)))
+    return _nan_unless_close(matched, (nn.sigmoid(matched).mean(), mean), (dispersion_of(matched), dispersion))
 
 
 def two_point_log_odds(recipe: Recipe, low: float, mean: float, dispersion: float) -> Array:
@@ -253,17 +253,17 @@ def _with_class_entropy(logits: Array, log_p: Array, log_q: Array, recipe: Recip
         return jnp.concatenate([log_p[:, None] + inside[0], log_q[:, None] + inside[1]], -1)
 
     def too_flat(log_s: Array) -> Array:
-        return measure(at(log_s), recipe).within_entropy > target
+        return measure_tabular(at(log_s), recipe).within_entropy > target
 
     built = at(_bisect(too_flat, jnp.log(1 / _SHARPEST), jnp.log(_SHARPEST)))
-    return _nan_unless_close(built, (measure(built, recipe).within_entropy, target))
+    return _nan_unless_close(built, (measure_tabular(built, recipe).within_entropy, target))
 
 
 def _log_odds(key: Array, recipe: Recipe, law: PassRate) -> Array:
     """log p/(1-p) of the recipe's prompts under a checked law."""
     if not isinstance(law, Fixed | Beta):
         raise ValueError(
-            f"law must be Fixed or Beta, got {type(law).__name__}. Counts do not say how pass rates spread between "
+            f"law must be Fixed or Beta, got {type(law).__name__}. Counts do not say how pass rates lie between "
             "them: fit Beta(mean, dispersion_for(mean, degenerate, g)) first."
         )
     mean = _validate.within("pass rates", law.mean, 0, 1, open_ends=True, way_out="No finite logits give 0 or 1.")
@@ -274,11 +274,11 @@ def _log_odds(key: Array, recipe: Recipe, law: PassRate) -> Array:
         )
     if isinstance(law, Fixed):
         return jnp.broadcast_to(jnp.asarray(np.log(mean) - np.log1p(-mean), jnp.float32), (recipe.prompts,))
-    spread = float(np.asarray(law.dispersion))
-    log_odds = beta_log_odds(key, recipe, float(mean), spread)
+    dispersion = float(np.asarray(law.dispersion))
+    log_odds = beta_log_odds(key, recipe, float(mean), dispersion)
     if bool(jnp.isnan(log_odds).any()):
         raise ValueError(
-            f"dispersion must be one that {recipe.prompts} prompts of mean {float(mean):g} can have, got {spread:g}. "
+            f"dispersion must be one that {recipe.prompts} prompts of mean {float(mean):g} can have, got {dispersion:g}. "
             "Take more prompts or less dispersion."
         )
     return log_odds

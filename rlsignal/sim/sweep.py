@@ -1,47 +1,24 @@
-"""Many cells at once: blocks of one compiled width, spread over devices and processes, kept in a store as they finish.
-
-A block is `width` cells that run together on one device. Its numbers depend on the cells in it and on nothing else: not
-on how many devices share the work, nor on which process or which attempt ran it. So blocks can be computed anywhere,
-in any order, and the store's folder is the only thing that processes have in common.
-"""
+"""Many cells at once: an experiment run for each of them in blocks of one compiled width."""
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import fields, is_dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
 
-from rlsignal import _validate
-
-Experiment = Callable[..., Any]
-"""(*cell) -> pytree of arrays; pure, and hashable by value (a frozen dataclass), so that equal ones compile once."""
-
-
-class Store(Protocol):
-    """Where finished blocks are kept: `rlsignal.files.BlockStore`, or anything with these two."""
-
-    def get(self, index: int) -> list[np.ndarray] | None:
-        """The arrays of a finished block; None where there is none, or only a damaged one."""
-
-    def put(self, index: int, arrays: list[np.ndarray]) -> None:
-        """Keep a finished block, whole or not at all."""
+from rlsignal.sim.runner import Cells, Experiment, Runner, on_host
 
 
 def sweep(
     experiment: Experiment,
     cells: tuple[Any, ...],
     *,
-    width: int | None = None,
-    devices: Sequence[jax.Device] | None = None,
-    store: Store | None = None,
-    share: tuple[int, int] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    label: str = "sweep",
+    runner: Runner | None = None,
+    on_cpu: int = 32,
 ) -> Any:
     """Run `experiment` once for every cell.
 
@@ -49,15 +26,9 @@ def sweep(
     ----------
     experiment : (*cell) -> pytree of arrays, pure; a function of the module level or a frozen dataclass.
     cells : its arguments, a tuple of pytrees whose leaves have a leading axis [cells]; `cross` makes them.
-    width : cells that run together on one device, default `width_for(experiment, cells)`; peak memory goes with it and
-        not with the sweep. A last block is padded. Another width may move the last bit of a result; other devices and
-        processes do not.
-    devices : default all of this process.
-    store : where blocks are looked for before they are run, and kept when they are.
-    share : (i, n), for process i of n that share a store: it runs blocks i, i+n, i+2n, ... first, then whatever the
-        others have not finished. Default what `jax.distributed` knows. Processes wait for nothing and no one, so one
-        that dies costs only its time.
-    progress : called with (cells done, cells in all) as blocks finish.
+    label : what the runner's store and progress call this sweep.
+    runner : how it is run; default `Runner()`.
+    on_cpu : cells of a block on a CPU, where the runner does not say; 1 for networks, whose products fill a core.
 
     Returns
     -------
@@ -65,7 +36,8 @@ def sweep(
 
     Raises
     ------
-    ValueError : leading axes that differ, no cells, width below 1, a share without a store.
+    ValueError : leading axes that differ, no cells.
+    RuntimeError : a block that failed in a worker.
 
     Examples
     --------
@@ -73,34 +45,25 @@ def sweep(
     >>> sweep(jax.random.normal, (keys,)).shape
     (3,)
     """
-    count = _count(cells)
-    width = width_for(experiment, cells) if width is None else _validate.whole("width", width, 1)
-    process, processes = share if share is not None else (jax.process_index(), jax.process_count())
-    processes = _validate.whole("share of processes", processes, 1)
-    process = _validate.whole("share", process, 0, processes - 1)
-    if processes > 1 and store is None:
-        raise ValueError(f"store must be given for {processes} processes to meet in, got None.")
-    blocks = range(-(-count // width))
-    mine = [block for block in blocks if block % processes == process]
-    others = [block for block in reversed(blocks) if block % processes != process]  # last first: not where they are now
-    mesh = Mesh(np.array(devices if devices is not None else jax.local_devices()), ("cells",))
+    count, runner = _count(cells), runner or Runner()
+    width = runner.width or width_for(experiment, cells, on_cpu=on_cpu)
+    blocks, finished = range(-(-count // width)), dict[int, list[np.ndarray]]()
+    kept = runner.store(label, fingerprint(experiment, cells, width, runner)) if runner.store else None
 
-    waiting, finished = deque(mine + others), dict[int, list[np.ndarray]]()
-    while waiting:
-        batch: list[int] = []
-        while waiting and len(batch) < mesh.size:
-            block = waiting.popleft()
-            kept = store.get(block) if store is not None else None
-            if kept is None:
-                batch.append(block)
-            else:
-                finished[block] = kept
-        for block, arrays in zip(batch, _run_blocks(experiment, cells, count, width, batch, mesh), strict=True):
-            if store is not None:
-                store.put(block, arrays)
-            finished[block] = arrays
-        if progress is not None:
-            progress(min(len(finished) * width, count), count)
+    def finish(block: int, arrays: list[np.ndarray]) -> None:
+        finished[block] = arrays
+        if runner.progress is not None:
+            runner.progress(label, min(len(finished) * width, count), count)
+
+    for block in blocks if kept is not None else ():
+        if (arrays := kept.get(block)) is not None:
+            finish(block, arrays)
+    missing = [block for block in blocks if block not in finished]
+    with closing(runner.run(experiment, Cells.of(cells, width), missing)) as results:
+        for block, arrays in results:
+            if kept is not None:
+                kept.put(block, arrays)
+            finish(block, arrays)
 
     one_cell = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), cells)
     shape: Any = jax.tree.structure(jax.eval_shape(experiment, *one_cell))
@@ -172,21 +135,23 @@ def width_for(experiment: Experiment, cells: tuple[Any, ...], *, on_cpu: int = 3
     return min(fitting, 1024, 1 << (count - 1).bit_length())
 
 
-def fingerprint(experiment: Experiment, cells: tuple[Any, ...], width: int) -> dict[str, str]:
-    """What a sweep's numbers depend on: the experiment by name and value, every number in its cells, the width.
+def fingerprint(
+    experiment: Experiment, cells: tuple[Any, ...], width: int, runner: Runner | None = None
+) -> dict[str, str]:
+    """What a sweep's numbers depend on: experiment by name and value, every number in its cells, width, hardware.
 
     Examples
     --------
     >>> sorted(fingerprint(jax.random.normal, (jnp.arange(3),), 32))
-    ['cells', 'experiment', 'platform', 'width']
+    ['cells', 'experiment', 'hardware', 'width']
     """
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(cells):
-        array = _host(leaf)
+        array = on_host(leaf)
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
-    platform = jax.local_devices()[0].platform
-    return {"experiment": _name(experiment), "cells": digest.hexdigest(), "width": str(width), "platform": platform}
+    hardware = (runner or Runner()).hardware
+    return {"experiment": _name(experiment), "cells": digest.hexdigest(), "width": str(width), "hardware": hardware}
 
 
 def _name(value: Any) -> str:
@@ -210,39 +175,3 @@ def _count(cells: tuple[Any, ...]) -> int:
             f"cells must share one non-empty leading axis, got axes {sorted(sizes)}. Make them with cross()."
         )
     return sizes.pop()
-
-
-def _run_blocks(
-    experiment: Experiment, cells: tuple[Any, ...], count: int, width: int, batch: list[int], mesh: Mesh
-) -> list[list[np.ndarray]]:
-    """One block on each device: the leaves of each block's results. Idle devices repeat the last block."""
-    if not batch:
-        return []
-    blocks = np.array(batch + batch[-1:] * (mesh.size - len(batch)))
-    index = np.minimum(blocks[:, None] * width + np.arange(width), count - 1).ravel()
-    given, structure = jax.tree.flatten(cells)
-    impls = tuple(jax.random.key_impl(leaf) if _is_key(leaf) else None for leaf in given)
-    results = _run(experiment, mesh, structure, impls, [_host(leaf)[index] for leaf in given])
-    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(results)]
-    return [[leaf[i * width : (i + 1) * width] for leaf in leaves] for i in range(len(batch))]
-
-
-@partial(jax.jit, static_argnames=("experiment", "mesh", "structure", "impls"))
-def _run(experiment: Experiment, mesh: Mesh, structure: Any, impls: tuple[Any, ...], leaves: list[Any]) -> Any:
-    """Every device maps the experiment over its own block; none hears of another. Keys come in as their data."""
-
-    def one(leaves: list[Any]) -> Any:
-        keyed = (jax.random.wrap_key_data(x, impl=impl) if impl else x for x, impl in zip(leaves, impls, strict=True))
-        return experiment(*jax.tree.unflatten(structure, keyed))
-
-    spec = PartitionSpec("cells")
-    return jax.shard_map(jax.vmap(one), mesh=mesh, in_specs=(spec,), out_specs=spec, check_vma=False)(leaves)
-
-
-def _host(leaf: Any) -> np.ndarray:
-    """A leaf as numpy, so that picking blocks compiles nothing."""
-    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
-
-
-def _is_key(leaf: Any) -> bool:
-    return bool(jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key))

@@ -130,13 +130,20 @@ class Metrics(NamedTuple):
     advantage_variance: Array  # of mean-centred advantages, E[p(1-p)] (g-1)/g, whatever the estimator
 
 
-class Seen(NamedTuple):
+class StepMetrics(NamedTuple):
     """What a trainer would log of one step's groups; each field [...]."""
 
     pass_at_1: Array
     degenerate: Array
     advantage_variance: Array  # of mean-centred advantages, that is of the rewards inside a group
     gradient_norm: Array  # root mean square over prompts of the gradient's length
+
+    @classmethod
+    def of(cls, successes: Array, group_size: int, gradient_norm: Array) -> "StepMetrics":
+        """Of groups with these successes [prompts]."""
+        share = successes / group_size
+        degenerate = (successes == 0) | (successes == group_size)
+        return cls(share.mean(), degenerate.mean(), (share * (1 - share)).mean(), gradient_norm)
 
 
 def log_pass_rates(logits: Array, correct: int) -> tuple[Array, Array]:
@@ -159,13 +166,13 @@ def log_pass_rates(logits: Array, correct: int) -> tuple[Array, Array]:
     )
 
 
-def measure(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> Metrics:
+def measure_tabular(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> Metrics:
     """Exact metrics of the policy with these logits [prompts, responses]; no sampling.
 
     Examples
     --------
     >>> even = jnp.zeros((1, 4))
-    >>> float(measure(even, Recipe(prompts=1, responses=4, correct=2)).pass_at_1)
+    >>> float(measure_tabular(even, Recipe(prompts=1, responses=4, correct=2)).pass_at_1)
     0.5
     """
     check(logits, recipe)
@@ -175,14 +182,14 @@ def measure(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> 
     entropy = -jnp.sum(_times_log(log_pi), -1)
     undecided = -_times_log(log_p) - _times_log(log_q)
     mean, pq = p.mean(), p * q
-    spread = mean * q.mean()
+    most = mean * q.mean()  # the variance of pass rates that are all 0 or 1
     metrics = Metrics(
         pass_at_1=mean,
         pass_at_k=jnp.stack([-jnp.expm1(k * log_q).mean() for k in recipe.attempts]),
         entropy=entropy.mean(),
         reward_entropy=undecided.mean(),
         within_entropy=(entropy - undecided).mean(),
-        dispersion=jnp.where(spread == 0, 0.0, 1 - pq.mean() / jnp.where(spread == 0, 1.0, spread)),
+        dispersion=jnp.where(most == 0, 0.0, 1 - pq.mean() / jnp.where(most == 0, 1.0, most)),
         degenerate=(jnp.exp(g * log_p) + jnp.exp(g * log_q)).mean(),
         advantage_variance=pq.mean() * (g - 1) / g,
     )
@@ -190,7 +197,7 @@ def measure(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> 
     return Metrics(*(jnp.where(missing, jnp.nan, value) for value in metrics))
 
 
-def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Seen]:
+def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, StepMetrics]:
     """One group per prompt: the gradient (1/g) sum_i A_i grad log pi(y_i), and what a trainer would log.
 
     Parameters
@@ -227,16 +234,11 @@ def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting
         gradient = jnp.where(pulled == 0, 0.0, pulled * total / shares) * setting.temperature
     else:
         gradient = (pulled - shares * (pulled.sum(-1, keepdims=True) / total)) / setting.temperature
-    share = successes / recipe.group_size
-    return gradient, Seen(
-        pass_at_1=share.mean(),
-        degenerate=((successes == 0) | (successes == recipe.group_size)).mean(),
-        advantage_variance=(share * (1 - share)).mean(),
-        gradient_norm=jnp.sqrt(jnp.sum(gradient**2, -1).mean()),
-    )
+    norm = jnp.sqrt(jnp.sum(gradient**2, -1).mean())
+    return gradient, StepMetrics.of(successes, recipe.group_size, norm)
 
 
-def train(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metrics, Seen]:
+def train_tabular(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metrics, StepMetrics]:
     """Sampled GRPO from `logits`; a pure function that jit and vmap take, with `recipe` static.
 
     Parameters
@@ -247,7 +249,7 @@ def train(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[
 
     Returns
     -------
-    final logits [prompts, responses], Metrics and Seen with a leading axis [records].
+    final logits [prompts, responses], Metrics and StepMetrics with a leading axis [records].
 
     Raises
     ------
@@ -258,28 +260,30 @@ def train(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[
     Examples
     --------
     >>> recipe = Recipe(prompts=8, responses=4, correct=1, steps=50)
-    >>> final, metrics, seen = train(jax.random.key(0), jnp.zeros((8, 4)), recipe, recipe.setting())
+    >>> final, metrics, seen = train_tabular(jax.random.key(0), jnp.zeros((8, 4)), recipe, recipe.setting())
     >>> bool(metrics.pass_at_1[-1] > metrics.pass_at_1[0])
     True
     """
     check(logits, recipe, setting)
     optimizer = recipe.optimizer(setting.learning_rate)
 
-    def step(state: tuple[Array, Any], t: Array) -> tuple[tuple[Array, Any], Seen]:
+    def step(state: tuple[Array, Any], t: Array) -> tuple[tuple[Array, Any], StepMetrics]:
         logits, memory = state
         gradient, seen = sampled_gradient(jax.random.fold_in(key, t), logits, recipe, setting)
         updates, memory = optimizer.update(-gradient, memory, logits)  # optax descends
         return (optax.apply_updates(logits, updates), memory), seen
 
-    def until_next_record(state: tuple[Array, Any], start: Array) -> tuple[tuple[Array, Any], tuple[Metrics, Seen]]:
-        metrics = measure(state[0], recipe, setting.temperature)
+    def until_next_record(
+        state: tuple[Array, Any], start: Array
+    ) -> tuple[tuple[Array, Any], tuple[Metrics, StepMetrics]]:
+        metrics = measure_tabular(state[0], recipe, setting.temperature)
         state, seen = step(state, start)
         state = lax.fori_loop(start + 1, start + recipe.interval, lambda t, s: step(s, t)[0], state)
         return state, (metrics, seen)
 
     starts = jnp.arange(0, recipe.steps, recipe.interval)
     state, history = lax.scan(until_next_record, (logits, optimizer.init(logits)), starts)
-    last = measure(state[0], recipe, setting.temperature), step(state, jnp.asarray(recipe.steps))[1]
+    last = measure_tabular(state[0], recipe, setting.temperature), step(state, jnp.asarray(recipe.steps))[1]
     metrics, seen = jax.tree.map(lambda past, end: jnp.concatenate([past, end[None]]), history, last)
     return state[0], metrics, seen
 

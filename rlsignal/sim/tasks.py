@@ -85,8 +85,8 @@ class ModularAddition:
     """(a + b) mod `modulus`: one-hot features of a and b, one token. A trap, kept to show what a ladder must control.
 
     What is imitated does not transfer: pairs that were not shown are answered worse than by an untrained network, so
-    deep rungs give RL no signal whatever their entropy, and what RL learns does not transfer either. Pass@1 on unseen
-    prompts and an untrained rung tell such a ladder from one that says something.
+    deep checkpoints give RL no signal whatever their entropy, and what RL learns does not transfer. Pass@1 on unseen
+    prompts and the untrained checkpoint show that such a ladder says nothing of over-training.
     """
 
     modulus: int = 23

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.matched_starts import placed, reward_entropy, train_twins
+from experiments.matched_starts import matched_starts, placed, reward_entropy
 from rlsignal.sim import GRPORecipe, Network, Teacher
 
 POLICY = Network(features=4, widths=(48,), tokens=1, choices=8)
@@ -15,7 +15,7 @@ RL = GRPORecipe(POLICY, batch=8, group_size=4, steps=20, record_every=10, attemp
 
 @pytest.fixture(scope="module")
 def table():
-    return train_twins(
+    return matched_starts(
         mean=0.3,
         entropies=(0.8, 1.4),
         dispersions=(0.1, 0.6),
@@ -65,4 +65,4 @@ def test_undecidedness_is_the_entropy_of_a_coin():
 )
 def test_bad_input_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        train_twins(**arguments)
+        matched_starts(**arguments)

@@ -4,25 +4,27 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.mitigations import RESCUES, Rescue, averaged, flattened, rescue
-from rlsignal.sim import Course, GRPORecipe, Network, SFTRecipe, Teacher
+from experiments.mitigations import MITIGATIONS, Mitigation, averaged, flattened, mitigate
+from rlsignal.sim import GRPORecipe, LadderTask, Network, SFTRecipe, Teacher
 from rlsignal.sim.policies import entropy, log_probabilities
 
 POLICY = Network(features=4, widths=(12,), tokens=2, choices=3)
 TEACHER = Network(features=4, widths=(6,), tokens=2, choices=3)
-COURSE = Course("small", Teacher(TEACHER, features=4, demonstrations=24, prompts=16), 0.2)
+TASK = LadderTask("small", Teacher(TEACHER, features=4, demonstrations=24, prompts=16), 0.2)
 SFT = SFTRecipe(POLICY, depths=(5, 200), batch=12)
 RL = GRPORecipe(POLICY, batch=8, group_size=4, steps=20, record_every=10, attempts=(3,))
 
 
 @pytest.fixture(scope="module")
 def table():
-    nothing = Rescue("nothing")
-    return rescue((nothing, Rescue("more", {"group_size": 8}), RESCUES[-1]), COURSE, SFT, RL, rate=0.01, seeds=2)
+    nothing = Mitigation("nothing")
+    return mitigate(
+        (nothing, Mitigation("more", {"group_size": 8}), MITIGATIONS[-1]), TASK, SFT, RL, rate=0.01, seeds=2
+    )
 
 
 def test_a_rescue_that_changes_nothing_is_the_bare_run(table):
-    nothing = table.rescued[0]
+    nothing = table.mitigated[0]
     assert nothing.after == pytest.approx(table.deep, abs=1e-6)
     assert max(abs(gain.value) for gain in nothing.gain) < 1e-6
     assert nothing.before == pytest.approx(table.before[1], abs=1e-6)
@@ -30,27 +32,27 @@ def test_a_rescue_that_changes_nothing_is_the_bare_run(table):
 
 
 def test_cost_is_in_rollouts(table):
-    assert table.rescued[1].rollouts == 2
+    assert table.mitigated[1].rollouts == 2
 
 
 def test_share_is_of_the_way_to_the_good_rung(table):
-    for one in table.rescued:
+    for one in table.mitigated:
         for gain, share, good, deep in zip(one.gain, one.share, table.good, table.deep, strict=True):
             assert share == pytest.approx(gain.value / (good - deep), rel=1e-6)
 
 
 def test_prints_and_speaks_to_machines(table):
-    assert "depth 200 with rescues" in str(table)
-    assert table.summary["rescued"][1]["name"] == "more"
+    assert "depth 200 with mitigations" in str(table)
+    assert table.summary["mitigated"][1]["name"] == "more"
 
 
 def test_every_rescue_is_a_recipe_that_stands():
     """Each of the shipped ones makes a valid recipe and setting."""
     from dataclasses import replace
 
-    for one in RESCUES:
+    for one in MITIGATIONS:
         replace(RL, **one.recipe).setting(**one.setting)
-    assert len({one.name for one in RESCUES}) == len(RESCUES)
+    assert len({one.name for one in MITIGATIONS}) == len(MITIGATIONS)
 
 
 def test_mends():

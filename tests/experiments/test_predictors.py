@@ -42,7 +42,7 @@ def test_predictors_are_the_theory_s():
 
 
 def test_the_paper_s_rule_prefers_depth_among_what_neither_stage_flags():
-    """Rung 1 keeps its entropy, rung 2 loses more than half of it, rung 3 starts below 0.18 nats."""
+    """Rung 1 keeps its entropy, checkpoint 2 loses more than half of it, checkpoint 3 starts below 0.18 nats."""
     entropies = np.array([[2.0, 1.9, 1.9, 1.8], [1.0, 0.9, 0.8, 0.7], [0.5, 0.4, 0.3, 0.2], [0.1, 0.1, 0.1, 0.1]])
     assert np.argsort(_paper_rule(entropies)).tolist() == [2, 3, 0, 1]
 

@@ -19,7 +19,7 @@ def closed():
 
 
 @pytest.mark.parametrize(
-    "plot", [plots.plot_sharpening, plots.plot_spread, lambda m, ax: plots.plot_controls(*m.controls[:1], ax=ax)]
+    "plot", [plots.plot_sharpening, plots.plot_dispersion, lambda m, ax: plots.plot_controls(*m.controls[:1], ax=ax)]
 )
 def test_each_draws_on_the_axes_it_is_given(small_map, plot):
     ax = Figure().subplots()
@@ -29,7 +29,7 @@ def test_each_draws_on_the_axes_it_is_given(small_map, plot):
 
 
 @pytest.mark.parametrize(
-    "plot", [plots.plot_sharpening, plots.plot_spread, lambda m: plots.plot_controls(m.controls[1])]
+    "plot", [plots.plot_sharpening, plots.plot_dispersion, lambda m: plots.plot_controls(m.controls[1])]
 )
 def test_each_makes_axes_where_none_are_given(small_map, plot):
     assert plot(small_map).figure is plt.gcf()
@@ -83,7 +83,7 @@ def test_unknown_choices_are_refused(small_map):
     with pytest.raises(ValueError, match=r"^g must be one of the map's group sizes \(2, 4\), got 16\."):
         plots.plot_sharpening(small_map, g=16)
     with pytest.raises(ValueError, match=r"^budget must be 'steps' or 'rollouts', got 'money'\.$"):
-        plots.plot_spread(small_map, budget="money")
+        plots.plot_dispersion(small_map, budget="money")
     with pytest.raises(ValueError, match=r"^controls must be at least one Control, got none\."):
         plots.plot_controls()
 

@@ -24,7 +24,7 @@ from rlsignal.sim.policies import (
     Sequence,
     Tabular,
     log_probabilities,
-    measure,
+    measure_policy,
     responses,
     score,
     spelled,
@@ -40,7 +40,7 @@ TASK = Task(SHOWN, PROMPTS, Prompts(-PROMPTS.features, PROMPTS.answers))
 RECIPE = GRPORecipe(POLICY, batch=4, group_size=SIZE, steps=6, record_every=2, reference=True, attempts=(1, 10))
 WEIGHTS = {"clip": (0.1, 0.15), "kl": 0.3, "entropy": 0.2, "temperature": 1.3}
 
-run = jax.jit(grpo.train, static_argnames="recipe")
+run = jax.jit(grpo.train_policy, static_argnames="recipe")
 loss = jax.jit(grpo.loss, static_argnums=3)
 experience = jax.jit(grpo.experience, static_argnums=4)
 
@@ -69,17 +69,17 @@ def exact_loss(parameters, recipe, setting, clip=True, estimate="k3"):
     now, then, start = (score(POLICY, x, PROMPTS.features, tokens, t) for x in (parameters, SAMPLER, FIRST))
     right = PROMPTS.rewards(jnp.broadcast_to(jnp.arange(count), (4, count))).astype(int)
     p = (pi * right).sum(-1)
-    length = then.alive.sum(-1) if recipe.normalisation == "sequence" else POLICY.tokens
+    length = then.mask.sum(-1) if recipe.normalisation == "sequence" else POLICY.tokens
     ratio = jnp.exp(now.log_probs - then.log_probs)
     bounded = jnp.clip(ratio, 1 - setting.clip_low, 1 + setting.clip_high) if clip else ratio
     total = 0.0
     for j in range(SIZE):
         chance = comb(others, j) * p**j * (1 - p) ** (others - j)
         advantage = setting.table[right, j + right][..., None]
-        surrogate = jnp.minimum(ratio * advantage, bounded * advantage) * then.alive
+        surrogate = jnp.minimum(ratio * advantage, bounded * advantage) * then.mask
         total += (chance[:, None] * pi * surrogate.sum(-1) / length).sum(-1)
     gap = start.log_probs - now.log_probs
-    kl = {"k3": jnp.exp(gap) - 1 - gap, "k1": -gap, "k2": gap**2 / 2}[estimate] * then.alive
+    kl = {"k3": jnp.exp(gap) - 1 - gap, "k1": -gap, "k2": gap**2 / 2}[estimate] * then.mask
     per_token = setting.entropy * now.entropy - setting.kl * kl
     return -(total + (pi * per_token.sum(-1) / length).sum(-1)).mean()
 
@@ -167,12 +167,12 @@ class TestLoss:
         """With a bonus of one nat per token the loss is minus the mean entropy, by each normalisation's weights."""
         setting = RECIPE.setting(SILENT, entropy=1.0)
         seen = drawn(KEY, RECIPE, setting)
-        alive, entropy = (np.asarray(x, np.float64) for x in (seen.rollouts.alive, seen.rollouts.entropy))
-        assert 0 < (alive.sum(-1) == 1).mean() < 1  # lengths differ
+        mask, entropy = (np.asarray(x, np.float64) for x in (seen.rollouts.mask, seen.rollouts.entropy))
+        assert 0 < (mask.sum(-1) == 1).mean() < 1  # lengths differ
         wanted = {
-            "sequence": (entropy.sum(-1) / alive.sum(-1)).mean(),
-            "token": entropy.sum() / alive.sum(),
-            "constant": entropy.sum() / alive.size,
+            "sequence": (entropy.sum(-1) / mask.sum(-1)).mean(),
+            "token": entropy.sum() / mask.sum(),
+            "constant": entropy.sum() / mask.size,
         }
         for name, want in wanted.items():
             found = loss(SAMPLER, seen, None, replace(RECIPE, normalisation=name), setting)[0]
@@ -209,11 +209,11 @@ class TestFastPath:
 
         def mine(key, rate):
             setting = self.recipe.setting(learning_rate=3 * rate)
-            return grpo.train(key, self.logits, task, self.recipe, setting)[1][0].metrics.pass_at_1[-1]
+            return grpo.train_policy(key, self.logits, task, self.recipe, setting)[1][0].metrics.pass_at_1[-1]
 
         def theirs(key):
             recipe = replace(self.fast, steps=100)
-            return tabular.train(key, self.logits, recipe, recipe.setting(learning_rate=0.05))[1].pass_at_1[-1]
+            return tabular.train_tabular(key, self.logits, recipe, recipe.setting(learning_rate=0.05))[1].pass_at_1[-1]
 
         full, half, fast = (
             np.asarray(jax.jit(jax.vmap(x))(keys), np.float64)
@@ -229,7 +229,7 @@ SILENT = Estimator("none", lambda K, g: 0 * K, lambda K, g: 0 * K)
 
 
 def trained(**numbers):
-    """(final parameters, (Measured, Measured), Seen) of one recipe, whatever the numbers."""
+    """(final parameters, (Measured, Measured), PolicyStepMetrics) of one recipe, whatever the numbers."""
     return run(KEY, SAMPLER, TASK, recipe=TRAINED, setting=TRAINED.setting(**{"learning_rate": 0.03} | numbers))
 
 
@@ -237,8 +237,8 @@ class TestTrain:
     def test_records_metrics_of_the_policy_at_each_record(self):
         final, (on_trained, on_fresh), seen = trained()
         assert on_trained.metrics.pass_at_k.shape == (4, 2)
-        assert seen.degenerate.shape == (4,)
-        measured = jax.jit(partial(measure, POLICY, group_size=SIZE, attempts=(1, 10)))
+        assert seen.groups.degenerate.shape == (4,)
+        measured = jax.jit(partial(measure_policy, POLICY, group_size=SIZE, attempts=(1, 10)))
         for at, parameters in ((0, SAMPLER), (-1, final)):
             for found, prompts in ((on_trained, TASK.train), (on_fresh, TASK.fresh)):
                 here = jax.tree.map(lambda x, at=at: x[at], found)
@@ -336,11 +336,11 @@ class TestDynamicSampling:
         ),
         (lambda: RECIPE.setting(clip=(1.5, 0.2)), "clip_low must lie in [0, 1], got 1.5."),
         (
-            lambda: grpo.train(KEY, SAMPLER, TASK, replace(RECIPE, candidates=2), RECIPE.setting()),
+            lambda: grpo.train_policy(KEY, SAMPLER, TASK, replace(RECIPE, candidates=2), RECIPE.setting()),
             "batch * candidates must be at most 4, got 8. The task has 4 prompts; lower batch or candidates.",
         ),
         (
-            lambda: grpo.train(KEY, SAMPLER, TASK, replace(RECIPE, group_size=8), RECIPE.setting()),
+            lambda: grpo.train_policy(KEY, SAMPLER, TASK, replace(RECIPE, group_size=8), RECIPE.setting()),
             "setting must have a table [2, 9] for g = 8, got [2, 5]. "
             "Make it with recipe.setting(...) of the same recipe.",
         ),

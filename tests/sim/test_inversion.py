@@ -10,7 +10,7 @@ import pytest
 
 from rlsignal import GRPO, RLOO
 from rlsignal.results import Face
-from rlsignal.sim import Recipe, cross, flow, inversion_map, measure, sweep, train
+from rlsignal.sim import Recipe, Runner, cross, flow, inversion_map, measure_tabular, sweep, train_tabular
 from rlsignal.sim.inversion import Build, Train
 from rlsignal.sim.starts import sharpened_by, sharpened_logits, sharpening_knobs
 from rlsignal.theory import reachable_pass_rate
@@ -24,14 +24,14 @@ class TestParts:
     """Shapes and bookkeeping, on the smallest map."""
 
     def test_shapes(self, small_map):
-        face, spread = small_map.sharpening, small_map.spread
-        for each in (face, spread):
+        face, other = small_map.sharpening, small_map.dispersion
+        for each in (face, other):
             shape = len(small_map.group_sizes), 2, len(each.rows), len(each.pass_rate), small_map.draws
             for values in (each.outcome, each.outcome_at_k, each.reached, each.sampled):
                 assert values.shape == shape
             assert each.entropy.shape == each.dispersion.shape == shape[2:4]
-        assert (face.knob, spread.knob) == ("entropy", "dispersion")
-        assert np.all(np.isnan(spread.sampled))  # none was run
+        assert (face.knob, other.knob) == ("entropy", "dispersion")
+        assert np.all(np.isnan(other.sampled))  # none was run
         assert [control.name for control in small_map.controls] == [
             "entropy",
             "dispersion",
@@ -40,8 +40,8 @@ class TestParts:
         ]
 
     def test_starts_are_where_the_axes_say(self, small_map):
-        face, spread = small_map.sharpening, small_map.spread
-        for got, rows in ((face.entropy, face.rows), (spread.dispersion, spread.rows)):
+        face, other = small_map.sharpening, small_map.dispersion
+        for got, rows in ((face.entropy, face.rows), (other.dispersion, other.rows)):
             want = np.where(np.isnan(got), np.nan, rows[:, None])
             np.testing.assert_allclose(got, want, rtol=0, atol=1e-3)
             assert np.isfinite(got).mean() > 0.5
@@ -56,7 +56,7 @@ class TestParts:
         recipe = replace(task, group_size=2, steps=20, record_every=10)
         start = sharpened_logits(build, task, face.pass_rate[column], face.rows[row])
         field = jax.jit(lambda start: flow(start, recipe, recipe.setting())[1])(start)
-        drawn = jax.jit(lambda key, start: train(key, start, recipe, recipe.setting())[1])(learn, start)
+        drawn = jax.jit(lambda key, start: train_tabular(key, start, recipe, recipe.setting())[1])(learn, start)
         assert float(field.pass_at_1[0]) == pytest.approx(face.pass_rate[column], abs=1e-3)
         for budget in (0, 1):
             at = (small_map.group_sizes.index(2), budget, row, column, draw)
@@ -113,7 +113,7 @@ class TestEdges:
         assert np.all(np.isnan(empty.sharpening.outcome))
         assert np.all(np.isnan(empty.inverted_share))
         assert np.all(np.isnan(empty.law_error))
-        assert np.isfinite(empty.spread.outcome).mean() > 0.5
+        assert np.isfinite(empty.dispersion.outcome).mean() > 0.5
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -158,19 +158,20 @@ class TestEdges:
     )
     def test_what_no_cell_could_train_with_is_refused_before_any_start_is_built(self, change, message):
         calls = []
+        runner = Runner(progress=lambda *call: calls.append(call))
         with pytest.raises(ValueError, match=message):
-            inversion_map(**{"recipe": TINY, **TINY_MAP, **change}, progress=lambda *call: calls.append(call))
+            inversion_map(**{"recipe": TINY, **TINY_MAP, **change}, runner=runner)
         assert calls == []
 
 
 @pytest.fixture(scope="module")
-def told():
-    """What `progress` was called with."""
+def calls():
+    """What the runner's `progress` was called with."""
     return []
 
 
 @pytest.fixture(scope="module")
-def middling(told):
+def middling(calls):
     """One group size; some starts of the grid cannot exist: 2.5 nats at p0 = 0.5, and dispersions of 0.995."""
     return inversion_map(
         Recipe(prompts=128, responses=16, correct=2, steps=200),
@@ -179,7 +180,7 @@ def middling(told):
         pass_rates=(0.1, 0.3, 0.5),
         entropies=(0.3, 1.0, 2.5),
         dispersions=(0.0, 0.5, 0.85, 0.995),
-        progress=lambda *call: told.append(call),
+        runner=Runner(progress=lambda *call: calls.append(call)),
     )
 
 
@@ -192,15 +193,15 @@ class TestWhatItShows:
         assert middling.inverted_share[0, 0] > 0.2
 
     def test_dispersion_is_what_lowers_it(self, middling):
-        outcome = middling.spread.outcome[0, 0].mean(-1)
+        outcome = middling.dispersion.outcome[0, 0].mean(-1)
         assert np.all(np.diff(outcome[:3], axis=0) < -0.01)
         assert outcome[0].min() > 0.99
 
-    def test_progress_is_told_of_every_part(self, middling, told):
-        assert all(0 < done <= count for _, done, count in told)
-        finished = [what for what, done, count in told if done == count]
+    def test_progress_hears_of_every_part(self, middling, calls):
+        assert all(0 < done <= count for _, done, count in calls)
+        finished = [what for what, done, count in calls if done == count]
         assert len(finished) == len(set(finished))
-        assert {what for what, *_ in told} == set(finished)
+        assert {what for what, *_ in calls} == set(finished)
         assert {"entropy face: g=8, mean field", "entropy face: g=8, sampled"} <= set(finished)
 
     def test_entropy_inside_the_classes_is_not_the_cause(self, middling):
@@ -239,7 +240,7 @@ class TestWhatItShows:
         lost = np.zeros((3, 3), bool)
         lost[2, 2] = True  # 2.5 nats at 0.5: the most is 2.36
         scattered = np.array([[False] * 3] * 3 + [[True, True, False]])  # 0.995 needs whole numbers of solved prompts
-        for face, missing in ((middling.sharpening, lost), (middling.spread, scattered)):
+        for face, missing in ((middling.sharpening, lost), (middling.dispersion, scattered)):
             for values in (face.outcome, face.outcome_at_k, face.reached):
                 np.testing.assert_array_equal(np.isnan(values).all(-1), np.broadcast_to(missing, values.shape[:-1]))
                 np.testing.assert_array_equal(np.isnan(values).any(-1), np.broadcast_to(missing, values.shape[:-1]))
@@ -331,7 +332,7 @@ def value_of(z, s, b):
 
 
 def targets_of(z, s, b):
-    metrics = measure(sharpened_by(z, KNOBS, s, b), KNOBS)
+    metrics = measure_tabular(sharpened_by(z, KNOBS, s, b), KNOBS)
     return jnp.stack([metrics.entropy, metrics.pass_at_1])
 
 

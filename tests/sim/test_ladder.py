@@ -1,4 +1,4 @@
-"""The ladder: what it holds, how it is read, and a small one climbed."""
+"""The ladder: what it holds, how it is read, and a small one trained."""
 
 from dataclasses import replace
 from functools import partial
@@ -12,83 +12,84 @@ import rlsignal
 from rlsignal import results
 from rlsignal.results import Curves
 from rlsignal.sim.grpo import GRPORecipe
-from rlsignal.sim.ladder import INVERTING, SAFE, Course, Prepare, depth_ladder, entropy_swap, readings
-from rlsignal.sim.policies import Network, measure
+from rlsignal.sim.ladder import INVERTING, SAFE, LadderTask, Prepare, depth_ladder, entropy_swap, readings
+from rlsignal.sim.policies import Network, measure_policy
+from rlsignal.sim.runner import _run
 from rlsignal.sim.sft import SFTRecipe
-from rlsignal.sim.sweep import _run, sweep
+from rlsignal.sim.sweep import sweep
 from rlsignal.sim.tasks import Teacher
 
 POLICY = Network(features=4, widths=(12,), tokens=2, choices=3)
-TASK = Teacher(Network(features=4, widths=(6,), tokens=2, choices=3), features=4, demonstrations=24, prompts=16)
-COURSE = Course("small", TASK, 0.2)
+TEACHER = Teacher(Network(features=4, widths=(6,), tokens=2, choices=3), features=4, demonstrations=24, prompts=16)
+TASK = LadderTask("small", TEACHER, 0.2)
 SFT = SFTRecipe(POLICY, depths=(0, 5, 40), batch=12)
 FAST = SFT.setting(learning_rate=0.02)
 RL = GRPORecipe(POLICY, batch=8, group_size=4, steps=20, record_every=10, attempts=(3,))
 
 
 @pytest.fixture(scope="module")
-def climbed(small_ladder):
-    """The course below, climbed by conftest.py."""
+def trained(small_ladder):
+    """The ladder below, trained by conftest.py."""
     return small_ladder
 
 
 class TestLadder:
-    def test_shapes(self, climbed):
-        """Seeds, rungs, rates, records."""
-        for curves in (climbed.train, climbed.fresh):
+    def test_shapes(self, trained):
+        """Seeds, checkpoints, rates, records."""
+        for curves in (trained.train, trained.fresh):
             assert {x.shape for x in vars(curves).values()} == {(2, 3, 2, 3)}
-        np.testing.assert_array_equal(climbed.steps, [0, 10, 20])
-        assert (climbed.depths, climbed.rates, climbed.k, climbed.failed) == ((0, 5, 40), (0.001, 0.01), 3, 0)
+        np.testing.assert_array_equal(trained.steps, [0, 10, 20])
+        assert (trained.depths, trained.rates, trained.k, trained.failed) == ((0, 5, 40), (0.001, 0.01), 3, 0)
 
-    def test_rates_share_their_start_and_rungs_do_not(self, climbed):
-        before = climbed.fresh.pass_at_1[..., 0]
+    def test_rates_share_their_start_and_rungs_do_not(self, trained):
+        before = trained.fresh.pass_at_1[..., 0]
         np.testing.assert_allclose(before[..., 0], before[..., 1], rtol=1e-6)
         assert np.ptp(before[..., 0], axis=1).min() > 0.01
 
-    def test_fine_tuning_raises_pass_at_1_and_spends_entropy(self, climbed):
-        assert np.all(np.diff(climbed.fresh.pass_at_1[..., 0].mean((0, 2))) > 0)
-        assert np.all(np.diff(climbed.fresh.entropy[..., 0].mean((0, 2))) < 0)
+    def test_fine_tuning_raises_pass_at_1_and_spends_entropy(self, trained):
+        assert np.all(np.diff(trained.fresh.pass_at_1[..., 0].mean((0, 2))) > 0)
+        assert np.all(np.diff(trained.fresh.entropy[..., 0].mean((0, 2))) < 0)
 
-    def test_rl_raises_pass_at_1_on_what_it_trains_on(self, climbed):
-        assert climbed.train.pass_at_1[:, :, 1, -1].mean() > climbed.train.pass_at_1[:, :, 1, 0].mean() + 0.05
+    def test_rl_raises_pass_at_1_on_what_it_trains_on(self, trained):
+        assert trained.train.pass_at_1[:, :, 1, -1].mean() > trained.train.pass_at_1[:, :, 1, 0].mean() + 0.05
 
-    def test_a_seed_is_its_own(self, climbed):
+    def test_a_seed_is_its_own(self, trained):
         """Seed 8 of one ladder is the first seed of a ladder that starts there, by itself too."""
-        again = depth_ladder(COURSE, SFT, RL, seeds=2, seed=8, rates=(0.001, 0.01), sft_setting=FAST)
-        np.testing.assert_allclose(again.fresh.pass_at_1[0], climbed.fresh.pass_at_1[1], rtol=1e-4)
+        again = depth_ladder(TASK, SFT, RL, seeds=2, seed=8, rates=(0.001, 0.01), sft_setting=FAST)
+        np.testing.assert_allclose(again.fresh.pass_at_1[0], trained.fresh.pass_at_1[1], rtol=1e-4)
 
-    def test_rungs_are_the_checkpoints_of_the_course(self, climbed):
+    def test_rungs_are_the_checkpoints_of_the_course(self, trained):
         cells = jax.tree.map(lambda x: jnp.stack([x]), (jax.random.key(7), jnp.float32(0.2), FAST))
-        prepared = jax.tree.map(lambda x: x[0], sweep(Prepare(TASK, SFT), cells, width=1))
-        known = jax.jit(partial(measure, POLICY, group_size=4, attempts=(3,)))
-        for rung in range(3):
-            found = known(jax.tree.map(lambda x, rung=rung: x[rung], prepared.checkpoints), prepared.task.train)
+        prepared = jax.tree.map(lambda x: x[0], sweep(Prepare(TEACHER, SFT), cells, on_cpu=1))
+        known = jax.jit(partial(measure_policy, POLICY, group_size=4, attempts=(3,)))
+        for checkpoint in range(3):
+            found = known(jax.tree.map(lambda x, i=checkpoint: x[i], prepared.parameters), prepared.task.train)
             for name, want in (
                 ("pass_at_1", found.metrics.pass_at_1),
                 ("greedy", found.greedy),
                 ("token_entropy", found.token_entropy),
                 ("informative", 1 - found.metrics.degenerate),
             ):
-                np.testing.assert_allclose(getattr(climbed.train, name)[0, rung, 0, 0], want, rtol=1e-4)
+                np.testing.assert_allclose(getattr(trained.train, name)[0, checkpoint, 0, 0], want, rtol=1e-4)
 
-    def test_records_are_flat(self, climbed):
-        assert len(climbed.records) == 2 * 3 * 2
-        row = climbed.records[7]  # seed 8, the first rung, the second rate
+    def test_records_are_flat(self, trained):
+        assert len(trained.records) == 2 * 3 * 2
+        row = trained.records[7]  # seed 8, the first checkpoint, the second rate
         assert (row["ladder"], row["seed"], row["depth"], row["rate"]) == ("small", 8, 0, 0.01)
-        curve = climbed.fresh.pass_at_k[1, 0, 1]
+        curve = trained.fresh.pass_at_k[1, 0, 1]
         assert (row["fresh_pass_at_k_before"], row["fresh_pass_at_k_final"]) == (curve[0], curve[-1])
         assert (row["fresh_pass_at_k_peak"], row["fresh_pass_at_k_peak_step"]) == (curve.max(), 10 * curve.argmax())
         assert all(isinstance(x, str | int | float) for x in row.values())
 
-    def test_it_is_kept_and_printed(self, climbed, tmp_path):
-        rlsignal.save(climbed, tmp_path / "ladder")
+    def test_it_is_kept_and_printed(self, trained, tmp_path):
+        rlsignal.save(trained, tmp_path / "ladder")
         again = rlsignal.load(tmp_path / "ladder")
-        assert str(again) == str(climbed)
-        assert again.summary == climbed.summary
-        assert "fresh peak pass@3, best rate" in str(climbed)
+        assert str(again) == str(trained)
+        assert again.summary == trained.summary
+        assert "fresh peak pass@3, best rate" in str(trained)
 
     def test_runs_that_diverge_are_counted_and_never_averaged_in(self):
-        wild = depth_ladder(COURSE, SFT, RL, seeds=2, rates=(0.01, 1e30))
+        wild = depth_ladder(TASK, SFT, RL, seeds=2, rates=(0.01, 1e30))
         assert wild.failed == 2 * 3
         assert np.isfinite(wild.fresh.pass_at_1[:, :, 0]).all()
         assert "6 of 12 runs diverged" in str(wild)
@@ -97,49 +98,49 @@ class TestLadder:
         np.testing.assert_allclose(wild.reading().best, 0.01)  # the best rate is never one that failed
         assert wild.summary["readings"][1]["after"] == [None] * 3
 
-    def test_ladders_that_differ_in_demonstrations_share_the_compilation_of_rl(self, climbed):
+    def test_ladders_that_differ_in_demonstrations_share_the_compilation_of_rl(self, trained):
         before = _run._cache_size()
-        depth_ladder(Course("more", replace(TASK, demonstrations=30)), SFT, RL, seeds=2, rates=(0.02,))
+        depth_ladder(LadderTask("more", replace(TEACHER, demonstrations=30)), SFT, RL, seeds=2, rates=(0.02,))
         assert _run._cache_size() == before + 1  # of SFT
 
     def test_what_ships(self):
-        assert (INVERTING.task.demonstrations, INVERTING.noise) == (256, 0.3)
-        assert (SAFE.task.demonstrations, SAFE.noise) == (4096, 0.0)
+        assert (INVERTING.draw.demonstrations, INVERTING.noise) == (256, 0.3)
+        assert (SAFE.draw.demonstrations, SAFE.noise) == (4096, 0.0)
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
             ({"seeds": 1}, "seeds must be at least 2, got 1. One seed says nothing of the noise."),
             ({"rates": ()}, "rates must be one or more learning rates, got ()."),
-            ({"sft": replace(SFT, depths=())}, "depths must be at least two, got (0,). A ladder compares rungs."),
+            ({"sft": replace(SFT, depths=())}, "depths must be at least two, got (0,). A ladder compares checkpoints."),
         ],
         ids=["seeds", "rates", "depths"],
     )
     def test_impossible_ladders_are_refused(self, arguments, message):
         with pytest.raises(ValueError) as error:
-            depth_ladder(COURSE, **({"sft": SFT, "grpo": RL} | arguments))
+            depth_ladder(TASK, **({"sft": SFT, "grpo": RL} | arguments))
         assert str(error.value) == message
 
     def test_two_policies_are_refused(self):
         with pytest.raises(ValueError, match="sft and grpo must train the same policy"):
-            depth_ladder(COURSE, SFT, replace(RL, policy=Network()))
+            depth_ladder(TASK, SFT, replace(RL, policy=Network()))
 
 
 def curves(pass_at_1, pass_at_k):
-    """Curves with these [seeds, rungs, rates, records], and nothing else in them."""
+    """Curves with these [seeds, checkpoints, rates, records], and nothing else in them."""
     empty = np.full(pass_at_1.shape, np.nan)
     return Curves(pass_at_1, empty, pass_at_k, empty, empty, empty, empty)
 
 
 class TestReadings:
-    """Two rates, two seeds, four rungs: pass@1 before rises, and the outcome peaks at the second rung."""
+    """Two rates, two seeds, four checkpoints: pass@1 before rises, and the outcome peaks at the second checkpoint."""
 
     before = np.array([0.1, 0.2, 0.3, 0.4])
     peak = np.array([[[0.5, 0.8, 0.7, 0.6], [0.6, 0.7, 0.5, 0.65]], [[0.5, 0.9, 0.7, 0.7], [0.6, 0.8, 0.7, 0.7]]])
 
     @pytest.fixture
     def found(self):
-        outcome = np.moveaxis(self.peak, 1, 2)  # [seeds, rungs, rates]
+        outcome = np.moveaxis(self.peak, 1, 2)  # [seeds, checkpoints, rates]
         start = np.broadcast_to(self.before[:, None], outcome.shape)
         low = np.full(outcome.shape, 0.05)
         fresh = curves(np.stack([start, outcome - 0.3], -1), np.stack([low, outcome, low], -1))
@@ -171,13 +172,13 @@ class TestReadings:
         assert found[1].error == pytest.approx(0.025)
 
     def test_inverted_pairs(self, found):
-        """Only the last rung ends below the second in every seed alike; from two seeds other losses may be noise."""
+        """Only the last ends below the second in every seed alike; from two seeds other losses may be noise."""
         assert found[0].inverted_share == pytest.approx(1 / 6)
 
 
 @pytest.fixture(scope="module")
 def swapped():
-    return entropy_swap(COURSE, SFT, RL, seeds=3, seed=7, rate=0.01, sft_setting=FAST)
+    return entropy_swap(TASK, SFT, RL, seeds=3, seed=7, rate=0.01, sft_setting=FAST)
 
 
 class TestEntropySwap:
@@ -187,9 +188,9 @@ class TestEntropySwap:
         np.testing.assert_allclose(sharpened, deep, atol=1e-3)
         np.testing.assert_allclose(flattened, shallow, atol=1e-3)
 
-    def test_unswapped_starts_are_the_rungs_of_the_ladder(self, swapped, climbed):
+    def test_unswapped_starts_are_the_rungs_of_the_ladder(self, swapped, trained):
         for outcome, after in zip(results.Ladder.outcomes, swapped.after, strict=True):
-            np.testing.assert_allclose(after[:2, [0, 2]], climbed.reading(outcome, 0.01).after[:, 1:], rtol=1e-3)
+            np.testing.assert_allclose(after[:2, [0, 2]], trained.reading(outcome, 0.01).after[:, 1:], rtol=1e-3)
 
     def test_it_is_kept_and_printed(self, swapped, tmp_path):
         rlsignal.save(swapped, tmp_path / "swap")

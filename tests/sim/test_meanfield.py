@@ -13,7 +13,7 @@ from scipy.special import expit, logit
 
 from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO
 from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF
-from rlsignal.sim import Recipe, expected_gradient, flow, train
+from rlsignal.sim import Recipe, expected_gradient, flow, train_tabular
 
 KEY = jax.random.key(8)
 SMALL = Recipe(prompts=4, responses=6, correct=2, steps=20, record_every=1, attempts=(4,))
@@ -253,7 +253,9 @@ RATE = 0.05
 def curves():
     """pass@1 of 4096 sampled runs [runs, records], of the flow, and of the flow with ddof 1; plain ascent."""
     recipe = replace(SMALL, steps=160, record_every=40)
-    many = jax.jit(jax.vmap(lambda key: train(key, START, recipe, recipe.setting(learning_rate=RATE))[1].pass_at_1))
+    many = jax.jit(
+        jax.vmap(lambda key: train_tabular(key, START, recipe, recipe.setting(learning_rate=RATE))[1].pass_at_1)
+    )
     flows = [
         followed(START, recipe=recipe, setting=recipe.setting(estimator, learning_rate=RATE))[1].pass_at_1
         for estimator in (GRPO, GRPO_OPENRLHF)

@@ -12,7 +12,7 @@ from rlsignal.sim.policies import Network, Prompts, Sequence, Tabular, number, r
 
 decode = jax.jit(policies.decode, static_argnums=0)
 log_probabilities = jax.jit(policies.log_probabilities, static_argnums=0)
-measure = jax.jit(policies.measure, static_argnums=0, static_argnames=("group_size", "attempts"))
+measure_policy = jax.jit(policies.measure_policy, static_argnums=0, static_argnames=("group_size", "attempts"))
 sample = jax.jit(policies.sample, static_argnums=(1, 4))
 score = jax.jit(policies.score, static_argnums=0)
 
@@ -74,7 +74,7 @@ class TestEveryPolicy:
         np.testing.assert_allclose(
             np.asarray(scored.log_probs).sum(-1)[:, possible], enumerated(policy, temperature)[:, possible], atol=1e-5
         )
-        np.testing.assert_array_equal(np.asarray(scored.alive).sum(-1)[:, possible], [lengths(policy)[possible]] * 4)
+        np.testing.assert_array_equal(np.asarray(scored.mask).sum(-1)[:, possible], [lengths(policy)[possible]] * 4)
 
     def test_samples_are_as_frequent_as_enumeration_says(self, policy):
         """Each count within five standard errors, or less than six of what is expected hardly ever."""
@@ -111,7 +111,7 @@ class TestEveryPolicy:
         answers = np.array([[0, 1], [2, 5], [3, 0], [1, 2]])
         answers = np.flatnonzero(lengths(policy))[answers]  # possible ones
         prompts = Prompts(features_for(policy), jnp.asarray(answers))
-        found = measure(policy, decided(policy), prompts, group_size=8, attempts=(1, 10))
+        found = measure_policy(policy, decided(policy), prompts, group_size=8, attempts=(1, 10))
         log_pi = enumerated(policy)
         pi = np.exp(log_pi)
         p = np.take_along_axis(pi, answers, -1).sum(-1)
@@ -128,12 +128,12 @@ class TestEveryPolicy:
     def test_parameters_that_are_not_numbers_measure_as_none(self, policy):
         prompts = Prompts(features_for(policy), jnp.zeros((4, 1), int))
         broken = jax.tree.map(lambda x: x * jnp.nan, decided(policy))
-        found = measure(policy, broken, prompts, group_size=8, attempts=(1, 10))
+        found = measure_policy(policy, broken, prompts, group_size=8, attempts=(1, 10))
         assert all(np.isnan(x).all() for x in jax.tree.leaves(found))
 
     def test_an_untrained_policy_is_nearly_even(self, policy):
         prompts = Prompts(features_for(policy), jnp.zeros((4, 1), int))
-        found = measure(policy, policy.init(KEY), prompts, group_size=8, attempts=(1, 10))
+        found = measure_policy(policy, policy.init(KEY), prompts, group_size=8, attempts=(1, 10))
         assert np.log(policy.choices) - 0.05 < float(found.token_entropy) <= np.log(policy.choices) + 1e-6
 
 
@@ -145,8 +145,8 @@ class TestTabular:
 
     def test_metrics_are_those_of_the_fast_path(self):
         logits = decided(self.policy)
-        found = measure(self.policy, logits, self.prompts, group_size=8, attempts=(8,))
-        want = tabular.measure(logits, self.recipe)
+        found = measure_policy(self.policy, logits, self.prompts, group_size=8, attempts=(8,))
+        want = tabular.measure_tabular(logits, self.recipe)
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), found.metrics, want)
 
 

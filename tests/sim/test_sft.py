@@ -26,8 +26,8 @@ START = NETWORK.init(KEY)
 run = jax.jit(finetune, static_argnames="recipe")
 
 
-def at(rungs, i):
-    return jax.tree.map(lambda x: x[i], rungs)
+def at(checkpoints, i):
+    return jax.tree.map(lambda x: x[i], checkpoints)
 
 
 def close(a, b, **tolerance):
@@ -78,11 +78,11 @@ class TestFinetune:
         close(at(run(KEY, START, SHOWN, recipe=SMALL, setting=SMALL.setting()), 0), START, rtol=0, atol=0)
 
     def test_a_checkpoint_does_not_depend_on_the_others(self):
-        rungs = run(KEY, START, SHOWN, recipe=SMALL, setting=SMALL.setting())
+        checkpoints = run(KEY, START, SHOWN, recipe=SMALL, setting=SMALL.setting())
         finer = replace(SMALL, depths=(0, 1, 3, 7, 10, 20))
         again = run(KEY, START, SHOWN, recipe=finer, setting=SMALL.setting())
         for i, j in ((1, 2), (2, 4)):
-            close(at(rungs, i), at(again, j))
+            close(at(checkpoints, i), at(again, j))
 
     def test_is_descent_step_by_step(self):
         """With every demonstration in the batch."""
@@ -108,8 +108,8 @@ class TestFinetune:
 
     def test_it_learns_by_heart(self):
         recipe = replace(SMALL, depths=(300,), batch=12)
-        rungs = run(KEY, START, SHOWN, recipe=recipe, setting=recipe.setting(learning_rate=0.03))
-        assert float(cross_entropy(NETWORK, at(rungs, 1), SHOWN)) < 0.2
+        checkpoints = run(KEY, START, SHOWN, recipe=recipe, setting=recipe.setting(learning_rate=0.03))
+        assert float(cross_entropy(NETWORK, at(checkpoints, 1), SHOWN)) < 0.2
 
     def test_many_runs_compile_once(self):
         """Rates and smoothing are swept."""

@@ -12,7 +12,7 @@ from rlsignal.sim import (
     Recipe,
     from_pass_rates,
     log_pass_rates,
-    measure,
+    measure_tabular,
     reachable_entropy,
     sharpened,
     temper,
@@ -34,15 +34,15 @@ def built(builder, targets):
 
     def one(*numbers):
         logits = builder(KEY, RECIPE, *numbers)
-        return logits, measure(logits, RECIPE)
+        return logits, measure_tabular(logits, RECIPE)
 
     return jax.tree.map(np.asarray, jax.jit(jax.vmap(one))(*jnp.asarray(targets, jnp.float32)))
 
 
-def spread_logits(key, recipe, mean, dispersion, within_entropy):
+def dispersed_logits(key, recipe, mean, dispersion, within_entropy):
     """What `from_pass_rates` of a Beta builds, for jit and vmap."""
-    spread_key, shape_key = jax.random.split(key)
-    return shaped_logits(shape_key, recipe, beta_log_odds(spread_key, recipe, mean, dispersion), within_entropy)
+    rates_key, shape_key = jax.random.split(key)
+    return shaped_logits(shape_key, recipe, beta_log_odds(rates_key, recipe, mean, dispersion), within_entropy)
 
 
 # Every builder is compiled once, for what can be reached and, last, what cannot.
@@ -50,13 +50,13 @@ def spread_logits(key, recipe, mean, dispersion, within_entropy):
 SHARPENED = np.stack([(p, share * most) for p, most in MOST.items() for share in (0.05, 0.3, 0.6, 0.9, 0.999)], axis=1)
 SHARPENED_LOST = np.array([(0.5, 3.2), (0.5, -1.0), (0.05, 1.02 * MOST[0.05]), (0.3, np.nan)]).T
 
-_means, _spreads, _shares = grid(list(MOST), [0.0, 0.05, 0.5, 0.9, 0.99], [0.0, 0.5, 1.0])
-SPREAD = np.stack([_means, _spreads, _shares * (_means * np.log(4) + (1 - _means) * np.log(12))])
-SPREAD_LOST = np.array([(0.3, 1.0, 1.0), (0.3, 1.5, 1.0), (0.3, 0.5, 3.0), (0.3, 0.5, -0.1), (0.3, -0.1, 1.0)]).T
+_means, _dispersions, _shares = grid(list(MOST), [0.0, 0.05, 0.5, 0.9, 0.99], [0.0, 0.5, 1.0])
+DISPERSED = np.stack([_means, _dispersions, _shares * (_means * np.log(4) + (1 - _means) * np.log(12))])
+DISPERSED_LOST = np.array([(0.3, 1.0, 1.0), (0.3, 1.5, 1.0), (0.3, 0.5, 3.0), (0.3, 0.5, -0.1), (0.3, -0.1, 1.0)]).T
 
-_means, _spreads = grid([0.05, 0.3, 0.5], [0.0, 0.3, 0.6, 0.9])
-TWINS = np.stack([_means, _spreads, 0.6 + 0.6 * _means])  # above the reward_entropy of identical prompts
-TWINS_LOST = np.array([(0.3, 0.0, 0.6), (0.3, 0.0, 3.0)]).T  # h_b(0.3) is 0.611
+_means, _dispersions = grid([0.05, 0.3, 0.5], [0.0, 0.3, 0.6, 0.9])
+MATCHED = np.stack([_means, _dispersions, 0.6 + 0.6 * _means])  # above the reward_entropy of identical prompts
+MATCHED_LOST = np.array([(0.3, 0.0, 0.6), (0.3, 0.0, 3.0)]).T  # h_b(0.3) is 0.611
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +65,17 @@ def sharpening():
 
 
 @pytest.fixture(scope="module")
-def spread():
-    return built(spread_logits, np.hstack([SPREAD, SPREAD_LOST]))
+def dispersed():
+    return built(dispersed_logits, np.hstack([DISPERSED, DISPERSED_LOST]))
 
 
 @pytest.fixture(scope="module")
-def twins():
+def matched():
     """Given the response entropy: the classes take what reward_entropy leaves of it."""
-    means, spreads, entropies = np.hstack([TWINS, TWINS_LOST]).astype(np.float32)
-    spread_key, _ = jax.random.split(KEY)
-    odds = jax.vmap(lambda *of: beta_log_odds(spread_key, RECIPE, *of))(means, spreads)
-    return built(spread_logits, np.stack([means, spreads, entropies - reward_entropy(odds)]))
+    means, dispersions, entropies = np.hstack([MATCHED, MATCHED_LOST]).astype(np.float32)
+    rates_key, _ = jax.random.split(KEY)
+    odds = jax.vmap(lambda *of: beta_log_odds(rates_key, RECIPE, *of))(means, dispersions)
+    return built(dispersed_logits, np.stack([means, dispersions, entropies - reward_entropy(odds)]))
 
 
 def close(got, want):
@@ -93,22 +93,22 @@ class TestTargets:
         close(sharpening[1].pass_at_1, rates)
         close(sharpening[1].entropy, entropies)
 
-    def test_spread_pass_rates(self, spread):
+    def test_spread_pass_rates(self, dispersed):
         """From identical prompts to almost all of them certain."""
-        means, spreads, within = SPREAD
-        close(spread[1].pass_at_1, means)
-        close(spread[1].dispersion, spreads)
-        close(spread[1].within_entropy, within)
+        means, dispersions, within = DISPERSED
+        close(dispersed[1].pass_at_1, means)
+        close(dispersed[1].dispersion, dispersions)
+        close(dispersed[1].within_entropy, within)
 
-    def test_twins_keep_mean_and_entropy_whatever_the_dispersion(self, twins):
-        means, spreads, entropies = TWINS
-        close(twins[1].pass_at_1, means)
-        close(twins[1].dispersion, spreads)
-        close(twins[1].entropy, entropies)
-        assert np.ptp(twins[1].within_entropy[: len(means)]) > 0.3  # what makes up for it
+    def test_matched_keep_mean_and_entropy_whatever_the_dispersion(self, matched):
+        means, dispersions, entropies = MATCHED
+        close(matched[1].pass_at_1, means)
+        close(matched[1].dispersion, dispersions)
+        close(matched[1].entropy, entropies)
+        assert np.ptp(matched[1].within_entropy[: len(means)]) > 0.3  # what makes up for it
 
     @pytest.mark.parametrize(
-        ("family", "lost"), [("sharpening", SHARPENED_LOST), ("spread", SPREAD_LOST), ("twins", TWINS_LOST)]
+        ("family", "lost"), [("sharpening", SHARPENED_LOST), ("dispersed", DISPERSED_LOST), ("matched", MATCHED_LOST)]
     )
     def test_under_jit_what_is_out_of_reach_is_nan_and_nothing_else_is(self, family, lost, request):
         logits, metrics = request.getfixturevalue(family)
@@ -120,7 +120,7 @@ class TestTargets:
 
     def test_what_is_out_of_reach_is_nan_however_it_is_compiled(self):
         """XLA's exp of a NaN that it knows of may be any number, so what reads logits has to say NaN itself."""
-        metrics = jax.jit(lambda entropy: measure(sharpened_logits(KEY, RECIPE, 0.5, entropy), RECIPE))(3.2)
+        metrics = jax.jit(lambda entropy: measure_tabular(sharpened_logits(KEY, RECIPE, 0.5, entropy), RECIPE))(3.2)
         for name, value in zip(metrics._fields, metrics, strict=True):
             assert np.all(np.isnan(value)), name
 
@@ -132,7 +132,7 @@ class TestTargets:
 
         def one(log_odds, within_entropy):
             logits = shaped_logits(KEY, recipe, log_odds, within_entropy)
-            return logits, measure(logits, recipe)
+            return logits, measure_tabular(logits, recipe)
 
         logits, metrics = jax.tree.map(np.asarray, jax.jit(jax.vmap(one))(odds, 1.0 - reward_entropy(odds)))
         np.testing.assert_array_equal(np.isnan(logits).all((1, 2)), lows == 0.28)
@@ -148,7 +148,7 @@ class TestTargets:
         p = np.geomspace(1e-6, 0.999, RECIPE.prompts)
         logits = from_pass_rates(KEY, RECIPE, Fixed(p), within_entropy=0.7)
         np.testing.assert_allclose(pass_rates_of(logits), p, rtol=1e-5)
-        close([measure(logits, RECIPE).within_entropy], [0.7])
+        close([measure_tabular(logits, RECIPE).within_entropy], [0.7])
 
     def test_prompts_are_drawn_by_the_key(self):
         one, two = (np.asarray(sharpened_logits(jax.random.key(seed), RECIPE, 0.3, 1.0)) for seed in (1, 2))
@@ -162,14 +162,14 @@ class TestKnobs:
         low, high = reachable_entropy(pass_rates_of(start), RECIPE)
         for entropy in (low, 0.9, 1.5, high):
             after = temper(start, RECIPE, entropy=entropy)
-            close([measure(after, RECIPE).entropy], [entropy])
+            close([measure_tabular(after, RECIPE).entropy], [entropy])
             np.testing.assert_allclose(pass_rates_of(after), pass_rates_of(start), rtol=1e-5, atol=1e-6)
             for part in (slice(0, 4), slice(4, None)):
                 np.testing.assert_array_equal(np.argmax(start[:, part], -1), np.argmax(after[:, part], -1))
 
-    def test_within_entropy_leaves_the_pass_rates_alone(self, spread):
+    def test_within_entropy_leaves_the_pass_rates_alone(self, dispersed):
         """The three entropies of each mean and dispersion."""
-        rates = pass_rates_of(spread[0][: SPREAD.shape[1]]).reshape(-1, 3, RECIPE.prompts)
+        rates = pass_rates_of(dispersed[0][: DISPERSED.shape[1]]).reshape(-1, 3, RECIPE.prompts)
         np.testing.assert_allclose(rates[:, 1:], np.repeat(rates[:, :1], 2, 1), rtol=1e-4, atol=1e-7)
 
     def test_sharpening_is_one_knob_as_in_fine_tuning(self, sharpening):
@@ -254,7 +254,7 @@ class TestErrors:
             ),
             (
                 lambda: from_pass_rates(KEY, RECIPE, Recorded([1, 2], 4), within_entropy=1),
-                "law must be Fixed or Beta, got Recorded. Counts do not say how pass rates spread between them: "
+                "law must be Fixed or Beta, got Recorded. Counts do not say how pass rates dispersed between them: "
                 "fit Beta(mean, dispersion_for(mean, degenerate, g)) first.",
             ),
         ],

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from rlsignal import DR_GRPO, GRPO, RLOO
-from rlsignal.sim import Recipe, cross, measure, sampled_gradient, sweep, width_for
-from rlsignal.sim.sweep import _run
+from rlsignal.sim import Recipe, Runner, cross, measure_tabular, sampled_gradient, sweep, width_for
+from rlsignal.sim.runner import _run
 
 RECIPE = Recipe(prompts=3, responses=4, correct=1, group_size=4)
 
@@ -23,7 +23,7 @@ class Step:
     def __call__(self, key, setting):
         gradient, _ = sampled_gradient(key, jnp.zeros((3, 4)), self.recipe, setting)
         logits = setting.learning_rate * gradient
-        return logits, measure(logits, self.recipe)
+        return logits, measure_tabular(logits, self.recipe)
 
 
 def stacked(*settings):
@@ -44,7 +44,7 @@ def cell(i, cells=CELLS):
 class TestSweep:
     @pytest.fixture
     def by_four(self):
-        return sweep(Step(RECIPE), CELLS, width=4)
+        return sweep(Step(RECIPE), CELLS, runner=Runner(width=4))
 
     def test_is_a_plain_loop(self, by_four):
         """To the roundings that another compilation may move."""
@@ -56,14 +56,16 @@ class TestSweep:
     def test_at_one_width_a_cell_gives_the_same_bits_wherever_it_falls(self, by_four):
         """Also in the last chunk, which is padded: nine cells are two chunks of four and one of one."""
         order = np.array([8, 3, 0, 7, 1, 6, 2, 5, 4])
-        shuffled = sweep(Step(RECIPE), cell(order), width=4)
+        shuffled = sweep(Step(RECIPE), cell(order), runner=Runner(width=4))
         for got, want in zip(jax.tree.leaves(shuffled), jax.tree.leaves(by_four), strict=True):
             np.testing.assert_array_equal(got, want[order])
 
     @pytest.mark.parametrize("width", [1, 100])
     def test_widths_agree(self, by_four, width):
         for got, want in zip(
-            jax.tree.leaves(sweep(Step(RECIPE), CELLS, width=width)), jax.tree.leaves(by_four), strict=True
+            jax.tree.leaves(sweep(Step(RECIPE), CELLS, runner=Runner(width=width))),
+            jax.tree.leaves(by_four),
+            strict=True,
         ):
             assert got.shape == want.shape
             np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
@@ -78,20 +80,21 @@ class TestSweep:
         """Built anew for every call, as the inversion map does; another recipe or width compiles again."""
         before = _run._cache_size()
         for _ in range(3):
-            sweep(Step(Recipe(prompts=3, responses=4, correct=2, group_size=4)), CELLS, width=4)
+            sweep(Step(Recipe(prompts=3, responses=4, correct=2, group_size=4)), CELLS, runner=Runner(width=4))
         assert _run._cache_size() == before + 1
-        sweep(Step(Recipe(prompts=3, responses=4, correct=3, group_size=4)), CELLS, width=4)
+        sweep(Step(Recipe(prompts=3, responses=4, correct=3, group_size=4)), CELLS, runner=Runner(width=4))
         assert _run._cache_size() == before + 2
 
     def test_a_bad_cell_is_nan_and_stops_nobody(self):
         rates = SETTINGS.learning_rate.at[1].set(jnp.nan)
-        logits, _ = sweep(Step(RECIPE), cross(KEYS, SETTINGS._replace(learning_rate=rates)), width=4)
+        logits, _ = sweep(Step(RECIPE), cross(KEYS, SETTINGS._replace(learning_rate=rates)), runner=Runner(width=4))
         np.testing.assert_array_equal(np.isnan(logits).all((1, 2)), np.repeat([False, True, False], 3))
 
     def test_progress_counts_cells_not_padding(self):
         calls = []
-        sweep(jnp.sin, (jnp.arange(10.0),), width=4, progress=lambda *done: calls.append(done))
-        assert calls == [(4, 10), (8, 10), (10, 10)]
+        runner = Runner(width=4, progress=lambda *done: calls.append(done))
+        sweep(jnp.sin, (jnp.arange(10.0),), label="sines", runner=runner)
+        assert calls == [("sines", 4, 10), ("sines", 8, 10), ("sines", 10, 10)]
 
     @pytest.mark.parametrize(
         ("cells", "message"),
@@ -108,7 +111,7 @@ class TestSweep:
 
     def test_width_below_one_is_refused(self):
         with pytest.raises(ValueError, match=r"^width must be at least 1, got 0\.$"):
-            sweep(jnp.sin, (jnp.zeros(2),), width=0)
+            Runner(width=0)
 
 
 class TestWidth:
@@ -135,7 +138,7 @@ class TestWidth:
         assert width_for(jnp.sin, self.CELLS) == 32
         assert width_for(jnp.sin, self.CELLS, on_cpu=1) == 1
 
-    def test_no_room_for_one_is_told(self):
+    def test_no_room_for_one_is_an_error(self):
         message = r"^memory must hold at least one cell of 24 bytes, got 23\. Make the recipe smaller\.$"
         with pytest.raises(ValueError, match=message):
             width_for(jnp.sin, self.CELLS, memory=23)

@@ -11,7 +11,7 @@ import pytest
 
 from rlsignal import DR_GRPO, GRPO, RLOO, Fixed, advantage_variance, degenerate_probability, pass_at_k
 from rlsignal.estimators import GRPO_NEMO
-from rlsignal.sim import Metrics, Recipe, log_pass_rates, measure, sampled_gradient, train
+from rlsignal.sim import Metrics, Recipe, log_pass_rates, measure_tabular, sampled_gradient, train_tabular
 
 KEY = jax.random.key(3)
 SMALL = Recipe(prompts=3, responses=5, correct=2, group_size=4, steps=8, record_every=2, attempts=(1, 4))
@@ -19,8 +19,8 @@ START = jnp.array([[0.0, -1.0, 0.5, 0.2, 0.1], [-2.0, -3.0, 1.0, 0.0, 0.3], [1.0
 CERTAIN = jnp.array([[1e3, 0, 0, 0, 0], [-1e3, -1e3, 0, 0, 0], [0, 0, -1e3, 1e3, 0]])
 """Right, wrong, and one response that is wrong."""
 
-run = jax.jit(train, static_argnames="recipe")
-measured = jax.jit(measure, static_argnames="recipe")
+run = jax.jit(train_tabular, static_argnames="recipe")
+measured = jax.jit(measure_tabular, static_argnames="recipe")
 sampled = jax.jit(sampled_gradient, static_argnames="recipe")
 
 
@@ -201,8 +201,8 @@ class TestSampledGradient:
         drawn = 8 * len(keys)
         assert counts.sum() == drawn
         expected = drawn * pi
-        spread = np.sqrt(2 * 5 + (1 / expected).sum())
-        assert ((counts - expected) ** 2 / expected).sum() < 5 + 5 * spread
+        deviation = np.sqrt(2 * 5 + (1 / expected).sum())
+        assert ((counts - expected) ** 2 / expected).sum() < 5 + 5 * deviation
         assert np.all(np.abs(counts - expected) < 5 * np.sqrt(expected * (1 - pi)))
 
     def test_each_group_is_a_possible_one(self):
@@ -235,7 +235,7 @@ class TestSampledGradient:
     def test_what_a_trainer_logs_has_the_means_that_are_measured(self):
         """Over many groups, within five standard errors."""
         many = jax.jit(jax.vmap(lambda key: sampled_gradient(key, START, SMALL, SMALL.setting())[1]))
-        seen, metrics = many(jax.random.split(KEY, 2**15)), measure(START, SMALL)
+        seen, metrics = many(jax.random.split(KEY, 2**15)), measure_tabular(START, SMALL)
         for name in ("pass_at_1", "degenerate", "advantage_variance"):
             drawn = np.asarray(getattr(seen, name), np.float64)
             assert abs(drawn.mean() - float(getattr(metrics, name))) < 5 * drawn.std() / np.sqrt(len(drawn)), name
@@ -248,7 +248,7 @@ class TestSampledGradient:
             f"setting must have a table [2, 5] for g = 4, got [2, {other + 1}]. "
             "Make it with recipe.setting(...) of the same recipe."
         )
-        for procedure in (sampled_gradient, train):
+        for procedure in (sampled_gradient, train_tabular):
             with pytest.raises(ValueError) as error:
                 procedure(KEY, START, SMALL, setting)
             assert str(error.value) == message
@@ -267,7 +267,7 @@ WARM = SMALL.setting(temperature=1.5)
 
 @pytest.fixture(scope="module")
 def finished():
-    """(final logits, Metrics, Seen) of the small recipe, at a temperature that is not 1."""
+    """(final logits, Metrics, StepMetrics) of the small recipe, at a temperature that is not 1."""
     return run(KEY, START, recipe=SMALL, setting=WARM)
 
 
@@ -322,7 +322,7 @@ class TestTrain:
         settings = [WARM, SMALL.setting(DR_GRPO, learning_rate=0.5, temperature=2)]
         keys = jnp.stack([KEY, jax.random.key(9)])
         stacked = jax.tree.map(lambda *x: jnp.stack(x), *settings)
-        together = jax.jit(jax.vmap(lambda key, logits, setting: train(key, logits, SMALL, setting)))
+        together = jax.jit(jax.vmap(lambda key, logits, setting: train_tabular(key, logits, SMALL, setting)))
         both = together(keys, jnp.stack([START, -START]), stacked)
         alone = run(keys[1], -START, recipe=SMALL, setting=settings[1])
         for i, single in enumerate((finished, alone)):
@@ -346,9 +346,9 @@ class TestTrain:
     )
     def test_other_logits_are_refused(self, logits, message):
         for procedure in (
-            lambda: train(KEY, logits, SMALL, SMALL.setting()),
+            lambda: train_tabular(KEY, logits, SMALL, SMALL.setting()),
             lambda: sampled_gradient(KEY, logits, SMALL, SMALL.setting()),
-            lambda: measure(logits, SMALL),
+            lambda: measure_tabular(logits, SMALL),
         ):
             with pytest.raises(ValueError) as error:
                 procedure()

@@ -1,0 +1,66 @@
+"""What the commands that simulate share: a folder to write to, a runner that keeps its blocks there, and a report."""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from time import asctime, perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rlsignal import saving, store
+from rlsignal.commands.terminal import Bar, add_seed, one_device_per_core
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from rlsignal.sim import Runner
+
+
+class Report(NamedTuple):
+    """What a study found, and how it is shown."""
+
+    results: dict[str, Any]  # by the name of the file that keeps each
+    text: str
+    summary: dict[str, Any]  # JSON-ready
+    picture: tuple[str, "Figure"]  # and the name of its file
+    records: Sequence[dict[str, Any]] = ()  # rows for records.jsonl, if any
+
+
+def add_study(parser: argparse.ArgumentParser, folder: str) -> None:
+    """Options of every study."""
+    add_seed(parser)
+    parser.add_argument("--output", default=folder, metavar="FOLDER", help="where to write (default %(default)s)")
+    parser.add_argument(
+        "--width", type=int, metavar="N", help="cells that run together on one device (default by its memory)"
+    )
+
+
+def run_study(chosen: argparse.Namespace, study: Callable[["Runner"], Report]) -> int:
+    """Simulate, write, draw and say what was found. What an interrupted run has finished is kept, and then deleted."""
+    tick = perf_counter()
+    folder = store.writable_folder(chosen.output)  # before minutes of work, not after
+    one_device_per_core()
+    import jax
+
+    from rlsignal.sim import Runner
+
+    blocks = store.BlockFolder(folder / "blocks")
+    with Bar(silent=chosen.json) as bar:
+        report = study(Runner(store=blocks, width=chosen.width, progress=bar.update))
+    device = jax.devices()[0]
+    seconds = round(perf_counter() - tick, 2)
+    provenance = {"device": f"{device.platform} {device.device_kind}", "seconds": seconds, "time": asctime()}
+    written = [saving.save(found, folder / name, provenance=provenance) for name, found in report.results.items()]
+    if report.records:
+        rows = "".join(json.dumps(row) + "\n" for row in report.records).encode()
+        written.append(folder / "records.jsonl")
+        store.write_atomically(written[-1], lambda file: file.write(rows))
+    name, figure = report.picture
+    written.append(folder / name)
+    store.write_atomically(written[-1], lambda file: figure.savefig(file, format="png", dpi=110))
+    blocks.clear()  # the results hold all that they did
+    names = [str(path) for path in written]
+    if chosen.json:
+        print(json.dumps({**report.summary, "seconds": seconds, "files": names}))
+    else:
+        print(f"{report.text}\nWrote {', '.join(names)} in {seconds:.0f} s.")
+    return 0
