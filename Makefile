@@ -39,7 +39,7 @@ ladder: .venv/installed
 	$(BIN)/python -m rlsignal ladder --output ladder
 
 evidence: .venv/installed
-	$(BIN)/python benchmarks/evidence.py $(RUN)
+	$(BIN)/python -m experiments.evidence $(RUN)
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -48,7 +48,7 @@ check: lint
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(FAST)
 
 evidence-warnings: .venv/installed
-	$(BIN)/python benchmarks/early_warning.py
+	$(BIN)/python -m experiments.early_warning
 	$(BIN)/python docs/generate.py
 
 .venv-trl/installed: pyproject.toml
@@ -83,7 +83,7 @@ pages: .venv/installed
 	$(BIN)/python docs/generate.py
 
 evidence-coverage: .venv/installed
-	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python -m experiments.coverage
 	$(BIN)/python docs/generate.py
 
 bench: .venv/installed

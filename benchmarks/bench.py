@@ -93,9 +93,9 @@ def sampled_over_others(recipe: sim.Recipe) -> dict[str, float | None]:
     rollouts = KEYS * recipe.prompts * recipe.group_size * recipe.steps
 
     mesh = jax.sharding.Mesh(np.array(jax.devices()), ("keys",))
-    spread = partial(jax.shard_map, mesh=mesh, in_specs=jax.P("keys"), out_specs=jax.P("keys"), check_vma=False)
-    ours = jax.jit(spread(jax.vmap(lambda key: sim.train_tabular(key, start, recipe, setting)[0])))
-    draw = jax.jit(spread(lambda keys: jax.lax.map(lambda key: jax.random.uniform(key, (2**18,)).sum(), keys)))
+    over_devices = partial(jax.shard_map, mesh=mesh, in_specs=jax.P("keys"), out_specs=jax.P("keys"), check_vma=False)
+    ours = jax.jit(over_devices(jax.vmap(lambda key: sim.train_tabular(key, start, recipe, setting)[0])))
+    draw = jax.jit(over_devices(lambda keys: jax.lax.map(lambda key: jax.random.uniform(key, (2**18,)).sum(), keys)))
     many = jax.random.split(keys[0], 128)
 
     mine, bare = paired(lambda: ours(keys), lambda: draw(many))

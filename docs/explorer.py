@@ -36,19 +36,19 @@ def arrays() -> dict[str, Any]:
     """What the page looks up; indices in the order of the names."""
     mean, rho = np.meshgrid(PASS_RATES, DISPERSIONS)
     populations = Beta(mean, rho)
-    twins = json.loads((DOCS / "evidence" / "twins.json").read_text(encoding="utf-8"))
+    matched = json.loads((DOCS / "evidence" / "matched_starts.json").read_text(encoding="utf-8"))
     return {
         "p": PASS_RATES.tolist(),
         "rho": DISPERSIONS.tolist(),
         "g": list(GROUP_SIZES),
         "estimators": [estimator.name for estimator in ESTIMATORS],
-        "dead": [_rounded(degenerate_probability(populations, g)) for g in GROUP_SIZES],  # [g][rho][p]
+        "degenerate": [_rounded(degenerate_probability(populations, g)) for g in GROUP_SIZES],  # [g][rho][p]
         "signal": [_rounded(advantage_variance(populations, g)) for g in GROUP_SIZES],
         "weight": [[_rounded(x.weight(PASS_RATES, g)) for g in GROUP_SIZES] for x in ESTIMATORS],
         "objective": [[_rounded(x.objective(PASS_RATES, g)) for g in GROUP_SIZES] for x in ESTIMATORS],
         "critical": [round(critical_pass_rate(g), 4) for g in GROUP_SIZES],
         "log": {"mean": 0.28, "degenerate": 0.54, "dispersion": round(dispersion_for(0.28, 0.54, 8), 3)},
-        "effects": twins["effects"],
+        "effects": matched["effects"],
     }
 
 

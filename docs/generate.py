@@ -97,27 +97,24 @@ def predictors() -> str:
     made = found["provenance"]
 
     def cells(score: dict[str, Any], outcome: str) -> list[str]:
-        mean, low, high = score["correlation"][outcome]
         return [
-            f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]",
-            f"{score['loss'][outcome][0]:.3f}",
-            f"{score['wrong'][outcome]:.0%}",
+            _signed(score["correlation"][outcome], 2),
+            f"{score['loss'][outcome]['estimate']:.3f}",
+            f"{score['mistaken'][outcome]:.0%}",
         ]
 
     rows = [[score["name"], *cells(score, "trained"), *cells(score, "fresh")] for score in found["scores"]]
-    head = ["known", "trained: rank correlation", "loss", "wrong", "fresh: rank correlation", "loss", "wrong"]
+    head = ["known", "trained: rank correlation", "loss", "mistaken", "fresh: rank correlation", "loss", "mistaken"]
     partial = {
-        name: ", ".join(
-            f"{x:+.2f} [{low:+.2f}, {high:+.2f}] ({outcome})" for outcome, (x, low, high) in found[name].items()
-        )
+        name: ", ".join(f"{_signed(x, 2)} ({outcome})" for outcome, x in found[name].items())
         for name in ("entropy_given_informative", "informative_given_entropy")
     }
-    return f"""# What tells which checkpoint to start from?
+    return f"""# What predicts which checkpoint to start from?
 
 {found["ladders"]} random ladders, of six SFT depths each: an untrained policy, and fine-tuning for up to 3000 steps. Tasks
-(one right answer of 256, one of 64, four of 256), label noise (0 to 50%), the number of different demonstrations (32 to
-1024), and the learning rates of both stages are drawn at random. GRPO runs from every rung. A predictor ranks the rungs
-before that, by exact pass rates on the prompts that RL trains on, or by {found["samples"]} samples of each.
+(one correct answer of 256, one of 64, four of 256), label noise (0 to 50%), the number of different demonstrations (32 to
+1024), and the learning rates of both stages are drawn at random. GRPO runs from every checkpoint. A predictor ranks the
+checkpoints before that, by exact pass rates on the prompts that RL trains on, or by {found["samples"]} samples of each.
 
 `{made["command"]}` made this in {made["seconds"]} s ({made["device"]}, jax {made["versions"]["jax"]}); its figures are in
 [evidence/predictors.json](evidence/predictors.json). Another {found["tuning"]} ladders set the time scale of the forecast
@@ -127,21 +124,21 @@ before that, by exact pass rates on the prompts that RL trains on, or by {found[
 
 *Trained*: pass@1 after RL on the prompts it trained on. *Fresh*: the peak of pass@10 on prompts that neither stage saw.
 *Rank correlation*: Spearman's rho within a ladder, mean over ladders with its 95% interval. *Loss*: how far below the best
-rung the one ends that the predictor would choose. *Wrong*: ladders in which that is more than 0.02. "The paper's rule" is
+checkpoint the one ends that the predictor would choose. *Mistaken*: ladders in which that is more than 0.02. "The paper's rule" is
 modelled on the two stages of arXiv 2606.18487, whose thresholds (0.18 nats per token, half of the entropy lost early)
-come from two models and are not validated by it: unflagged rungs first, deeper ones ahead; the entropy that its second
+come from two models and are not validated by it: unflagged checkpoints first, deeper ones ahead; the entropy that its second
 stage looks at is the mean over tokens here, and that stage needs 150 steps of RL.
 
 ## What it says
 
-- **Order turns often.** The rung with the best pass@1 before RL ends more than 0.02 below another in
+- **Order turns often.** The checkpoint with the best pass@1 before RL ends more than 0.02 below another in
   {found["inverted"]["trained"]:.0%} (trained) and {found["inverted"]["fresh"]:.0%} (fresh) of the ladders. That share
   belongs to these ladders, which reach far into over-training, and to no others.
 - **The best before RL is {found["best"]}**, with the informative fraction and the forecast close behind. All three ask
   how many prompts are within reach, and 16 samples of each prompt serve nearly as well as the exact pass rates.
 - **Depth, pass@1 and the paper's rule are alike**: they find that some fine-tuning is better than none, and little else.
 - **Entropy adds nothing to the informative fraction that would favour more of it.** Ranking by entropy starts from the
-  rung that learned least. Once the informative fraction is known, the partial rank correlation of entropy with the outcome
+  checkpoint that learned least. Once the informative fraction is known, the partial rank correlation of entropy with the outcome
   is {partial["entropy_given_informative"]}: nothing on fresh prompts, and *less* entropy is better on trained ones. The
   other way round it is {partial["informative_given_entropy"]}.
 - **A short run of RL is no oracle.** Pass@1 after 100 of 600 steps, which costs a sixth of the runs that it would save,
@@ -159,8 +156,8 @@ carries over, if anything, is the question to ask: how many prompts does this ch
 
 def ladder() -> str:
     """docs/ladder.md: over-training in networks, its cause, and the paper's findings answered for the toy."""
-    found, other, swapped, twinned = (_evidence(name) for name in ("ladder", "others", "swap", "twins"))
-    rescued = {row["name"]: row for row in _evidence("rescues")["rescued"]}
+    found, other, swapped, matched = (_evidence(name) for name in ("ladder", "others", "swap", "matched_starts"))
+    mitigated = {row["name"]: row for row in _evidence("mitigations")["mitigated"]}
     inverting, safe = found["ladders"]
     sequences, many, modular = other["ladders"]
     at = inverting["depths"].index(inverting["optimum"])
@@ -169,7 +166,7 @@ def ladder() -> str:
         rows = []
         for x in (x for x in of["readings"] if x["outcome"] == "fresh peak pass@k"):
             strong = sum(rho is not None and rho <= -0.8 for rho in x["spearman"])
-            rate = "best of each rung" if x["rate"] is None else f"{x['rate']:g}"
+            rate = "best of each checkpoint" if x["rate"] is None else f"{x['rate']:g}"
             drop = f"{x['drop']:.3f} ({x['drop_error']:.3f})"
             rows.append([rate, *(f"{y:.3f}" for y in x["after"]), x["optimum"], drop, f"{strong} of {of['seeds']}"])
         return rows
@@ -177,13 +174,13 @@ def ladder() -> str:
     def ends(of: dict[str, Any], name: str, when: str) -> list[str]:
         return [f"{x:.3f}" for x in of[name][when]]
 
-    def course(of: dict[str, Any]) -> str:
+    def table(of: dict[str, Any]) -> str:
         rows = [
             ["before: fresh pass@1", *ends(of, "fresh_pass_at_1", "before")],
             [f"before: fresh pass@{of['k']}", *ends(of, "fresh_pass_at_k", "before")],
             ["before: nats per token", *ends(of, "token_entropy", "before")],
             ["before: dispersion", *ends(of, "dispersion", "before")],
-            ["before: groups that teach", *ends(of, "informative", "before")],
+            ["before: informative groups", *ends(of, "informative", "before")],
             [f"after: fresh peak pass@{of['k']}", *(f"{x:.3f}" for x in of["after"])],
             ["after: fresh pass@1", *ends(of, "fresh_pass_at_1", "after")],
             ["step of the peak", *(f"{x:.0f}" for x in of["peak_step"])],
@@ -194,7 +191,7 @@ def ladder() -> str:
         x = next(x for x in of["readings"] if x["outcome"] == "fresh peak pass@k" and x["rate"] is None)
         return f"{x['drop']:.3f} (s.e. {x['drop_error']:.3f}) from depth {x['optimum']} to {of['depths'][-1]}"
 
-    def spread(of: dict[str, Any], when: str) -> float:
+    def range_of(of: dict[str, Any], when: str) -> float:
         values = of["fresh_pass_at_1"][when][at:]
         return max(values) - min(values)
 
@@ -203,10 +200,10 @@ def ladder() -> str:
 
     recovered, reproduced = (swapped["shares"]["fresh peak pass@k"][x] for x in ("recovered", "reproduced"))
     entropies, dispersions = (
-        [x for x in twinned["twins"] if x["varied"] == name] for name in ("entropy", "dispersion")
+        [x for x in matched["starts"] if x["varied"] == name] for name in ("entropy", "dispersion")
     )
-    smoothing, kl = rescued["label smoothing 0.2 in SFT"], rescued["KL to the start, 0.01"]
-    head = ["RL rate", *map(str, inverting["depths"]), "best rung", "drop to the deepest (s.e.)", "rho <= -0.8"]
+    smoothing, kl = mitigated["label smoothing 0.2 in SFT"], mitigated["KL to the start, 0.01"]
+    head = ["RL rate", *map(str, inverting["depths"]), "best checkpoint", "drop to the deepest (s.e.)", "rho <= -0.8"]
     return f"""# Over-training in networks
 
 The map's policies are tables. Here a network is fine-tuned for longer and longer on demonstrations, and GRPO runs from
@@ -215,54 +212,54 @@ below are from `make evidence` ({found["provenance"]["device"]}, jax {found["pro
 `docs/evidence/`).
 
 **The task**: x in R^16; an answer of two tokens, 16 choices each, given by a random teacher network. **The policy**: two
-layers of 256. **SFT**: 256 demonstrations, 30% of their tokens wrong. **RL**: AdamW, g = 8, 64 prompts a step, 1000 steps,
+layers of 256. **SFT**: 256 demonstrations, 30% of their tokens incorrect. **RL**: AdamW, g = 8, 64 prompts a step, 1000 steps,
 on 512 other prompts; 512 more that neither stage saw are *fresh*.
 
 ## The ladder inverts
 
-{course(inverting)}
+{table(inverting)}
 
 Means over {inverting["seeds"]} seeds, at RL rate {inverting["rate_shown"]:g} where "after" is not of the best rate. Right of
-the best rung pass@1 before RL rises with depth and peak pass@10 after it falls, at every RL rate:
+the best checkpoint pass@1 before RL rises with depth and peak pass@10 after it falls, at every RL rate:
 
 {_table(head, readings(inverting))}
 
-The last column counts seeds whose rank correlation of pass@1 before with the outcome, from the best rung on, is at most
--0.8. Pass@1 after RL tells the same with smaller differences.
+The last column counts seeds whose rank correlation of pass@1 before with the outcome, from the best checkpoint on, is at most
+-0.8. Pass@1 after RL shows the same with smaller differences.
 
 **The safe control**, 4096 demonstrations without noise:
 
-{course(safe)}
+{table(safe)}
 
-Its pass@1 does *not* invert: the deepest rung ends highest. Its pass@10 does, and already before RL: here GRPO never
+Its pass@1 does *not* invert: the deepest checkpoint ends highest. Its pass@10 does, and already before RL: here GRPO never
 raises pass@10 on fresh prompts above where it started (the step of the peak is 0), so the two must be shown side by side.
 
 **Other tasks**, best rates: a gated recurrent unit that writes sequences of up to 4 tokens (exact metrics over all of them;
-entropy per token as the paper measures it) loses {drop(sequences)}; four right answers of different rarity lose
+entropy per token as the paper measures it) loses {drop(sequences)}; four correct answers of different rarity lose
 {drop(many)}.
 
 **The trap**: modular addition. SFT transfers nothing to pairs that it has not seen, so pass@1 before RL *falls* with depth,
 the untrained network is the best start or nearly so, and what GRPO learns does not transfer either. It looks like a
 dramatic ladder and says nothing about over-training; depth 0 and fresh prompts give it away.
 
-{course(modular)}
+{table(modular)}
 
-## Cause and shadow
+## Cause and confounder
 
 **The swap.** Scale the deep checkpoint's logits to the shallow one's entropy: {recovered[0]:.0%} (s.e. {recovered[1]:.0%})
 of the gap in peak pass@10 comes back. Sharpen the shallow one to the deep one's entropy: {reproduced[0]:.0%} (s.e.
 {reproduced[1]:.0%}) of the gap appears. But scaling logits moves dispersion as well, from
-{swapped["dispersion"][2]:.2f} to {swapped["dispersion"][3]:.2f}, and the share of groups that teach from
-{swapped["informative"][2]:.2f} to {swapped["informative"][3]:.2f}. So the swap cannot tell which of them did it.
+{swapped["dispersion"][2]:.2f} to {swapped["dispersion"][3]:.2f}, and the share of informative groups from
+{swapped["informative"][2]:.2f} to {swapped["informative"][3]:.2f}. So the swap cannot show which of them did it.
 
-**Twins** can. Networks are distilled from policies of chosen pass rates and chosen entropy, alike in all else, and GRPO runs
-from each ({twinned["seeds"]} seeds, {twinned["steps"]} steps):
+**Matched starts** can. Networks are distilled from policies of chosen pass rates and chosen entropy, alike in all else, and GRPO runs
+from each ({matched["seeds"]} seeds, {matched["steps"]} steps):
 
 {_table(["varied", "nats", "dispersion", "pass@1 before", "pass@1 after (s.e.)", "fresh peak pass@10"], [[x["varied"], f"{x['entropy']:.2f}", f"{x['dispersion']:.2f}", f"{x['pass_at_1']:.3f}", f"{x['after']:.3f} ({x['error']:.3f})", f"{x['fresh_peak']:.3f}"] for x in (*entropies, *dispersions)])}
 
-{entropies[-1]["entropy"] - entropies[0]["entropy"]:.1f} nats more at the same pass rates: {_signed(twinned["effects"]["entropy"])},
+{entropies[-1]["entropy"] - entropies[0]["entropy"]:.1f} nats more at the same pass rates: {_signed(matched["effects"]["entropy"])},
 a little *lower* on the trained prompts. Dispersion from {dispersions[0]["dispersion"]:.2f} to
-{dispersions[-1]["dispersion"]:.2f} at the same pass@1 and entropy: {_signed(twinned["effects"]["dispersion"])}. The last
+{dispersions[-1]["dispersion"]:.2f} at the same pass@1 and entropy: {_signed(matched["effects"]["dispersion"])}. The last
 column is no control: fresh prompts were not imitated, and their pass rates are what the network makes of them.
 
 ## The paper's five findings, for this toy
@@ -270,21 +267,21 @@ column is no control: fresh prompts were not imitated, and their pass rates are 
 | arXiv 2606.18487 reports | here | figures |
 |---|---|---|
 | inversion on the ladder | **reproduced** | peak pass@10 falls by {drop(inverting)} while pass@1 before rises from {inverting["before"][at]:.3f} to {inverting["before"][-1]:.3f} |
-| compression where every rung is far above the threshold | **reproduced** | safe control, depth {inverting["depths"][at]} on: pass@1 of the rungs spreads over {spread(safe, "before"):.3f} before RL and {spread(safe, "after"):.3f} after |
-| GRPO amplifies the entropy gap | **reversed** | nats per token of depth {inverting["depths"][at]} over depth {inverting["depths"][-1]}: {ratio("before"):.1f} before RL, {ratio("after"):.1f} after; all rungs end low |
+| compression where every checkpoint is far above the threshold | **reproduced** | safe control, depth {inverting["depths"][at]} on: the range of pass@1 over the checkpoints is {range_of(safe, "before"):.3f} before RL and {range_of(safe, "after"):.3f} after |
+| GRPO amplifies the entropy gap | **reversed** | nats per token of depth {inverting["depths"][at]} over depth {inverting["depths"][-1]}: {ratio("before"):.1f} before RL, {ratio("after"):.1f} after; all checkpoints end low |
 | the peak comes earlier from deeper checkpoints | **reversed** | step of the peak: {inverting["peak_step"][at]:.0f} at depth {inverting["depths"][at]}, {inverting["peak_step"][-1]:.0f} at {inverting["depths"][-1]} |
-| KL and label smoothing do not rescue | **half** | KL of 0.01 does not ({_signed(kl["gain"][0])}); label smoothing of 0.2 in SFT does ({_signed(smoothing["gain"][0])}, {smoothing["share"][0]:.0%} of the gap) |
+| KL and label smoothing do not help | **half** | KL of 0.01 does not ({_signed(kl["gain"][0])}); label smoothing of 0.2 in SFT does ({_signed(smoothing["gain"][0])}, {smoothing["share"][0]:.0%} of the gap) |
 
 ## Which claim fails when
 
 | claim | holds | fails |
 |---|---|---|
-| more pass@1 before RL means more after | left of the best rung; for pass@1 in the safe control | right of it, with noisy or few demonstrations |
-| less entropy means worse RL | right of the best rung, where entropy is the shadow of dispersion | left of it: the untrained network has the most entropy and learns least; between twins of equal pass rates |
+| more pass@1 before RL means more after | left of the best checkpoint; for pass@1 in the safe control | right of it, with noisy or few demonstrations |
+| less entropy means worse RL | right of the best checkpoint, where entropy is confounded with dispersion | left of it: the untrained network has the most entropy and learns least; between matched starts of equal pass rates |
 | a mean pass rate above p* is safe | for prompts that are alike | whenever prompts differ ([D4](theory.md#D4)) |
-| the informative fraction tells the best rung | nearly, for pass@k on fresh prompts ([predictors](predictors.md)) | less well for the trained prompts, where speed counts too |
+| the informative fraction finds the best checkpoint | nearly, for pass@k on fresh prompts ([predictors](predictors.md)) | less well for the trained prompts, where speed counts too |
 | tempering shows that entropy is the cause | never by itself | it moves dispersion along |
-| pass@1 and pass@k tell one story | in the inverting ladder | in the safe control they disagree |
+| pass@1 and pass@k agree | in the inverting ladder | in the safe control they disagree |
 
 ## What this does not show
 
@@ -294,14 +291,14 @@ within reach, and a cheap test of it: pass@k at large k, or the informative frac
 """
 
 
-def _signed(effect: list[float]) -> str:
-    mean, low, high = effect
-    return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+def _signed(effect: dict[str, float], digits: int = 3) -> str:
+    value, low, high = (f"{effect[name]:+.{digits}f}" for name in ("estimate", "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
-def rescues() -> str:
-    """docs/rescues.md: what brings a collapsed checkpoint back."""
-    found = _evidence("rescues")
+def mitigations() -> str:
+    """docs/mitigations.md: what brings a collapsed checkpoint back."""
+    found = _evidence("mitigations")
     made, names = found["provenance"], [name.replace("@k", f"@{found['k']}") for name in found["outcomes"]]
     head = ["", "pass@1 before", "rollouts a step", *(x for name in names for x in (name, "way back"))]
     rows = [
@@ -310,42 +307,42 @@ def rescues() -> str:
             found["depths"], found["before"], (found["good"], found["deep"]), ("100%", "0%"), strict=True
         )
     ]
-    for one in found["rescued"]:
+    for one in found["mitigated"]:
         cells = [
             x
-            for after, (_, low, high), share in zip(one["after"], one["gain"], one["share"], strict=True)
-            for x in (f"{after:.3f}", f"{share:.0%}{'' if low > 0 or high < 0 else ' (n.s.)'}")
+            for after, gain, share in zip(one["after"], one["gain"], one["share"], strict=True)
+            for x in (f"{after:.3f}", f"{share:.0%}{'' if gain['low'] > 0 or gain['high'] < 0 else ' (n.s.)'}")
         ]
         rows.append([one["name"], f"{one['before']:.3f}", f"{one['rollouts']:.1f}", *cells])
-    return f"""# Rescues
+    return f"""# Mitigations
 
-The inverting ladder's deepest rung ({found["depths"][1]} SFT steps) has more pass@1 than the best one
-({found["depths"][0]} steps) and ends lower. What brings it back? Each row changes one thing in the run from the deep rung;
-strengths were fixed beforehand. {found["seeds"]} seeds, paired; *way back* is the share of the gap to the good rung that is
+The inverting ladder's deepest checkpoint ({found["depths"][1]} SFT steps) has more pass@1 than the best one
+({found["depths"][0]} steps) and ends lower. What brings it back? Each row changes one thing in the run from the deep checkpoint;
+strengths were fixed beforehand. {found["seeds"]} seeds, paired; *way back* is the share of the gap to the good checkpoint that is
 closed, *n.s.* where the 95% interval of the gain holds 0. `{made["command"]}` made this in {made["seconds"]} s
-([evidence/rescues.json](evidence/rescues.json)).
+([evidence/mitigations.json](evidence/mitigations.json)).
 
 {_table(head, rows)}
 
-{_rescue_reading(found)}
+{_mitigation_reading(found)}
 
 One task, one policy, one strength or two of each: a row that fails here may work elsewhere at another strength, and what
-works here was not tuned. The rung that was there before costs nothing.
+works here was not tuned. The best checkpoint was there before and costs nothing.
 """
 
 
-def _rescue_reading(found: dict[str, Any]) -> str:
+def _mitigation_reading(found: dict[str, Any]) -> str:
     """What clearly helps and clearly hurts, on the first outcome, by its intervals."""
     at = found["outcomes"][0].replace("@k", f"@{found['k']}")
-    helps = [x for x in found["rescued"] if x["gain"][0][1] > 0]
-    hurts = [x for x in found["rescued"] if x["gain"][0][2] < 0]
-    rest = [x for x in found["rescued"] if x not in helps and x not in hurts]
+    helps = [x for x in found["mitigated"] if x["gain"][0]["low"] > 0]
+    hurts = [x for x in found["mitigated"] if x["gain"][0]["high"] < 0]
+    rest = [x for x in found["mitigated"] if x not in helps and x not in hurts]
 
     def listed(rows: list[dict[str, Any]]) -> str:
-        return "; ".join(f"{x['name']} ({x['gain'][0][0]:+.3f})" for x in rows) or "none"
+        return "; ".join(f"{x['name']} ({x['gain'][0]['estimate']:+.3f})" for x in rows) or "none"
 
     return (
-        f"By {at}, better than the bare run: {listed(sorted(helps, key=lambda x: -x['gain'][0][0]))}. Not told apart "
+        f"By {at}, better than the bare run: {listed(sorted(helps, key=lambda x: -x['gain'][0]['estimate']))}. Not distinguishable "
         f"from it: {listed(rest)}. Worse: {listed(hurts)}."
     )
 
@@ -354,37 +351,37 @@ def logs() -> str:
     """docs/logs.md: what a training log says, and how far its warnings can be trusted (docs/evidence/warnings.json)."""
     found = _evidence("warnings")
     made = found["provenance"]
-    by = {(row["course"], row["groups"], row["rule"]): row for row in found["rows"]}
-    courses = {row["course"]: row["dies"] for row in found["rows"]}
+    by = {(row["run"], row["groups"], row["rule"]): row for row in found["rows"]}
+    runs = {row["run"]: row["degenerate_at"] for row in found["rows"]}
     sizes = sorted({row["groups"] for row in found["rows"]})
     rules = list(dict.fromkeys(row["rule"] for row in found["rows"]))
 
-    def share(course: str, groups: int, rule: str) -> str:
-        row = by[course, groups, rule]
+    def share(run: str, groups: int, rule: str) -> str:
+        row = by[run, groups, rule]
         return f"{row['share']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
-    def lead(course: str, groups: int, rule: str) -> str:
-        row = by[course, groups, rule]
+    def lead(run: str, groups: int, rule: str) -> str:
+        row = by[run, groups, rule]
         span = f", {row['lead'][0]:.0f} ({row['lead'][1]:.0f} to {row['lead'][2]:.0f})" if row["lead"] else ""
         return f"{row['warned']:.3f}{span}"
 
-    alive = [
-        [course, groups, *(share(course, groups, rule) for rule in rules)]
-        for course, dies in courses.items()
-        if dies is None
+    steady = [
+        [run, groups, *(share(run, groups, rule) for rule in rules)]
+        for run, at in runs.items()
+        if at is None
         for groups in sizes
     ]
-    dying = [
-        [f"{course} (row {dies})", groups, share(course, groups, "dying"), *(lead(course, groups, r) for r in rules)]
-        for course, dies in courses.items()
-        if dies is not None
+    degenerating = [
+        [f"{run} (row {at})", groups, share(run, groups, "degenerating"), *(lead(run, groups, r) for r in rules)]
+        for run, at in runs.items()
+        if at is not None
         for groups in sizes
     ]
     return f"""# Training logs
 
-`rlsignal diagnose LOG --group-size 8`, or `track(log, 8)`: dead groups over the steps of a run beside two expectations
+`rlsignal track LOG --group-size 8`, or `track(log, 8)`: degenerate groups over the steps of a run beside two expectations
 (all prompts alike; the mean moved and the first window's dispersion stayed), the dispersion that explains them, and a
-warning when the run is dead or dying. [Beside TRL](trl.md) it is said while the run goes.
+warning when the run is degenerate or on its way there. [Beside TRL](trl.md) it is logged while the run goes.
 
 ## What the columns mean
 
@@ -394,24 +391,24 @@ Read in the sources of the versions named; a log does not say its version, so `r
 |---|---|---|
 | TRL, before 0.27.0 | `reward_std` | mean over groups of the rewards' s.d. inside them (ddof 1) |
 | TRL, 0.27.0 and later | `reward_std` | s.d. of the whole batch: for rewards of 0 and 1 it repeats the mean |
-| TRL | `frac_reward_zero_std` | share of groups that agree, with `scale_rewards` "group" or "none"; with "batch", and with \
+| TRL | `frac_reward_zero_std` | share of degenerate groups, with `scale_rewards` "group" or "none"; with "batch", and with \
 `normalize_then_sum`, whether the whole batch agrees |
 | TRL | `reward` | weighted sum of all reward functions; binary only where there is one, and it is |
 | OpenRLHF 0.11 | `group_reward_std` | mean over groups of their s.d. |
-| EasyDeL | `reward_std`, `frac_reward_zero_std` | within groups (ddof 0); share of groups that agree |
+| EasyDeL | `reward_std`, `frac_reward_zero_std` | within groups (ddof 0); share of degenerate groups |
 | verl 0.10 | `critic/score/mean`, `critic/rewards/mean` | mean score; mean reward, from which a KL penalty may be taken. No column counts \
-dead groups: dump the rollouts |
+degenerate groups: dump the rollouts |
 | NeMo-RL | `baseline_reward/pct_0`, `pct_1`, `pct_mixed` | of leave-one-out baselines: the lone success of a group counts as 0 |
-| prime-rl | `solved_none`, `solved_all`, `solved_some` | shares of groups; the first two are the dead ones |
+| prime-rl | `solved_none`, `solved_all`, `solved_some` | shares of groups; the first two are the degenerate ones |
 
 ## The warnings
 
-**Dead**: a tenth of the groups teaching can be ruled out, with a chance of being wrong of at most 5% over the whole run,
-however long it is ([I10](theory.md#I10)). Safe, and late: it confirms.
+**Degenerate**: an informative tenth of the groups can be ruled out, with a chance of error of at most 5% over the whole
+run, however long it is ([I10](theory.md#I10)). Safe, and late: it confirms.
 
-**Dying**: a line through the last {2 * made["window"]} rows rises by more than 4 standard errors and, less one, passes 90%
-within {made["window"]} rows. It foretells, on the course of the moment; a run that bends below 90% just then was warned of
-for nothing. Nothing is guaranteed of it but what follows.
+**Degenerating**: a line through the last {2 * made["window"]} rows rises by more than 4 standard errors and, less one, passes 90%
+within {made["window"]} rows. It extrapolates; a run that bends below 90% just then was warned of for nothing. Nothing is
+guaranteed of it but what follows.
 
 {made["runs"]:,} simulated logs a line, of {made["rows"]} rows, window {made["window"]}, groups of 8; brackets are 95%
 intervals. `{made["command"]}` made them in {made["seconds"]} s with seed {made["seed"]} (rlsignal {made["rlsignal"]}, numpy
@@ -420,30 +417,30 @@ intervals. `{made["command"]}` made them in {made["seconds"]} s with seed {made[
 
 ### False alarms
 
-Runs that never pass 90% dead groups; share of them that is warned of.
+Runs that never pass 90% degenerate groups; share of them that is warned of.
 
-{_table(["run", "groups a row", *rules], alive)}
+{_table(["run", "groups a row", *rules], steady)}
 
 ### Lead times
 
-Runs that do, at the row in brackets. First the share that *dying* warns of in time, with its interval. Then for each rule
+Runs that do, at the row in brackets. First the share that *degenerating* warns of in time, with its interval. Then for each rule
 the share ever warned of, and the median lead in rows (10th to 90th percentile), negative after the fact. A lead of one
 row above 90% is worth what its false alarms are.
 
-{_table(["run", "groups a row", "dying, in time", *rules], dying)}
+{_table(["run", "groups a row", "degenerating, in time", *rules], degenerating)}
 
 ### Recorded runs
 
-On the two public logs of one group a row at hand (500 rows each, 54% and 66% dead groups) neither rule warns, and neither run
-goes dead. With one group a row *dying* sees next to nothing, and *dead* needs some 200 rows: log more groups, or wait.
+On the two public logs of one group a row at hand (500 rows each, 54% and 66% degenerate groups) neither rule warns, and neither
+run gets there. With one group a row *degenerating* sees next to nothing, and *degenerate* needs some 200 rows: log more groups, or wait.
 
-Not shown: runs of language models that die, of which no public log with its groups was at hand; rows whose groups share
+Not shown: runs of language models whose groups all become degenerate, of which no public log with its groups was at hand; rows whose groups share
 prompts, which are not independent draws.
 """
 
 
 def _evidence(name: str) -> dict[str, Any]:
-    """docs/evidence/NAME.json, written by benchmarks/evidence.py."""
+    """docs/evidence/NAME.json, written by `python -m experiments.evidence NAME`."""
     return json.loads((DOCS / "evidence" / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -469,7 +466,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "ladder.md": ladder,
     "predictors.md": predictors,
     "logs.md": logs,
-    "rescues.md": rescues,
+    "mitigations.md": mitigations,
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How often 95% intervals hold the truth, by simulation: `make evidence-coverage` writes docs/evidence/coverage.json.
 
-An evaluation is a histogram over prompts of how many of n samples were right, so thousands of evaluations are one
+An evaluation is a histogram over prompts of how many of n samples are correct, so thousands of evaluations are one
 multinomial draw. Three intervals are tried on each: the library's, Student's over prompts, and the binomial one of all
 rollouts in one pot. The first hundred evaluations of a row also go through `group_estimate` itself, which must agree,
 and whose warnings are counted.
@@ -39,8 +39,12 @@ REGION = [(100, 16, mean, dispersion) for dispersion in DISPERSIONS for mean in 
 BEYOND = [
     *((100, 16, mean, dispersion) for mean in (0.01, 0.02, 0.05, 0.95) for dispersion in (0.05, 0.3, 0.6)),
     *((100, 16, mean, dispersion) for mean in (0.1, 0.3, 0.5) for dispersion in (0.01, 0.02, 0.8, 0.9)),
-    *((prompts, 16, *law) for prompts in (10, 30, 50, 1000) for law in ((0.3, 0.3), (0.1, 0.6), (0.5, 0.05))),
-    *((100, samples, *law) for samples in (8, 64) for law in ((0.3, 0.3), (0.1, 0.6), (0.5, 0.05))),
+    *(
+        (prompts, 16, *population)
+        for prompts in (10, 30, 50, 1000)
+        for population in ((0.3, 0.3), (0.1, 0.6), (0.5, 0.05))
+    ),
+    *((100, samples, *population) for samples in (8, 64) for population in ((0.3, 0.3), (0.1, 0.6), (0.5, 0.05))),
 ]
 """Where nothing is claimed: rarer, odder and fewer prompts; and more prompts, other numbers of samples."""
 
@@ -54,9 +58,9 @@ def coverage(
 ) -> dict[str, float]:
     """Shares of evaluations whose interval holds the truth, by kind of interval, and of those that warn."""
     (statistic, g), (prompts, n, mean, dispersion) = STATISTICS[name], row
-    law, c, table = Beta(mean, dispersion), np.arange(n + 1), group_table(statistic, g)
-    drawn = generator.multinomial(prompts, law.pmf(n), repetitions).astype(float)
-    worth, truth, quantile = Recorded(c, n).each(g) @ table, statistic(law, g), stdtrit(prompts - 1, 0.975)
+    population, c, table = Beta(mean, dispersion), np.arange(n + 1), group_table(statistic, g)
+    drawn = generator.multinomial(prompts, population.pmf(n), repetitions).astype(float)
+    worth, truth, quantile = Recorded(c, n).each(g) @ table, statistic(population, g), stdtrit(prompts - 1, 0.975)
     value = drawn @ worth / prompts
     error = np.sqrt(np.maximum(drawn @ worth**2 / prompts - value**2, 0) / (prompts - 1))
     trials = trials_over_prompts(drawn, np.stack([c, np.full(n + 1, n)], 1), table)
@@ -64,9 +68,9 @@ def coverage(
 
     warned = 0
     for i, counts in enumerate(drawn[:spot_checks].astype(int)):
-        said = group_estimate(statistic, Recorded(np.repeat(c, counts), n), g)
-        np.testing.assert_allclose((said.low, said.high), (low[i], high[i]), rtol=1e-9, atol=1e-12)
-        warned += bool(said.warning)
+        found = group_estimate(statistic, Recorded(np.repeat(c, counts), n), g)
+        np.testing.assert_allclose((found.low, found.high), (low[i], high[i]), rtol=1e-9, atol=1e-12)
+        warned += bool(found.warning)
 
     pooled = drawn @ c / (n * prompts)
     half = ndtri(0.975) * np.sqrt(pooled * (1 - pooled) / (n * prompts))

@@ -1,8 +1,8 @@
 """How early `track` warns and how often for nothing, on simulated logs whose truth is known; `make evidence-warnings`.
 
-Each run has 400 rows of 1, 8 or 64 groups, drawn from a true share of dead groups in each row. Runs that never pass 90%
-give false alarms, runs that do give lead times. Beside the two rules stands the reading that people act on: one row
-above 90%.
+Each run has 400 rows of 1, 8 or 64 groups, drawn from a true share of degenerate groups in each row. Runs that never
+pass 90% give false alarms, runs that do give lead times. Beside the two rules stands the reading that people act on:
+one row above 90%.
 """
 
 import json
@@ -24,14 +24,14 @@ from rlsignal.inference.intervals import bounded_interval
 PLACE = Path(__file__).parents[1] / "docs" / "evidence" / "warnings.json"
 RUNS, ROWS, WINDOW, GROUP = 1000, 400, 20, 8
 RULES = {
-    "one row above 90%": lambda dead, groups, window: dead > DEGENERATE,
-    "dying": degenerating_rows,
-    "dead": degenerate_rows,
+    "one row above 90%": lambda share, groups, window: share > DEGENERATE,
+    "degenerating": degenerating_rows,
+    "degenerate": degenerate_rows,
 }
 
 
-def courses() -> dict[str, np.ndarray]:
-    """True share of dead groups in each row, by what the run does."""
+def runs() -> dict[str, np.ndarray]:
+    """True share of degenerate groups in each row, by what the run does."""
     row = np.arange(ROWS)
 
     def turn(centre: float, width: float) -> np.ndarray:
@@ -47,17 +47,17 @@ def courses() -> dict[str, np.ndarray]:
         **{
             f"rises from 40% to {end:.0%} and stays": 0.4 + (end - 0.4) * turn(150, 30) for end in (0.6, 0.7, 0.8, 0.85)
         },
-        "tabular GRPO that stays alive": tabular(0.3, 0.3, 0.01),
+        "tabular GRPO that keeps informative groups": tabular(0.3, 0.3, 0.01),
         "tabular GRPO that solves its prompts": tabular(0.3, 0.3, 0.15),
         "mean falls from 0.3 to 0, slowly": of(0.3 * (1 - turn(200, 30)) + 0.003, 0.4),
         "mean falls from 0.3 to 0, within 30 rows": of(0.3 * (1 - turn(200, 8)) + 0.003, 0.4),
         "dispersion rises from 0.4 to 0.97": of(0.4, 0.4 + 0.57 * turn(200, 40)),
-        "dead groups rise in a line from 40% to 100%": np.linspace(0.4, 1, ROWS),
+        "degenerate groups rise in a line from 40% to 100%": np.linspace(0.4, 1, ROWS),
     }
 
 
 def tabular(mean: float, dispersion: float, rate: float) -> np.ndarray:
-    """GRPO on 512 prompts of two responses, from a Beta population; its exact share of dead groups at every step."""
+    """GRPO on 512 prompts of two responses, from a Beta population: the exact share of degenerate groups by step."""
     import jax
     import jax.numpy as jnp
 
@@ -73,25 +73,25 @@ def tabular(mean: float, dispersion: float, rate: float) -> np.ndarray:
     return np.asarray(metrics.degenerate, np.float64)[:ROWS]
 
 
-def simulated(runs: int, seed: int) -> Iterator[dict[str, Any]]:
-    """One row for every course, number of groups and rule."""
+def simulated(repetitions: int, seed: int) -> Iterator[dict[str, Any]]:
+    """One row for every run, number of groups and rule."""
     chance = np.random.default_rng(seed)
-    for course, truth in courses().items():
-        dies = int(np.argmax(truth > DEGENERATE)) if (truth > DEGENERATE).any() else None
+    for run, truth in runs().items():
+        at = int(np.argmax(truth > DEGENERATE)) if (truth > DEGENERATE).any() else None
         for groups in (1, 8, 64):
-            dead = chance.binomial(groups, np.clip(truth, 0, 1), (runs, ROWS)) / groups
+            degenerate = chance.binomial(groups, np.clip(truth, 0, 1), (repetitions, ROWS)) / groups
             for rule, rows in RULES.items():
-                said = rows(dead, groups, WINDOW)
-                warned, at = said.any(-1), said.argmax(-1)
-                counted = warned if dies is None else warned & (at < dies)
+                warns = rows(degenerate, groups, WINDOW)
+                warned, first = warns.any(-1), warns.argmax(-1)
+                counted = warned if at is None else warned & (first < at)
                 share = float(counted.mean())
-                low, high = (float(x) for x in bounded_interval(share, runs, (0.0, 1.0), float(ndtri(0.975))))
+                low, high = (float(x) for x in bounded_interval(share, repetitions, (0.0, 1.0), float(ndtri(0.975))))
                 lead = (
-                    [] if dies is None or not warned.any() else np.quantile(dies - at[warned], (0.5, 0.1, 0.9)).tolist()
+                    [] if at is None or not warned.any() else np.quantile(at - first[warned], (0.5, 0.1, 0.9)).tolist()
                 )
                 yield {
-                    "course": course,
-                    "dies": dies,
+                    "run": run,
+                    "degenerate_at": at,
                     "groups": groups,
                     "rule": rule,
                     "warned": float(warned.mean()),

@@ -1,38 +1,39 @@
 """The long runs behind docs/: each writes docs/evidence/NAME.json with where it came from; interrupted, it resumes.
 
-python benchmarks/evidence.py ladder            # the names: --help; `make evidence` runs all
+python -m experiments.evidence ladder            # the names: --help; `make evidence` runs all
 """
 
 import argparse
 import json
 import platform
-import re
-import shutil
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlsignal import store
 from rlsignal.commands.terminal import Bar, one_device_per_core
 from rlsignal.results import Ladder
 
+if TYPE_CHECKING:
+    from rlsignal.sim import Runner
+
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = ROOT / "ladder" / "evidence"
 
 
-def ladder(**kept: Any) -> dict[str, Any]:
+def ladder(runner: "Runner") -> dict[str, Any]:
     """Both ladders with ten seeds at three RL rates."""
     from rlsignal import sim
 
-    found = [sim.depth_ladder(x, rates=(1e-4, 3e-4, 1e-3), seeds=10, **kept) for x in (sim.INVERTING, sim.SAFE)]
+    found = [sim.depth_ladder(x, rates=(1e-4, 3e-4, 1e-3), seeds=10, runner=runner) for x in (sim.INVERTING, sim.SAFE)]
     return {"ladders": [{**x.summary, **_during(x, rate=1)} for x in found]}
 
 
 def _during(found: Any, rate: int) -> dict[str, Any]:
-    """What a checkpoint goes through at one rate: means over seeds, before and after, and the step of the peak."""
+    """What RL makes of the checkpoints at one rate: means over seeds, before and after, and the step of the peak."""
     trained, fresh = found.train, found.fresh
 
     def ends(curve: Any) -> dict[str, list[float]]:
@@ -49,11 +50,11 @@ def _during(found: Any, rate: int) -> dict[str, Any]:
     }
 
 
-def inversion(**kept: Any) -> dict[str, Any]:
+def inversion(runner: "Runner") -> dict[str, Any]:
     """The inversion map with its defaults, as `rlsignal map` makes it: what docs/inversion.md says."""
     from rlsignal import sim
 
-    found = sim.inversion_map(**kept)
+    found = sim.inversion_map(runner=runner)
     face, middle = found.sharpening, (len(found.sharpening.rows) // 2, len(found.sharpening.pass_rate) // 2)
     return {
         **found.summary,
@@ -62,36 +63,35 @@ def inversion(**kept: Any) -> dict[str, Any]:
         "noise_by_size": found.noise_floor.max(1).tolist(),
         "worth": [float(face.exchange_rate[(i, 0, *middle)]) for i in range(len(found.group_sizes))],
         "outcomes": {x.name: [float(y) for y in x.outcome[[0, -1]].mean(-1)] for x in found.controls},
-        "text": str(found),
     }
 
 
-def predictors(**kept: Any) -> dict[str, Any]:
+def predictors(runner: "Runner") -> dict[str, Any]:
     """Three hundred random ladders, ninety of them for tuning."""
     from experiments.predictors import score_predictors
 
-    return score_predictors(300, tuning=90, **kept).summary
+    return score_predictors(300, tuning=90, runner=runner).summary
 
 
-def mitigations(**kept: Any) -> dict[str, Any]:
+def mitigations(runner: "Runner") -> dict[str, Any]:
     """Fourteen mitigations of the deepest checkpoint of the inverting ladder, eight seeds each."""
     from experiments.mitigations import mitigate
 
-    return mitigate(**kept).summary
+    return mitigate(runner=runner).summary
 
 
-def twins(**kept: Any) -> dict[str, Any]:
+def matched(runner: "Runner") -> dict[str, Any]:
     """Networks alike in all but entropy, or all but dispersion."""
     from experiments.matched_starts import matched_starts
 
-    return matched_starts(**kept).summary
+    return matched_starts(runner=runner).summary
 
 
-def swap(**kept: Any) -> dict[str, Any]:
+def swap(runner: "Runner") -> dict[str, Any]:
     """The best checkpoint and the deepest of the inverting ladder, and each with the other's entropy."""
     from rlsignal import sim
 
-    found = sim.entropy_swap(seeds=8, **kept)
+    found = sim.entropy_swap(seeds=8, runner=runner)
     return {
         "starts": ["shallow", "shallow sharpened", "deep", "deep flattened"],
         "entropy": found.entropy.mean(0).tolist(),
@@ -102,13 +102,13 @@ def swap(**kept: Any) -> dict[str, Any]:
     }
 
 
-def others(**kept: Any) -> dict[str, Any]:
-    """Ladders of other tasks: token sequences, several right answers, and modular addition, the trap."""
+def others(runner: "Runner") -> dict[str, Any]:
+    """Ladders of other tasks: token sequences, several correct answers, and modular addition, the trap."""
     from rlsignal import sim
 
     teacher, policy = sim.Sequence(width=32), sim.Sequence(width=64)
     sequences = sim.LadderTask("token sequences", sim.Teacher(teacher, demonstrations=256, prompts=256), 0.3)
-    many = sim.LadderTask("four right answers", sim.Teacher(demonstrations=256, correct=4), 0.3)
+    many = sim.LadderTask("four correct answers", sim.Teacher(demonstrations=256, correct=4), 0.3)
     modular = sim.LadderTask("modular addition", sim.ModularAddition())
     plans = (
         (sequences, policy, (1e-3,)),
@@ -116,14 +116,20 @@ def others(**kept: Any) -> dict[str, Any]:
         (modular, sim.Network(features=46, tokens=1, choices=23), (1e-4, 3e-4, 1e-3)),
     )
     found = [
-        sim.depth_ladder(course, sim.SFTRecipe(x), sim.GRPORecipe(x, record_every=50), rates=rates, **kept)
-        for course, x, rates in plans
+        sim.depth_ladder(task, sim.SFTRecipe(x), sim.GRPORecipe(x, record_every=50), rates=rates, runner=runner)
+        for task, x, rates in plans
     ]
     return {"ladders": [{**x.summary, **_during(x, rate=0)} for x in found]}
 
 
-RUNS: dict[str, Callable[..., dict[str, Any]]] = {
-    run.__name__: run for run in (inversion, ladder, predictors, mitigations, twins, swap, others)
+RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
+    "inversion": inversion,
+    "ladder": ladder,
+    "predictors": predictors,
+    "mitigations": mitigations,
+    "matched_starts": matched,
+    "swap": swap,
+    "others": others,
 }
 
 
@@ -134,16 +140,15 @@ def main() -> None:
     one_device_per_core()
     import jax
 
+    from rlsignal.sim import Runner
+
     for name in names:
-        tick, blocks = perf_counter(), BLOCKS / name
+        tick, blocks = perf_counter(), store.BlockFolder(BLOCKS / name)
         with Bar(silent=not sys.stderr.isatty()) as bar:
-            found = RUNS[name](
-                store=lambda label, recipe, to=blocks: store.BlockStore(to / re.sub(r"\W+", "-", label), recipe),
-                progress=bar.update,
-            )
+            found = RUNS[name](Runner(store=blocks, progress=bar.update))
         device = jax.devices()[0]
         found["provenance"] = {
-            "command": f"python benchmarks/evidence.py {name}",
+            "command": f"python -m experiments.evidence {name}",
             "seconds": round(perf_counter() - tick),
             "device": f"{len(jax.devices())} x {device.platform} {device.device_kind}",
             "python": platform.python_version(),
@@ -153,7 +158,7 @@ def main() -> None:
         text = json.dumps(_short(found), indent=1) + "\n"
         store.writable_folder(path.parent)
         store.write_atomically(path, lambda file, text=text: file.write(text.encode()))
-        shutil.rmtree(blocks, ignore_errors=True)
+        blocks.clear()
         print(f"Wrote {path.relative_to(ROOT)} in {found['provenance']['seconds']} s.")
 
 

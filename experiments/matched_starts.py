@@ -1,11 +1,11 @@
-"""Twins: network policies that are alike in all but one respect, and what GRPO makes of them.
+"""Matched starts: network policies that are alike in all but one respect, and what GRPO makes of them.
 
 A ladder moves pass rates, their dispersion and entropy together, and so does tempering. Here a network is distilled
 from a policy of chosen pass rates and chosen entropy inside its classes, so that one can be moved and the others held.
 Unlike in the map's controls, the parameters are shared: what is learned on one prompt reaches others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,9 +16,10 @@ import optax
 from jax import Array, lax, nn
 
 from rlsignal import _validate
-from rlsignal._show import Result
+from rlsignal._show import Part, Result, Table
 from rlsignal.inference.intervals import Estimate
 from rlsignal.inference.ranking import paired_estimate
+from rlsignal.results import signed
 from rlsignal.sim import tabular
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
 from rlsignal.sim.policies import Measured, Network, Parameters, log_probabilities
@@ -49,12 +50,12 @@ class MatchedStart(Result):
 
 @dataclass(frozen=True, repr=False)
 class MatchedStarts(Result):
-    """Twins of entropy, then twins of dispersion. `print` it for the reading.
+    """Starts of different entropy, then of different dispersion, all else held. `print` it for the reading.
 
-    effects : by what is varied, (mean, low, high) of the last twin's outcome less the first's; 95%, paired by seed.
+    effects : by what is varied, the last start's outcome less the first's; 95%, paired by seed.
     """
 
-    twins: tuple[MatchedStart, ...]
+    starts: tuple[MatchedStart, ...]
     effects: dict[str, Estimate]
     seeds: int
     steps: int
@@ -63,21 +64,24 @@ class MatchedStarts(Result):
     @property
     def summary(self) -> dict[str, Any]:
         """The figures for machines; JSON-ready."""
-        return asdict(self)
+        return {**asdict(self), "effects": {name: x.summary for name, x in self.effects.items()}}
 
-    def __str__(self) -> str:
-        lines = [
-            f"{self.seeds} seeds, g = {self.group_size}, {self.steps} steps of RL.",
-            "varied       entropy   dispersion   pass@1 before   pass@1 after",
+    def _parts(self) -> Iterable[Part]:
+        yield f"{self.seeds} seeds, g = {self.group_size}, {self.steps} steps of RL."
+        rows = [
+            (
+                x.varied,
+                f"{x.entropy:.2f}",
+                f"{x.dispersion:.2f}",
+                f"{x.pass_at_1:.3f}",
+                f"{x.after:.3f} ± {x.error:.3f}",
+                f"{x.fresh_peak:.3f}",
+            )
+            for x in self.starts
         ]
-        lines += [
-            f"{x.varied:<10}   {x.entropy:7.2f}   {x.dispersion:10.2f}   {x.pass_at_1:13.3f}   "
-            f"{x.after:.3f} ± {x.error:.3f}"
-            for x in self.twins
-        ]
+        yield Table(("varied", "nats", "dispersion", "pass@1 before", "pass@1 after", "fresh peak pass@k"), rows)
         for name, x in self.effects.items():
-            lines.append(f"{name}, from the first to the last: {x.value:+.3f} [{x.low:+.3f}, {x.high:+.3f}]")
-        return "\n".join(lines)
+            yield f"{name}, from the first to the last: {signed(x)}."
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,8 @@ def reward_entropy(log_odds: Array) -> Array:
 def placed(correct_first: Array, task: Task) -> Array:
     """Log-probabilities [prompts, responses] whose correct ones come first, put where the task's answers are."""
     count, correct = correct_first.shape[-1], task.train.answers.shape[-1]
-    is_right = task.train.rewards(jnp.broadcast_to(jnp.arange(count), correct_first.shape))
-    others = jnp.argsort(is_right, axis=-1, stable=True)[:, : count - correct]  # the wrong ones, in order
+    is_correct = task.train.rewards(jnp.broadcast_to(jnp.arange(count), correct_first.shape))
+    others = jnp.argsort(is_correct, axis=-1, stable=True)[:, : count - correct]  # the incorrect ones, in order
     order = jnp.concatenate([task.train.answers, others], -1)
     return jnp.zeros_like(correct_first).at[jnp.arange(len(order))[:, None], order].set(correct_first)
 
@@ -156,7 +160,7 @@ def matched_starts(
     grpo : default a `Network` of two layers of 128, 1000 steps.
     distillation : steps that make a network of a chosen policy.
     rate : learning rate of RL.
-    seeds, seed, runner : as for `depth_ladder`. Twins of one seed share prompts, draws and keys.
+    seeds, seed, runner : as for `depth_ladder`. Starts of one seed share prompts, draws and keys.
 
     Returns
     -------
@@ -175,7 +179,7 @@ def matched_starts(
     >>> grpo = GRPORecipe(policy, batch=16, steps=10)
     >>> sizes = {"task": task, "grpo": grpo, "distillation": 20, "seeds": 2}
     >>> found = matched_starts(entropies=(0.8, 1.2), dispersions=(0.1, 0.5), **sizes)
-    >>> [twin.varied for twin in found.twins]
+    >>> [start.varied for start in found.starts]
     ['entropy', 'entropy', 'dispersion', 'dispersion']
     """
     policy = Network(widths=(128, 128), tokens=1, choices=64)
@@ -213,7 +217,7 @@ def matched_starts(
         difference = after[which[-1]] - after[which[0]]
         effects[name] = paired_estimate(difference)
     return MatchedStarts(
-        twins=tuple(
+        starts=tuple(
             MatchedStart(
                 varied=varied,
                 **{name: float(x[i].mean()) for name, x in before.items()},

@@ -1,10 +1,10 @@
-"""What brings a fine-tuned-for-too-long checkpoint back? Each mitigate against the same seeds without it.
+"""What brings a fine-tuned-for-too-long checkpoint back? Each mitigation against the same seeds without it.
 
 The bar is the ladder's best checkpoint, which costs nothing: it was there before. A mitigation is judged by
 the share of the way back to it, and by what it costs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,10 +12,10 @@ import jax
 import numpy as np
 from jax import Array
 
-from rlsignal._show import Result
+from rlsignal._show import Part, Result, Table
 from rlsignal.inference.intervals import Estimate
 from rlsignal.inference.ranking import paired_estimate
-from rlsignal.results import Ladder
+from rlsignal.results import Ladder, signed
 from rlsignal.sim.grpo import GRPORecipe
 from rlsignal.sim.ladder import INVERTING, Checkpoints, LadderTask, outcomes, plan
 from rlsignal.sim.policies import Network, Parameters, Policy, entropy, log_probabilities, tempered
@@ -25,12 +25,12 @@ from rlsignal.sim.sft import SFTRecipe
 
 @dataclass(frozen=True, repr=False)
 class Mitigated(Result):
-    """One mitigate of the deep checkpoint; tuples in the order of `Ladder.outcomes`.
+    """One mitigation of the deep checkpoint; tuples in the order of `Ladder.outcomes`.
 
     before : fresh pass@1 of the start.
     rollouts : a step, over those of the bare run.
     after : outcomes, means over seeds.
-    gain : (mean, low, high) over the bare run from the deep checkpoint, 95% over seeds, paired.
+    gain : over the bare run from the deep checkpoint, 95% over seeds, paired.
     share : of the way from the deep checkpoint's outcome to the good one's.
     failed : seeds that diverged.
     """
@@ -43,14 +43,18 @@ class Mitigated(Result):
     share: tuple[float, ...]
     failed: int
 
+    def _parts(self) -> Iterable[Part]:
+        gains = (f"{signed(x)} ({outcome})" for outcome, x in zip(Ladder.outcomes, self.gain, strict=True))
+        yield f"{self.name}: gain {', '.join(gains)}."
+
 
 @dataclass(frozen=True, repr=False)
 class Mitigations(Result):
-    """Rescues of a checkpoint that was fine-tuned for too long. `print` it for the reading.
+    """Mitigations of a checkpoint that was fine-tuned for too long. `print` it for the reading.
 
     depths : SFT steps of the good and of the deep checkpoint; before, good, deep : their fresh pass@1 before RL, and
         the outcomes of bare runs from them, in the order of `Ladder.outcomes`.
-    mitigated : one for each mitigate.
+    mitigated : one for each mitigation.
     """
 
     task: str
@@ -65,31 +69,33 @@ class Mitigations(Result):
     @property
     def summary(self) -> dict[str, Any]:
         """The figures for machines; JSON-ready."""
-        return {"outcomes": list(Ladder.outcomes), **asdict(self)}
+        mitigated = [{**asdict(x), "gain": [gain.summary for gain in x.gain]} for x in self.mitigated]
+        return {"outcomes": list(Ladder.outcomes), **asdict(self), "mitigated": mitigated}
 
-    def __str__(self) -> str:
-        width = max(len(x.name) for x in self.mitigated)
-        names = [name.replace("@k", f"@{self.k}") for name in Ladder.outcomes]
-        lines = [
+    def _parts(self) -> Iterable[Part]:
+        yield (
             f"{self.task}, depth {self.depths[1]} with mitigations, between bare runs from it and from depth "
-            f"{self.depths[0]}; {self.seeds} seeds.",
-            f"{'':{width}}   before   rollouts   " + "   ".join(f"{name:>32}" for name in names),
-        ]
-        for name, before, after in (
-            (f"depth {self.depths[0]}, bare", self.before[0], self.good),
-            (f"depth {self.depths[1]}, bare", self.before[1], self.deep),
-        ):
-            lines.append(f"{name:{width}}   {before:6.3f}   {1:8.1f}   " + "   ".join(f"{x:32.3f}" for x in after))
-        for x in self.mitigated:
-            cells = (
-                f"{after:.3f} {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] {share:4.0%}"
-                for after, gain, share in zip(x.after, x.gain, x.share, strict=True)
-            )
-            lines.append(f"{x.name:{width}}   {x.before:6.3f}   {x.rollouts:8.1f}   " + "   ".join(cells))
-        lines.append(
-            "After each outcome: gain over the bare deep run with its 95% interval, and share of the way back."
+            f"{self.depths[0]}; {self.seeds} seeds."
         )
-        return "\n".join(lines)
+        for i, outcome in enumerate(Ladder.outcomes):
+            bare = [
+                (f"depth {depth}, bare", f"{before:.3f}", "1.0", f"{after[i]:.3f}", "", "")
+                for depth, before, after in zip(self.depths, self.before, (self.good, self.deep), strict=True)
+            ]
+            rows = [
+                (
+                    x.name,
+                    f"{x.before:.3f}",
+                    f"{x.rollouts:.1f}",
+                    f"{x.after[i]:.3f}",
+                    signed(x.gain[i]),
+                    f"{x.share[i]:.0%}",
+                )
+                for x in self.mitigated
+            ]
+            head = outcome.replace("@k", f"@{self.k}"), "before", "rollouts", "after", "gain", "way back"
+            yield Table(head, bare + rows)
+        yield "Gain over the bare run from the deep checkpoint with its 95% interval, and share of the way back."
 
 
 Mend = Callable[[Policy, Parameters, Parameters, Array], Parameters]
@@ -165,7 +171,7 @@ def mitigate(
     seed: int = 0,
     runner: Runner | None = None,
 ) -> Mitigations:
-    """GRPO from the last checkpoint with each mitigate, between the bare run and the run from the checkpoint before it.
+    """GRPO from the last checkpoint with each mitigation, between the bare run and the run from the one before it.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ A random ladder is a task, label noise, a number of different demonstrations, an
 predictor ranks its six checkpoints before RL, from exact pass rates and again from 16 samples of each prompt.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,9 +14,10 @@ import numpy as np
 from jax import Array, lax
 
 from rlsignal import _validate
-from rlsignal._show import Result
+from rlsignal._show import Part, Result, Table
 from rlsignal.inference.intervals import Estimate
 from rlsignal.inference.ranking import paired_estimate, rank_correlation
+from rlsignal.results import signed
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
 from rlsignal.sim.policies import Network, log_probabilities
 from rlsignal.sim.runner import Runner
@@ -30,7 +32,7 @@ from rlsignal.theory.recorded import Recorded
 from rlsignal.theory.signal import informative_probability
 
 SAMPLES = 16
-"""Of each prompt, where a predictor is not told its pass rates."""
+"""Of each prompt, where a predictor is not given its pass rates."""
 
 BUDGETS = tuple(10.0**x for x in range(6))
 """Time scales of the forecast, of which the tuning ladders choose one."""
@@ -39,7 +41,7 @@ LOW_ENTROPY, ENTROPY_LOSS = 0.18, 0.5
 """The paper's two thresholds, from two models: nats per token before RL, and the share lost early in RL."""
 
 LOSS = 0.02
-"""A choice that ends this much below the best checkpoint is a wrong one."""
+"""A choice that ends this much below the best checkpoint is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Kind:
     """A task with the policy that learns it; what a ladder compiles for.
 
     name : of the task.
-    task : its demonstrations are repeated to tell how many of them are different.
+    task : its demonstrations are repeated, so that fewer of them are different.
     sft, grpo : the two stages.
     """
 
@@ -78,13 +80,17 @@ class PredictorScore(Result):
 
     correlation : mean over ladders of Spearman's rho within a ladder, 95% with ladders as the units.
     loss : how far below the best checkpoint the one that it would choose ends.
-    wrong : share of ladders in which that is more than 0.02.
+    mistaken : share of ladders in which that is more than 0.02.
     """
 
     name: str
     correlation: dict[str, Estimate]
     loss: dict[str, Estimate]
-    wrong: dict[str, float]
+    mistaken: dict[str, float]
+
+    def _parts(self) -> Iterable[Part]:
+        parts = (f"{signed(x)} ({outcome})" for outcome, x in self.correlation.items())
+        yield f"{self.name}: rank correlation {', '.join(parts)}."
 
 
 @dataclass(frozen=True, repr=False)
@@ -131,7 +137,12 @@ class PredictorTable(Result):
             "inverted": self.inverted,
             "best": self.best,
             "scores": [
-                {"name": x.name, "correlation": _summaries(x.correlation), "loss": _summaries(x.loss), "wrong": x.wrong}
+                {
+                    "name": x.name,
+                    "correlation": _summaries(x.correlation),
+                    "loss": _summaries(x.loss),
+                    "mistaken": x.mistaken,
+                }
                 for x in self.scores
             ],
             "entropy_given_informative": _summaries(self.entropy_given_informative),
@@ -139,29 +150,31 @@ class PredictorTable(Result):
             "by_rate": list(self.by_rate),
         }
 
-    def __str__(self) -> str:
-        width = max(len(score.name) for score in self.scores)
-        lines = [
-            f"{self.ladders} random ladders. The checkpoint with the best pass@1 is a wrong choice in "
+    def _parts(self) -> Iterable[Part]:
+        yield (
+            f"{self.ladders} random ladders. The checkpoint with the best pass@1 is a mistake in "
             f"{self.inverted['trained']:.0%} (pass@1 on trained prompts) and {self.inverted['fresh']:.0%} (peak pass@k "
-            "on fresh ones).",
-            f"{'':{width}}   trained: correlation        loss   wrong   fresh: correlation          loss   wrong",
-        ]
-        for x in self.scores:
-            cells = []
-            for outcome in ("trained", "fresh"):
-                rho = x.correlation[outcome]
-                cells.append(
-                    f"{rho.value:+.2f} [{rho.low:+.2f}, {rho.high:+.2f}]   {x.loss[outcome].value:8.3f}   {x.wrong[outcome]:5.0%}"
-                )
-            lines.append(f"{x.name:{width}}   " + "   ".join(cells))
-        for what, told in (
+            "on fresh ones)."
+        )
+        for outcome in ("trained", "fresh"):
+            yield Table(
+                (f"known, and its rank correlation: {outcome}", "rho", "loss", "mistaken"),
+                [
+                    (
+                        x.name,
+                        signed(x.correlation[outcome]),
+                        f"{x.loss[outcome].value:.3f}",
+                        f"{x.mistaken[outcome]:.0%}",
+                    )
+                    for x in self.scores
+                ],
+            )
+        for what, partial in (
             ("Entropy, once the informative fraction is known", self.entropy_given_informative),
             ("The informative fraction, once entropy is known", self.informative_given_entropy),
         ):
-            parts = (f"{x.value:+.2f} [{x.low:+.2f}, {x.high:+.2f}] ({name})" for name, x in told.items())
-            lines.append(f"{what}: partial rank correlation {', '.join(parts)}.")
-        return "\n".join(lines)
+            parts = (f"{signed(x)} ({name})" for name, x in partial.items())
+            yield f"{what}: partial rank correlation {', '.join(parts)}."
 
 
 def _summaries(named: dict[str, Estimate]) -> dict[str, Any]:
@@ -171,7 +184,7 @@ def _summaries(named: dict[str, Estimate]) -> dict[str, Any]:
 class LadderSetting(NamedTuple):
     """A random ladder of its kind."""
 
-    noise: Any  # chance that a demonstrated token is wrong
+    noise: Any  # chance that a demonstrated token is incorrect
     different: Any  # demonstrations, the others being repetitions of them
     sft: SFTSetting
     grpo: GRPOSetting
@@ -202,10 +215,10 @@ class Experiment:
 
         def trained(parameters: Any) -> TrainedLadder:
             log_pi = log_probabilities(policy, parameters, task.train.features)
-            right = jnp.exp(jnp.take_along_axis(log_pi, task.train.answers, -1)).sum(-1)
+            correct = jnp.exp(jnp.take_along_axis(log_pi, task.train.answers, -1)).sum(-1)
             trained, fresh = train_policy(rl_key, parameters, task, kind.grpo, setting.grpo)[1]
             return TrainedLadder(
-                right, trained.token_entropy, trained.metrics.pass_at_1, fresh.metrics.pass_at_k[..., 0]
+                correct, trained.token_entropy, trained.metrics.pass_at_1, fresh.metrics.pass_at_k[..., 0]
             )
 
         return lax.map(trained, checkpoints)  # one after the other: a network's products fill a core
@@ -323,12 +336,12 @@ def _table(
     )
     scores: dict[str, list[Any]] = {}
     for i in range(tuning, len(found)):
-        told = entropies[i]
-        checkpoints = np.arange(len(told))
+        entropy = entropies[i]
+        checkpoints = np.arange(len(entropy))
         by: dict[str, Any] = {
             "SFT depth": checkpoints,
-            "entropy per token": told[:, 0],
-            "the paper's rule": _paper_rule(told),
+            "entropy per token": entropy[:, 0],
+            "the paper's rule": _paper_rule(entropy),
         }
         for name in names:
             if name.startswith("forecast") and name != budget:
@@ -375,14 +388,14 @@ def _score(name: str, rows: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> P
     """Rank correlation within each ladder, loss of the choice it would make; means over ladders, 95% intervals."""
     correlation: dict[str, Estimate] = {}
     loss: dict[str, Estimate] = {}
-    wrong: dict[str, float] = {}
+    mistaken: dict[str, float] = {}
     for outcome in ("trained", "fresh"):
         ranks = np.array([_spearman(values, out[outcome]) for values, out in rows])
         losses = np.array([out[outcome].max() - out[outcome][int(np.argmax(values))] for values, out in rows])
         correlation[outcome] = paired_estimate(ranks[np.isfinite(ranks)])
         loss[outcome] = paired_estimate(losses)
-        wrong[outcome] = float(np.mean(losses > LOSS))
-    return PredictorScore(name, correlation, loss, wrong)
+        mistaken[outcome] = float(np.mean(losses > LOSS))
+    return PredictorScore(name, correlation, loss, mistaken)
 
 
 def _share_inverted(rows: list[tuple[np.ndarray, dict[str, np.ndarray]]], outcome: str) -> float:

@@ -99,7 +99,7 @@ class Control(Result):
     def _row(self) -> tuple[str, ...]:
         ends = (f"{self.values[0]:.2g}", f"{self.values[-1]:.2g}")
         after = f"{self.outcome[0].mean():.3f} -> {self.outcome[-1].mean():.3f}"
-        return (self.name, *ends, after, _signed(self.effect), _signed(self.sampled_effect))
+        return (self.name, *ends, after, signed(self.effect), signed(self.sampled_effect))
 
 
 _CONTROL = ("varied", "from", "to", "pass@1 after", "effect", "effect, sampled")
@@ -225,7 +225,7 @@ class InversionMap(Result):
         yield "A tabular policy: no prompt learns from another. What this does not show is in docs/inversion.md."
 
 
-def _signed(effect: Estimate) -> str:
+def signed(effect: Estimate) -> str:
     """Mean and interval, to three digits; what rounds to nothing has no sign."""
     mean, low, high = (f"{round(x, 3) + 0.0:+.3f}" for x in (effect.value, effect.low, effect.high))
     return f"{mean} [{low}, {high}]"

@@ -115,7 +115,7 @@ def test_every_public_function_has_an_executed_example(room):
 
 
 class TestInversionPage:
-    """The page's figures are those of the map that `python benchmarks/evidence.py inversion` made."""
+    """The page's figures are those of the map that `python -m experiments.evidence inversion` made."""
 
     PAGE = (ROOT / "docs" / "inversion.md").read_text(encoding="utf-8")
     MADE = json.loads((ROOT / "docs" / "evidence" / "inversion.json").read_text(encoding="utf-8"))
@@ -133,7 +133,7 @@ class TestInversionPage:
     @pytest.mark.parametrize("name", ["entropy", "dispersion", "reach", "natural gradient"])
     def test_controls(self, name):
         first, last = self.MADE["outcomes"][name]
-        mean = self.MADE["controls"][name]["effect"][0]
+        mean = self.MADE["controls"][name]["effect"]["estimate"]
         effect = f"{mean:+.3f}" if abs(mean) >= 5e-4 else "0.000"
         assert f"| {first:.3f} to {last:.3f} | {effect}" in self.PAGE
 

@@ -32,7 +32,7 @@ def test_needs_no_network(page):
 def test_holds_the_library_s_numbers(page):
     data = json.loads(re.search(r"const D = (\{.*\});", page.read_text())[1])
     i, j, k = data["p"].index(0.28), data["rho"].index(0.5), data["g"].index(8)
-    assert data["dead"][k][j][i] == pytest.approx(degenerate_probability(Beta(0.28, 0.5), 8), abs=1e-5)
+    assert data["degenerate"][k][j][i] == pytest.approx(degenerate_probability(Beta(0.28, 0.5), 8), abs=1e-5)
     assert data["signal"][k][j][i] == pytest.approx(advantage_variance(Beta(0.28, 0.5), 8), abs=1e-5)
     e = data["estimators"].index("MAXRL")
     assert data["weight"][e][k][i] == pytest.approx(MAXRL.weight(0.28, 8), abs=1e-5)
@@ -65,7 +65,7 @@ def test_a_slider_moves_the_numbers_in_a_browser(page, tmp_path):
         return float(re.search(rf'id="{name}"[^>]*>([\d.]+)', shown)[1])
 
     law = Beta(0.37, 0.54)
-    assert read("dead") == pytest.approx(100 * degenerate_probability(law, 32), abs=0.1)
+    assert read("degenerate") == pytest.approx(100 * degenerate_probability(law, 32), abs=0.1)
     assert read("signal") == pytest.approx(advantage_variance(law, 32), abs=2e-4)
     assert read("weight") == pytest.approx(MAXRL.weight(0.37, 32), abs=2e-3)
     assert read("alike") == pytest.approx(100 * degenerate_probability(0.37, 32), abs=0.1)

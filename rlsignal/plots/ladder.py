@@ -60,7 +60,7 @@ def plot_ladder(result: Ladder, *, rate: float | None = None, ax: Axes | None = 
 
 
 def plot_signal(result: Ladder, *, ax: Axes | None = None) -> Axes:
-    """What a checkpoint brings to RL, on the prompts that RL trains on: groups that teach, dispersion, nats per token.
+    """What a checkpoint brings to RL, on the prompts that RL trains on: informative groups, dispersion, nats per token.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def plot_signal(result: Ladder, *, ax: Axes | None = None) -> Axes:
     """
     ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
     x, train = np.arange(len(result.depths)), result.train
-    _mean(ax, x, train.informative[:, :, 0, 0], "o-", _AFTER, f"groups of {result.group_size} that teach")
+    _mean(ax, x, train.informative[:, :, 0, 0], "o-", _AFTER, f"informative groups of {result.group_size}")
     _mean(ax, x, train.dispersion[:, :, 0, 0], "s--", _BEFORE, "dispersion of pass rates")
     _mean(ax, x, train.token_entropy[:, :, 0, 0], "^:", _TOO, "entropy (nats per token)")
     ax.set_xticks(x, [str(depth) for depth in result.depths])

@@ -444,6 +444,6 @@ def _grid(name: str, values: Sequence[float], high: float, *, open_ends: bool = 
 
 
 def _collision(logits: Array, correct: int) -> Array:
-    """kappa_C + kappa_I of each prompt: the chance that two correct responses are the same one, and two wrong ones."""
+    """kappa_C + kappa_I of each prompt: the chance that two correct responses are the same one, and two incorrect."""
     classes = nn.softmax(logits[:, :correct]), nn.softmax(logits[:, correct:])
     return sum((jnp.sum(shares**2, -1) for shares in classes), start=jnp.zeros(len(logits)))

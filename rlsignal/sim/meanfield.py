@@ -28,16 +28,16 @@ def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
     """
     check(logits, recipe, setting)
     shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised, as when sampling
-    right, wrong = shares[:, : recipe.correct].sum(-1), shares[:, recipe.correct :].sum(-1)
-    total = right + wrong
-    p, q = right / total, wrong / total  # neither as 1 minus the other
+    correct, incorrect = shares[:, : recipe.correct].sum(-1), shares[:, recipe.correct :].sum(-1)
+    total = correct + incorrect
+    p, q = correct / total, incorrect / total  # neither as 1 minus the other
     least = jnp.finfo(p.dtype).tiny  # a floor that no sum can see: 0 * log 0 would be NaN, and so would its derivative
     weight = _weight(jnp.log(jnp.maximum(p, least)), jnp.log(jnp.maximum(q, least)), setting.table)
-    is_right = jnp.arange(recipe.responses) < recipe.correct
+    is_correct = jnp.arange(recipe.responses) < recipe.correct
     if recipe.natural:
-        return jnp.where(is_right, weight[:, None], 0.0) * setting.temperature
+        return jnp.where(is_correct, weight[:, None], 0.0) * setting.temperature
     pull = weight / total / setting.temperature
-    return shares * jnp.where(is_right, (pull * q)[:, None], -(pull * p)[:, None])
+    return shares * jnp.where(is_correct, (pull * q)[:, None], -(pull * p)[:, None])
 
 
 def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metrics]:
@@ -92,9 +92,9 @@ def check_plain_ascent(recipe: Recipe) -> None:
 
 
 def _weight(log_p: Array, log_q: Array, table: Array) -> Array:
-    """w_g(p) of each prompt as a Bernstein sum: law of J ~ Binomial(g-1, p) times A+(J+1) - A-(J)."""
+    """w_g(p) of each prompt as a Bernstein sum over J ~ Binomial(g-1, p) times A+(J+1) - A-(J)."""
     others = table.shape[-1] - 2
     j = np.arange(others + 1)
     log_choose = np.concatenate([[0.0], np.cumsum(np.log((others - j[:-1]) / (j[:-1] + 1)))])
-    law = jnp.exp(jnp.asarray(log_choose, log_p.dtype) + j * log_p[:, None] + (others - j) * log_q[:, None])
-    return law @ (table[1, 1:] - table[0, :-1])
+    pmf = jnp.exp(jnp.asarray(log_choose, log_p.dtype) + j * log_p[:, None] + (others - j) * log_q[:, None])
+    return pmf @ (table[1, 1:] - table[0, :-1])

@@ -317,15 +317,15 @@ def measure_policy(
     0.5
     """
     log_pi = log_probabilities(policy, parameters, prompts.features)
-    right = jnp.take_along_axis(log_pi, prompts.answers, -1)
-    is_right = prompts.rewards(jnp.broadcast_to(jnp.arange(responses(policy)), log_pi.shape))
+    correct = jnp.take_along_axis(log_pi, prompts.answers, -1)
+    is_correct = prompts.rewards(jnp.broadcast_to(jnp.arange(responses(policy)), log_pi.shape))
     correct_first = jnp.concatenate(
-        [right, jnp.where(is_right, -jnp.inf, log_pi)], -1
+        [correct, jnp.where(is_correct, -jnp.inf, log_pi)], -1
     )  # a response of chance 0 is none
     recipe = tabular.Recipe(
         prompts=len(log_pi),
         responses=correct_first.shape[-1],
-        correct=right.shape[-1],
+        correct=correct.shape[-1],
         group_size=group_size,
         attempts=attempts,
     )

@@ -1,8 +1,8 @@
 """Policies with a chosen pass@1 and entropy: where a simulated RL run starts from.
 
-Two families. `from_pass_rates`: the law of per-prompt pass rates and the entropy inside the classes (which of the
-correct responses, which of the wrong ones) are separate knobs. `sharpened`: logits s z + b [correct], one random z
-for all, where, as in supervised fine-tuning, one path moves pass@1, entropy and dispersion together.
+Two families. `from_pass_rates`: the distribution of pass rates over prompts, and the entropy inside the classes (which
+of the correct responses, which of the incorrect ones), are separate knobs. `sharpened`: logits s z + b [correct], one
+random z for all, where, as in supervised fine-tuning, one path moves pass@1, entropy and dispersion together.
 
 Every builder is a bisection on monotone knobs, so it runs under jit and vmap; there an unreachable target gives NaN
 logits. The public functions say what was reachable instead.
@@ -61,15 +61,15 @@ def sharpened(key: Array, recipe: Recipe, *, pass_rate: float, entropy: float) -
     return _reached(logits, f"entropy must lie in (0, {high:.4g}] nats at pass@1 {rate:g} {_sizes(recipe)}", target)
 
 
-def from_pass_rates(key: Array, recipe: Recipe, law: PassRate, *, within_entropy: float) -> Array:
-    """A policy whose pass rates follow `law`, with this entropy inside the classes, whatever the pass rates.
+def from_pass_rates(key: Array, recipe: Recipe, distribution: PassRate, *, within_entropy: float) -> Array:
+    """A policy whose pass rates follow `distribution`, with this entropy inside the classes, whatever the pass rates.
 
     Parameters
     ----------
     key : PRNG key of the draw: the prompts' pass rates, and the shapes of their classes.
     recipe : sizes of the task.
-    law : Beta(mean, dispersion), whose mean and dispersion this draw then has exactly, or Fixed(p) with p one number
-        or one per prompt; all inside (0, 1).
+    distribution : Beta(mean, dispersion), whose mean and dispersion this draw then has exactly, or Fixed(p) with p one
+        number or one per prompt; all inside (0, 1).
     within_entropy : E[p H_C + (1-p) H_I] in nats, mean over prompts.
 
     Returns
@@ -78,8 +78,8 @@ def from_pass_rates(key: Array, recipe: Recipe, law: PassRate, *, within_entropy
 
     Raises
     ------
-    ValueError : a `Recorded` law, pass rates of 0 or 1, a dispersion that so few prompts cannot have, an entropy out
-        of reach, with the region.
+    ValueError : a `Recorded` distribution, pass rates of 0 or 1, a dispersion that so few prompts cannot have, an
+        entropy out of reach, with the region.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def from_pass_rates(key: Array, recipe: Recipe, law: PassRate, *, within_entropy
     """
     target = _validate.scalar("within_entropy", _validate.numbers("within_entropy", within_entropy))
     rates_key, shape_key = jax.random.split(key)
-    log_odds = _log_odds(rates_key, recipe, law)
+    log_odds = _log_odds(rates_key, recipe, distribution)
     logits = shaped_logits(shape_key, recipe, log_odds, target)
     low, high = reachable_entropy(nn.sigmoid(log_odds), recipe)
     mean = float(nn.sigmoid(log_odds).mean())
@@ -196,8 +196,8 @@ def beta_log_odds(key: Array, recipe: Recipe, mean: Array | float, dispersion: A
     mean, rho = jnp.asarray(mean, jnp.float32), jnp.maximum(jnp.asarray(dispersion, jnp.float32), 1e-6)
     size = (1 - rho) / rho
     draw = jax.vmap(lambda key, shape: jax.random.loggamma(key, shape, (recipe.prompts,)))  # as one: it compiles slowly
-    right, wrong = draw(jax.random.split(key), jnp.stack([mean, 1 - mean]) * size)
-    drawn = right - wrong
+    correct, incorrect = draw(jax.random.split(key), jnp.stack([mean, 1 - mean]) * size)
+    drawn = correct - incorrect
 
     def centred(log_scale: Array) -> Array:
         scaled = jnp.exp(log_scale) * drawn
@@ -235,7 +235,7 @@ def two_point_log_odds(recipe: Recipe, low: float, mean: float, dispersion: floa
 
 @_compiled
 def shaped_logits(key: Array, recipe: Recipe, log_odds: Array, within_entropy: Array | float) -> Array:
-    """A policy with these log-odds of being right [prompts] and random class shapes of this entropy.
+    """A policy with these log-odds of a correct response [prompts] and random class shapes of this entropy.
 
     For jit and vmap: NaN logits where the entropy is out of reach.
     """
@@ -259,27 +259,29 @@ def _with_class_entropy(logits: Array, log_p: Array, log_q: Array, recipe: Recip
     return _nan_unless_close(built, (measure_tabular(built, recipe).within_entropy, target))
 
 
-def _log_odds(key: Array, recipe: Recipe, law: PassRate) -> Array:
-    """log p/(1-p) of the recipe's prompts under a checked law."""
-    if not isinstance(law, Fixed | Beta):
+def _log_odds(key: Array, recipe: Recipe, distribution: PassRate) -> Array:
+    """log p/(1-p) of the recipe's prompts under this distribution, checked."""
+    if not isinstance(distribution, Fixed | Beta):
         raise ValueError(
-            f"law must be Fixed or Beta, got {type(law).__name__}. Counts do not say how pass rates lie between "
-            "them: fit Beta(mean, dispersion_for(mean, degenerate, g)) first."
+            f"distribution must be Fixed or Beta, got {type(distribution).__name__}. Counts do not say "
+            "how pass rates lie between them: fit Beta(mean, dispersion_for(mean, degenerate, g)) first."
         )
-    mean = _validate.within("pass rates", law.mean, 0, 1, open_ends=True, way_out="No finite logits give 0 or 1.")
-    if mean.shape not in ((), (recipe.prompts,)) or (isinstance(law, Beta) and mean.ndim):
+    mean = _validate.within(
+        "pass rates", distribution.mean, 0, 1, open_ends=True, way_out="No finite logits give 0 or 1."
+    )
+    if mean.shape not in ((), (recipe.prompts,)) or (isinstance(distribution, Beta) and mean.ndim):
         raise ValueError(
-            f"law must be one Beta, or Fixed with one pass rate or {recipe.prompts}, got shape {mean.shape}. "
-            "Change the law or Recipe(prompts=...)."
+            f"distribution must be one Beta, or Fixed with one pass rate or {recipe.prompts}, got shape {mean.shape}. "
+            "Change the distribution or Recipe(prompts=...)."
         )
-    if isinstance(law, Fixed):
+    if isinstance(distribution, Fixed):
         return jnp.broadcast_to(jnp.asarray(np.log(mean) - np.log1p(-mean), jnp.float32), (recipe.prompts,))
-    dispersion = float(np.asarray(law.dispersion))
+    dispersion = float(distribution.dispersion)
     log_odds = beta_log_odds(key, recipe, float(mean), dispersion)
     if bool(jnp.isnan(log_odds).any()):
         raise ValueError(
-            f"dispersion must be one that {recipe.prompts} prompts of mean {float(mean):g} can have, got {dispersion:g}. "
-            "Take more prompts or less dispersion."
+            f"dispersion must be one that {recipe.prompts} prompts of mean {float(mean):g} can have, got "
+            f"{dispersion:g}. Take more prompts or less dispersion."
         )
     return log_odds
 
@@ -319,4 +321,4 @@ def _reached(logits: Array, region: str, target: float) -> Array:
 
 
 def _sizes(recipe: Recipe) -> str:
-    return f"with {recipe.correct} correct and {recipe.responses - recipe.correct} wrong responses"
+    return f"with {recipe.correct} correct and {recipe.responses - recipe.correct} incorrect responses"

@@ -49,7 +49,7 @@ class Recipe:
 
     Raises
     ------
-    ValueError : sizes that are not whole or leave no wrong response, steps that `record_every` does not divide.
+    ValueError : sizes that are not whole or leave no incorrect response, steps that `record_every` does not divide.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class Recipe:
     def __post_init__(self) -> None:
         _validate.whole("prompts", self.prompts, 1)
         _validate.whole("responses", self.responses, 2)
-        way_out = "Each prompt needs a correct and a wrong response; change `responses` or `correct`."
+        way_out = "Each prompt needs a correct and an incorrect response; change `responses` or `correct`."
         _validate.whole("correct", self.correct, 1, self.responses - 1, way_out=way_out)
         _validate.whole("group_size", self.group_size, 2)
         _validate.whole("steps", self.steps, 1)
@@ -123,7 +123,7 @@ class Metrics(NamedTuple):
     pass_at_1: Array
     pass_at_k: Array  # [..., attempts]
     entropy: Array  # of the response, nats
-    reward_entropy: Array  # its part E h_b(p): right or wrong?
+    reward_entropy: Array  # its part E h_b(p): correct or incorrect?
     within_entropy: Array  # its part E[p H_C + (1-p) H_I]: which one of them?
     dispersion: Array  # Var p / (mean p (1 - mean p)); 0 where all prompts are certain and alike
     degenerate: Array  # E[p^g + (1-p)^g]
@@ -149,7 +149,7 @@ class StepMetrics(NamedTuple):
 def log_pass_rates(logits: Array, correct: int) -> tuple[Array, Array]:
     """log p and log(1-p) of each prompt [...] from logits [..., responses], each as exact as float32 holds it.
 
-    The rarer class is summed; of the other only what it lacks to 1 can be told exactly, and that is the rarer one.
+    The rarer class is summed; of the other only what it lacks to 1 can be known exactly, and that is the rarer one.
 
     Examples
     --------
@@ -227,8 +227,8 @@ def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting
     u *= total
     rewards = u < cumulative[:, recipe.correct - 1, None]
     successes = rewards.sum(-1)
-    wrong, correct = setting.table[:, successes, None]
-    advantages = jnp.where(rewards, correct, wrong)
+    incorrect, correct = setting.table[:, successes, None]
+    advantages = jnp.where(rewards, correct, incorrect)
     pulled = _per_response(u, advantages, cumulative) / recipe.group_size
     if recipe.natural:
         gradient = jnp.where(pulled == 0, 0.0, pulled * total / shares) * setting.temperature

@@ -1,7 +1,7 @@
 """Binary-reward tasks for policies that generalise: demonstrations to imitate, prompts to train on, prompts unseen.
 
-A task is drawn from a key: which responses are right, and three sets of prompts that share none. Its sizes are static;
-the label noise is a number, so it can be swept.
+A task is drawn from a key: which responses are correct, and three sets of prompts that share none. Its sizes are
+static; the label noise is a number, so it can be swept.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _SHARP = 0.01
 
 
 class Demonstrations(NamedTuple):
-    """What SFT imitates: features [demonstrations, ...], tokens [demonstrations, tokens], some of them wrong."""
+    """What SFT imitates: features [demonstrations, ...], tokens [demonstrations, tokens], some of them incorrect."""
 
     features: Array
     tokens: Array
@@ -47,7 +47,7 @@ class Teacher:
 
     Raises
     ------
-    ValueError : sizes that are not whole or leave no wrong response, a rarity below 1.
+    ValueError : sizes that are not whole or leave no incorrect response, a rarity below 1.
 
     Examples
     --------
@@ -66,7 +66,9 @@ class Teacher:
     def __post_init__(self) -> None:
         _validate.whole("demonstrations", self.demonstrations, 1)
         _validate.whole("prompts", self.prompts, 1)
-        _validate.whole("correct", self.correct, 1, responses(self.policy) - 1, way_out="A wrong response is needed.")
+        _validate.whole(
+            "correct", self.correct, 1, responses(self.policy) - 1, way_out="A incorrect response is needed."
+        )
         _validate.within("rarity", self.rarity, 1, 1e6)
 
     def __call__(self, key: Array, noise: Array | float = 0.0) -> Task:
@@ -120,6 +122,6 @@ def _split(
     imitated, train, fresh = (Prompts(*(x[s] for x in prompts)) for s in sets)
     which = jax.random.categorical(shown_key, jnp.log(shares), shape=(demonstrations, 1))
     tokens = spelled(policy, jnp.take_along_axis(imitated.answers, which, -1)[:, 0])
-    wrong = (tokens + jax.random.randint(token_key, tokens.shape, 1, policy.choices)) % policy.choices
-    tokens = jnp.where(jax.random.uniform(spoil_key, tokens.shape) < noise, wrong, tokens)
+    other = (tokens + jax.random.randint(token_key, tokens.shape, 1, policy.choices)) % policy.choices
+    tokens = jnp.where(jax.random.uniform(spoil_key, tokens.shape) < noise, other, tokens)
     return Task(Demonstrations(imitated.features, tokens), train, fresh)

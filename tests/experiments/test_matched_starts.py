@@ -1,4 +1,4 @@
-"""Twins: networks that imitate a chosen policy, alike in what is held and different in what is varied."""
+"""Matched starts: networks that imitate a chosen policy, alike in what is held and different in what is varied."""
 
 import jax
 import jax.numpy as jnp
@@ -28,11 +28,11 @@ def table():
 
 
 def test_what_is_held_is_alike_and_what_is_varied_is_not(table):
-    low, high = table.twins[:2]
+    low, high = table.starts[:2]
     assert high.entropy - low.entropy == pytest.approx(0.6, abs=0.1)
     assert abs(high.pass_at_1 - low.pass_at_1) < 0.02
     assert abs(high.dispersion - low.dispersion) < 0.05
-    alike, apart = table.twins[2:]
+    alike, apart = table.starts[2:]
     assert apart.dispersion - alike.dispersion == pytest.approx(0.5, abs=0.1)
     assert abs(apart.entropy - alike.entropy) < 0.1
     assert abs(apart.pass_at_1 - alike.pass_at_1) < 0.02

@@ -1,4 +1,4 @@
-"""Rescues: what is changed and nothing else, paired with the bare run."""
+"""Mitigations: what is changed and nothing else, paired with the bare run."""
 
 import jax
 import numpy as np

@@ -33,16 +33,16 @@ def table():
 
 def test_predictors_are_the_theory_s():
     p = np.array([0.1, 0.6])
-    for law in (Fixed(p), Recorded([2, 10], 16)):
-        known = _known_before(law, 8, 10, (30.0,))
-        assert known["pass@1"] == pytest.approx(np.mean(pass_at_k(law, 1)))
-        assert known["pass@10"] == pytest.approx(np.mean(pass_at_k(law, 10)))
-        assert known["informative"] == pytest.approx(np.mean(informative_probability(law, 8)))
-        assert known["forecast 30"] == pytest.approx(np.mean(forecast(law, 8, GRPO, budget=30.0)))
+    for population in (Fixed(p), Recorded([2, 10], 16)):
+        known = _known_before(population, 8, 10, (30.0,))
+        assert known["pass@1"] == pytest.approx(np.mean(pass_at_k(population, 1)))
+        assert known["pass@10"] == pytest.approx(np.mean(pass_at_k(population, 10)))
+        assert known["informative"] == pytest.approx(np.mean(informative_probability(population, 8)))
+        assert known["forecast 30"] == pytest.approx(np.mean(forecast(population, 8, GRPO, budget=30.0)))
 
 
 def test_the_paper_s_rule_prefers_depth_among_what_neither_stage_flags():
-    """Rung 1 keeps its entropy, checkpoint 2 loses more than half of it, checkpoint 3 starts below 0.18 nats."""
+    """Checkpoint 1 keeps its entropy, checkpoint 2 loses more than half of it, checkpoint 3 starts below 0.18 nats."""
     entropies = np.array([[2.0, 1.9, 1.9, 1.8], [1.0, 0.9, 0.8, 0.7], [0.5, 0.4, 0.3, 0.2], [0.1, 0.1, 0.1, 0.1]])
     assert np.argsort(_paper_rule(entropies)).tolist() == [2, 3, 0, 1]
 
@@ -57,7 +57,7 @@ def test_scores_by_hand():
     assert score.correlation["fresh"].value == pytest.approx((-1 - 0.5) / 2)  # ranks 3 1 2 against 2 3 1
     assert score.loss["trained"].value == 0
     assert score.loss["fresh"].value == pytest.approx((0.2 + 0.01) / 2)
-    assert score.wrong == {"trained": 0.0, "fresh": 0.5}  # 0.01 is within what counts as equal
+    assert score.mistaken == {"trained": 0.0, "fresh": 0.5}  # 0.01 is within what counts as equal
 
 
 def test_a_predictor_adds_nothing_to_itself_and_something_to_noise():

@@ -67,15 +67,15 @@ def exact_loss(parameters, recipe, setting, clip=True, estimate="k3"):
     tokens = spelled(POLICY, jnp.broadcast_to(jnp.arange(count), (4, count)))
     pi = jnp.exp(log_probabilities(POLICY, SAMPLER, PROMPTS.features, t))
     now, then, start = (score(POLICY, x, PROMPTS.features, tokens, t) for x in (parameters, SAMPLER, FIRST))
-    right = PROMPTS.rewards(jnp.broadcast_to(jnp.arange(count), (4, count))).astype(int)
-    p = (pi * right).sum(-1)
+    correct = PROMPTS.rewards(jnp.broadcast_to(jnp.arange(count), (4, count))).astype(int)
+    p = (pi * correct).sum(-1)
     length = then.mask.sum(-1) if recipe.normalisation == "sequence" else POLICY.tokens
     ratio = jnp.exp(now.log_probs - then.log_probs)
     bounded = jnp.clip(ratio, 1 - setting.clip_low, 1 + setting.clip_high) if clip else ratio
     total = 0.0
     for j in range(SIZE):
         chance = comb(others, j) * p**j * (1 - p) ** (others - j)
-        advantage = setting.table[right, j + right][..., None]
+        advantage = setting.table[correct, j + correct][..., None]
         surrogate = jnp.minimum(ratio * advantage, bounded * advantage) * then.mask
         total += (chance[:, None] * pi * surrogate.sum(-1) / length).sum(-1)
     gap = start.log_probs - now.log_probs

@@ -32,14 +32,14 @@ def softmax(logits):
 def loop(logits, recipe, estimator, rate, temperature=1.0):
     """The mean update written out: pass@1 before every step and after the last, and the final logits."""
     logits, c, g = np.asarray(logits, np.float64), recipe.correct, recipe.group_size
-    right, wrong = estimator.table(g)[1, 1:], estimator.table(g)[0, :-1]
+    correct, incorrect = estimator.table(g)[1, 1:], estimator.table(g)[0, :-1]
     history = []
     for _ in range(recipe.steps):
         pi = softmax(logits / temperature)
         p = pi[:, :c].sum(-1)
         history.append(p.mean())
         weight = sum(
-            comb(g - 1, j) * p**j * (1 - p) ** (g - 1 - j) * (right[j] - wrong[j]) for j in range(g)
+            comb(g - 1, j) * p**j * (1 - p) ** (g - 1 - j) * (correct[j] - incorrect[j]) for j in range(g)
         )  # [prompts]
         slope = pi * ((np.arange(recipe.responses) < c) - p[:, None]) / temperature
         if recipe.natural:
@@ -111,7 +111,7 @@ class TestFlow:
             np.testing.assert_allclose(many[np.array([0, 10])], few, rtol=1e-6, atol=1e-6)
 
     def test_no_prompt_ever_gets_worse(self):
-        """These weights are positive: right logits rise and wrong ones fall, whatever the size of the step."""
+        """These weights are positive: correct logits rise and incorrect ones fall, whatever the size of the step."""
         recipe = Recipe(prompts=1, responses=6, correct=2, steps=30, record_every=1)
         logits = 3 * jax.random.normal(KEY, (200, 1, 6))
         curves = jax.jit(jax.vmap(lambda x, setting: flow(x, recipe, setting)[1].pass_at_1, (0, None)))

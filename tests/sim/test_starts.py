@@ -144,7 +144,7 @@ class TestTargets:
             close(got, np.full(4, want))
 
     def test_one_pass_rate_for_each_prompt(self):
-        """A Beta's public door is tried in its docstring; here the other law."""
+        """A Beta's public door is tried in its docstring; here the other distribution."""
         p = np.geomspace(1e-6, 0.999, RECIPE.prompts)
         logits = from_pass_rates(KEY, RECIPE, Fixed(p), within_entropy=0.7)
         np.testing.assert_allclose(pass_rates_of(logits), p, rtol=1e-5)
@@ -197,7 +197,7 @@ class TestReachableEntropy:
         assert high == pytest.approx(np.mean(np.where(np.asarray(p) == 1, np.log(4), np.log(12))))
 
 
-WITH = "with 4 correct and 12 wrong responses"
+WITH = "with 4 correct and 12 incorrect responses"
 WAY_OUT = (
     "Move it inside, off the edge, or change the responses; shares that are equal cannot be sharpened, and few prompts "
     "leave gaps."
@@ -239,13 +239,13 @@ class TestErrors:
             ),
             (
                 lambda: from_pass_rates(KEY, RECIPE, Fixed([0.5, 0.6]), within_entropy=1),
-                "law must be one Beta, or Fixed with one pass rate or 200, got shape (2,). "
-                "Change the law or Recipe(prompts=...).",
+                "distribution must be one Beta, or Fixed with one pass rate or 200, got shape (2,). "
+                "Change the distribution or Recipe(prompts=...).",
             ),
             (
                 lambda: from_pass_rates(KEY, RECIPE, Beta([0.5, 0.6], 0.1), within_entropy=1),
-                "law must be one Beta, or Fixed with one pass rate or 200, got shape (2,). "
-                "Change the law or Recipe(prompts=...).",
+                "distribution must be one Beta, or Fixed with one pass rate or 200, got shape (2,). "
+                "Change the distribution or Recipe(prompts=...).",
             ),
             (
                 lambda: from_pass_rates(KEY, Recipe(prompts=2), Beta(0.3, 0.9), within_entropy=1),
@@ -254,7 +254,7 @@ class TestErrors:
             ),
             (
                 lambda: from_pass_rates(KEY, RECIPE, Recorded([1, 2], 4), within_entropy=1),
-                "law must be Fixed or Beta, got Recorded. Counts do not say how pass rates dispersed between them: "
+                "distribution must be Fixed or Beta, got Recorded. Counts do not say how pass rates lie between them: "
                 "fit Beta(mean, dispersion_for(mean, degenerate, g)) first.",
             ),
         ],
@@ -264,10 +264,10 @@ class TestErrors:
             call()
         assert str(error.value) == message
 
-    @pytest.mark.parametrize("law", [0.3, np.full(RECIPE.prompts, 0.3)], ids=["number", "array"])
-    def test_bare_pass_rates_are_not_a_law(self, law):
-        with pytest.raises(ValueError, match=r"^law must be Fixed or Beta, got (float|ndarray)\."):
-            from_pass_rates(KEY, RECIPE, law, within_entropy=1)
+    @pytest.mark.parametrize("distribution", [0.3, np.full(RECIPE.prompts, 0.3)], ids=["number", "array"])
+    def test_bare_pass_rates_are_not_a_distribution(self, distribution):
+        with pytest.raises(ValueError, match=r"^distribution must be Fixed or Beta, got (float|ndarray)\."):
+            from_pass_rates(KEY, RECIPE, distribution, within_entropy=1)
 
     @pytest.mark.parametrize(
         ("call", "why"),
@@ -306,7 +306,7 @@ def drawn():
 
 
 class TestBetaLogOdds:
-    """Prompts as from a Beta law, with its mean and dispersion exactly."""
+    """Prompts as from a Beta, with its mean and dispersion exactly."""
 
     @pytest.mark.parametrize(("mean", "dispersion"), [(0.3, 0.5), (0.1, 0.3), (0.3, 0.85), (0.5, 0.2)])
     def test_every_draw_has_the_moments_and_all_of_them_the_quantiles(self, drawn, mean, dispersion):
@@ -326,7 +326,7 @@ class TestBetaLogOdds:
         assert np.abs(share - betainc(mean * size, (1 - mean) * size, POINTS)).max() > allowed
 
     def test_logit_normal_pass_rates_would_be_seen(self, drawn):
-        """The other common law on (0, 1) with two parameters, at the same mean and dispersion."""
+        """The other common distribution on (0, 1) with two parameters, at the same mean and dispersion."""
         p, normal = drawn(0.3, 0.5), ndtri((np.arange(2000) + 0.5) / 2000)
 
         def misses(parameters):

@@ -17,7 +17,7 @@ KEY = jax.random.key(3)
 SMALL = Recipe(prompts=3, responses=5, correct=2, group_size=4, steps=8, record_every=2, attempts=(1, 4))
 START = jnp.array([[0.0, -1.0, 0.5, 0.2, 0.1], [-2.0, -3.0, 1.0, 0.0, 0.3], [1.0, 0.7, -0.5, 0.0, -1.0]])
 CERTAIN = jnp.array([[1e3, 0, 0, 0, 0], [-1e3, -1e3, 0, 0, 0], [0, 0, -1e3, 1e3, 0]])
-"""Right, wrong, and one response that is wrong."""
+"""Correct, incorrect, and one response that is incorrect."""
 
 run = jax.jit(train_tabular, static_argnames="recipe")
 measured = jax.jit(measure_tabular, static_argnames="recipe")
@@ -40,12 +40,12 @@ class TestRecipe:
             ({"responses": 1}, "responses must be at least 2, got 1."),
             (
                 {"responses": 4, "correct": 4},
-                "correct must be at most 3, got 4. Each prompt needs a correct and a wrong response; "
+                "correct must be at most 3, got 4. Each prompt needs a correct and an incorrect response; "
                 "change `responses` or `correct`.",
             ),
             (
                 {"correct": 0},
-                "correct must be at least 1, got 0. Each prompt needs a correct and a wrong response; "
+                "correct must be at least 1, got 0. Each prompt needs a correct and an incorrect response; "
                 "change `responses` or `correct`.",
             ),
             ({"group_size": 1}, "group_size must be at least 2, got 1."),
@@ -173,7 +173,7 @@ class TestMeasure:
 
     @pytest.mark.parametrize("rows", [[0], [1], [2], [0, 1, 2, 3], [0, 0], [1, 1]], ids=str)
     def test_certain_policies_are_measured_without_nan(self, rows):
-        """Certainly right, certainly wrong, one wrong response certain, and even; alone and together."""
+        """Certainly right, certainly wrong, one incorrect response certain, and even; alone and together."""
         certain = [[1e3, 0, 0, 0], [-1e3, -1e3, 0, 0], [0, 0, -1e3, 1e3], [0, 0, 0, 0]]
         recipe = Recipe(prompts=len(rows), responses=4, correct=2)
         metrics = measured(jnp.array([certain[row] for row in rows], jnp.float32), recipe)
@@ -255,7 +255,7 @@ class TestSampledGradient:
 
     @pytest.mark.parametrize("natural", [False, True])
     def test_certain_policies_give_finite_gradients(self, natural):
-        """All groups are unanimous, so nothing is learned."""
+        """All groups are degenerate, so nothing is learned."""
         recipe = replace(SMALL, natural=natural)
         gradient, seen = sampled(KEY, CERTAIN, recipe, recipe.setting())
         np.testing.assert_array_equal(gradient, 0)

@@ -1,4 +1,4 @@
-"""Tasks: what is right, what is shown, and that no prompt is in two sets."""
+"""Tasks: what is correct, what is shown, and that no prompt is in two sets."""
 
 import jax
 import numpy as np
@@ -54,7 +54,7 @@ class TestTeacher:
         np.testing.assert_array_equal(drawn.fresh.answers, np.argsort(-log_pi)[:, :4])
 
     def test_answers_depend_on_the_prompt(self):
-        """No response is right for more than a third of the prompts."""
+        """No response is correct for more than a third of the prompts."""
         for name in ("teacher", "sequences"):
             answers = np.asarray(draw(TASKS[name]).fresh.answers)
             assert np.bincount(answers[:, 0]).max() <= 10
@@ -65,8 +65,8 @@ class TestTeacher:
         assert len(np.unique((tokens == policy.choices - 1).sum(-1))) >= 3
 
     @pytest.mark.parametrize("noise", [0.0, 0.3, 1.0])
-    def test_noise_is_the_share_of_tokens_that_are_wrong(self, noise):
-        """Within five standard errors; and a wrong token is any other one, alike."""
+    def test_noise_is_the_share_of_tokens_that_are_incorrect(self, noise):
+        """Within five standard errors; and an incorrect token is any other one, alike."""
         task = Teacher(SMALL, demonstrations=20_000, prompts=1)
         clean, noisy = (np.asarray(draw(task, KEY, x).demonstrations.tokens) for x in (0.0, noise))
         wrong = clean != noisy
@@ -89,7 +89,7 @@ class TestTeacher:
         [
             ({"demonstrations": 0}, "demonstrations must be at least 1, got 0."),
             ({"prompts": 0}, "prompts must be at least 1, got 0."),
-            ({"correct": 25}, "correct must be at most 24, got 25. A wrong response is needed."),
+            ({"correct": 25}, "correct must be at most 24, got 25. A incorrect response is needed."),
             ({"rarity": 0.5}, "rarity must lie in [1, 1e+06], got 0.5."),
         ],
     )
