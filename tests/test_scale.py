@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 import sys
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -224,25 +224,34 @@ class TestExecutor:
         def stop(*_):
             raise KeyboardInterrupt
 
-        with ThreadPoolExecutor(1) as executor:
-            counting = Failing(executor, None)
-            with pytest.raises(KeyboardInterrupt):
-                sim.sweep(draw, CELLS, runner=sim.Runner(executor=counting, width=1, progress=stop))
-            executor.shutdown()
-            assert any(future.cancelled() for future in counting.futures)
+        executor = OneBlock()
+        with pytest.raises(KeyboardInterrupt):
+            sim.sweep(draw, CELLS, runner=sim.Runner(executor=executor, width=2, progress=stop))
+        assert [future.cancelled() for future in executor.futures] == [False, True, True, True, True]
+
+
+class OneBlock(Executor):
+    """An executor that runs the first block and no other."""
+
+    def __init__(self):
+        self.futures = []
+
+    def submit(self, work, *arguments):
+        self.futures.append(Future())
+        if len(self.futures) == 1:
+            self.futures[0].set_result(work(*arguments))
+        return self.futures[-1]
 
 
 class Failing(Executor):
-    """An executor in which one block fails, and which remembers its futures."""
+    """An executor in which one block fails."""
 
     def __init__(self, executor, block):
-        self.executor, self.block, self.futures = executor, block, []
+        self.executor, self.block, self.submitted = executor, block, 0
 
     def submit(self, work, *arguments):
-        if len(self.futures) == self.block:
-            work = broken
-        self.futures.append(self.executor.submit(work, *arguments))
-        return self.futures[-1]
+        self.submitted += 1
+        return self.executor.submit(broken if self.submitted == self.block + 1 else work, *arguments)
 
 
 def broken(*_):
