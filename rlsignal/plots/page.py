@@ -6,7 +6,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from rlsignal._show import Result
+from rlsignal._show import Result, visible
 from rlsignal.diagnosis.compare import Comparison
 from rlsignal.diagnosis.diagnose import Diagnosis
 from rlsignal.diagnosis.track import Trend
@@ -48,7 +48,7 @@ def html(*results: Result, source: str = "") -> str:
     >>> "<h1>&lt;mine&gt;: does it" in html(diagnose([[0, 1], [1, 1]] * 30, 2), source="<mine>")
     True
     """
-    title = f"{escape(source or 'rlsignal')}: does it still give RL a signal?"
+    title = f"{escape(visible(source or 'rlsignal'))}: does it still give RL a signal?"
     sections = "\n".join(f"<section>\n{x._repr_html_()}\n{_image(x)}</section>" for x in results)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
