@@ -1,33 +1,20 @@
 """Rows counted as they pass: rollouts, counts, or shares of correct samples."""
 
-import contextlib
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from rlsignal.data.formats import UNIT
-from rlsignal.data.records import Note, Rollouts
-from rlsignal.data.tables import (
-    WORDS,
-    Collector,
-    Columns,
-    Table,
-    Wanted,
-    has,
-    hashable,
-    label,
-    missing,
-    not_binary,
-    offers,
-    shown,
-    to_float,
-)
+from rlsignal.data.cells import hashable, is_nan, listed, missing, number, part, shown, verdict
+from rlsignal.data.names import UNIT
+from rlsignal.data.records import Counts, Floats, Note, Rollouts
+from rlsignal.data.tables import Collector, Columns, Table, Wanted, has, label, offers, to_float
 
 LARGEST_INFERRED = 256  # samples per prompt that are inferred from shares
+TOTALS = {"total", "totals", "mean", "average", "avg", "overall", "all", "sum", "macro avg", "micro avg", "mean/total"}
 
 
 class Tally(Collector):
@@ -44,14 +31,22 @@ class Tally(Collector):
         self.shares: dict[int, float] = {}
         self.entropies: dict[int, list[float]] = {}
         self.texts: dict[Any, Any] = {}
+        self.guessed: set[str] = set()  # columns taken for a repeat by their names
+        self.others: dict[str, None] = {}  # filters that were not asked for
 
     def add(self, table: Table, rows: Iterator[tuple[int, Any]], columns: Columns) -> None:
         """Count the rows of one table."""
         layout = tuple(idea for idea in UNIT if idea in columns.key)
         self.table, self.columns, self.layout = table, columns, layout
-        self.seen: dict[Any, int] = {}  # rows of each step, where groups are told by order only
+        if columns.ambiguous:
+            self.guessed.add(columns.names["repeat"])
+        self.in_step: dict[Any, int] = {}  # rows of each step, where groups are told by order only
         keys = [columns.key[idea] for idea in layout]
-        self.known = self.units.setdefault((None if "step" in layout else table.step, layout), {})
+        self.known = self.units.setdefault((None if "step" in layout else table.step, layout, table.dataset), {})
+        if self.wanted.filter is not None and "filter" in columns.key:
+            rows = self._asked_for(rows, columns.key["filter"])
+        if table.header is not None and "step" not in columns.key and "prompt" in columns.key:
+            rows = self._without_totals(rows, columns.key["prompt"])
         if columns.kind == "rollouts":
             grouped = "prompt" in layout or "group" in layout
             with_keys = itemgetter(*keys) if keys else lambda row: None
@@ -59,13 +54,47 @@ class Tally(Collector):
             self._check_full_groups()
         else:
             for place, row in rows:
-                self._counts(place, row, tuple(row[key] if has(row, key) else None for key in keys) or place)
+                if table.header is None and not isinstance(row, Mapping):
+                    raise self._incomplete(place, row)
+                cells = tuple(row[key] if has(row, key) else None for key in keys)
+                self._counts(place, row, cells if len(cells) != 1 else cells[0], keyed=bool(keys))
+
+    def _asked_for(self, rows: Iterator[tuple[int, Any]], key: Any) -> Iterator[tuple[int, Any]]:
+        """The rows of the filter that the caller names."""
+        for place, row in rows:
+            name = str(row[key]) if has(row, key) else ""
+            if name == self.wanted.filter:
+                yield place, row
+            else:
+                self.others[name] = None
+                self.note("not asked for", self.table.at(place))
+
+    def _without_totals(self, rows: Iterator[tuple[int, Any]], key: Any) -> Iterator[tuple[int, Any]]:
+        """All rows but the last ones that sum up the others."""
+        held: list[tuple[int, Any]] = []
+        before = 0
+        for place, row in rows:
+            cell = row[key] if has(row, key) else None
+            if (isinstance(cell, str) and cell.strip().rstrip(":").lower() in TOTALS) or (missing(cell) and before):
+                held.append((place, row))
+                continue
+            yield from held
+            held.clear()
+            before += 1
+            yield place, row
+        if before < 2:
+            yield from held
+        else:
+            for place, _ in held:
+                self.note("total", self.table.at(place))
 
     def _rollouts(self, rows: Iterator[tuple[int, Any]], unit_of: Callable[[Any], Any]) -> None:
         """Where a row becomes a count. Everything unusual leaves this loop through a lookup that fails."""
         reward_key, entropy_key = self.columns.key["reward"], self.columns.key.get("entropy")
-        threshold = self.wanted.threshold
-        worth = {0: 0, 1: 1, "0": 0, "1": 1, "0.0": 0, "1.0": 1} if threshold is None or 0 <= threshold < 1 else {}
+        threshold, words = self.wanted.threshold, self.columns.words
+        worth: dict[Any, int] = {}
+        if self.wanted.missing not in (0, 1) and "0" not in words and (threshold is None or 0 <= threshold < 1):
+            worth = {**words, 0: 0, 1: 1, "0": 0, "1": 1, "0.0": 0, "1.0": 1, "True": 1, "False": 0}
         known, correct, samples = self.known, self.correct, self.samples
         last, scattered = -1, 0
         for place, row in rows:
@@ -99,44 +128,55 @@ class Tally(Collector):
             if entropy_key is not None:
                 self._keep_entropy(unit, row, place)
         if scattered:
-            self.meet("scattered", self.table.at(scattered))
+            self.note("scattered", self.table.at(scattered))
 
-    def _counts(self, place: int, row: Any, key: Any) -> None:
+    def _counts(self, place: int, row: Any, key: Any, *, keyed: bool) -> None:
         """One prompt's counts, or its share of correct samples."""
-        where, value = self.table.at(place), {}
-        for idea in ("correct", "samples", "rate"):
-            cell = row[self.columns.key[idea]] if has(row, self.columns.key.get(idea)) else None
-            value[idea] = to_float(self.columns.names.get(idea, idea), cell, where)
+        where, names = self.table.at(place), self.columns.names
+        cells = {
+            idea: row[at] if has(row, at := self.columns.key.get(idea)) else None
+            for idea in ("correct", "wrong", "samples", "rate")
+        }
+        if (size := listed(cells["samples"])) is not None:
+            cells["samples"] = len(size)
+        if (both := part(cells["rate"])) is not None:
+            cells["rate"], cells["samples"] = both[0] / both[1] if both[1] else None, both[1]
+        value = {idea: to_float(names.get(idea, idea), x, where, comma=self.table.comma) for idea, x in cells.items()}
         rates = self.columns.kind == "rates"
-        share, n = value["rate"], value["samples"]
-        if any(math.isnan(x) or x == -1 for x in ((share,) if rates else (value["correct"], n))) or (
-            n == 0 and value["correct"] == 0
-        ):
-            return self.meet("no counts", where)
-        key = hashable(key)
+        n = value["samples"] if not math.isnan(value["samples"]) else float(self.columns.samples or math.nan)
+        share = value["rate"]
+        c = n - value["wrong"] if "wrong" in names else value["correct"]
+        if any(math.isnan(x) or x == -1 for x in ((share,) if rates else (c, n))) or (n == 0 and c in (0, share)):
+            return self.note("no counts", where)
+        key = hashable(key) if keyed else place
         if key in self.known:
-            unit = self.known[key]
             raise ValueError(
-                f"{label(self.parts[unit])} has counts twice, in {self.first[unit]} and in {where}. Name the column "
-                "that tells them apart with checkpoint= or step=; or, if each row is one rollout, give reward=."
+                f"{label(self.parts[self.known[key]])} has counts twice, in {self.first[self.known[key]]} and in "
+                f"{where}. Name the column that tells them apart with checkpoint= or step=; or, if each row is one "
+                "rollout, give reward=."
             )
         if rates and not 0 <= share <= 1:
-            raise ValueError(f"{self.columns.names['rate']} must lie in [0, 1], got {share:g} in {where}.")
-        unit = self._new(key, place)
+            raise ValueError(
+                f"{names['rate']} must lie in [0, 1], got {share:g} in {where}. Write shares, or percent with a % sign."
+            )
+        unit = self._new(key, place, keyed=keyed)
         self.first[unit] = where
         if rates and math.isnan(n):
             self.shares[unit] = share
             return None
-        _check_whole(self.columns.names.get("samples", "samples"), n, 1, where)
-        c = round(share * n) if rates else value["correct"]
-        if rates and (abs(c / n - share) > (off := _rounding(_digits(share))) or off * n >= 0.5):
-            raise ValueError(
-                f"{self.columns.names['rate']} must be a whole number of {n:g} samples, got {share!r} in {where}. "
-                "If the rewards are not binary, name a column that is; else give more digits."
-            )
-        _check_whole(self.columns.names.get("correct", "correct"), c, 0, where)
+        _check_whole(names.get("samples", "samples"), n, 1, where)
+        if rates:
+            c, off = round(share * n), _rounding(_digits(share))
+            if both is None and (abs(c / n - share) > off or off * n >= 0.5):
+                raise ValueError(
+                    f"{names['rate']} must be a whole number of {n:g} samples, got {share!r} in {where}. If the "
+                    "rewards are not binary, name a column that is with reward=; else give more digits."
+                )
+        _check_whole(names.get("correct", names.get("wrong", "correct")), c, 0, where)
         if c > n:
-            raise ValueError(f"correct must be at most samples = {n:g}, got {c:g} in {where}.")
+            raise ValueError(
+                f"{names.get('correct', 'correct')} must be at most samples = {n:g}, got {c:g} in {where}."
+            )
         self.correct[unit], self.samples[unit] = int(c), int(n)
         return self._keep_entropy(unit, row, place) if "entropy" in self.columns.key else None
 
@@ -147,15 +187,15 @@ class Tally(Collector):
 
         def unit_of(row: Any) -> Any:
             key = outer(row)
-            count = self.seen.get(key, 0)
-            self.seen[key] = count + 1
+            count = self.in_step.get(key, 0)
+            self.in_step[key] = count + 1
             index = f"{self.table.name}:{count // size}"
             return index if key is None else (key, index) if one else (*key, index)
 
         return unit_of
 
     def _check_full_groups(self) -> None:
-        for key, count in self.seen.items():
+        for key, count in self.in_step.items():
             if count % int(self.wanted.group_size or 1):
                 within = f" at {self.layout[0]} {key}" if key is not None else ""
                 raise ValueError(
@@ -168,73 +208,116 @@ class Tally(Collector):
         where = self.table.at(place)
         if not isinstance(row, Mapping):
             return ValueError(f"a row must be an object with columns, got {shown(row)} in {where}.")
-        idea = next(idea for idea in self.layout if not has(row, self.columns.key.get(idea)))
+        idea = next((idea for idea in self.layout if not has(row, self.columns.key.get(idea))), "prompt")
         return self._lacking(idea, where)
 
     def _lacking(self, idea: str, where: str) -> ValueError:
         name = self.columns.names.get(idea, idea)
         return ValueError(f"{name} is missing in {where}. Take the row out, or name another column with {idea}=.")
 
-    def _new(self, key: Any, place: int) -> int:
+    def _new(self, key: Any, place: int, *, keyed: bool = True) -> int:
         """An entry for a key that was not seen before, checked once."""
-        cells = key if isinstance(key, tuple) else (key,)
-        parts = dict(zip(self.layout, cells, strict=False)) if self.layout else {"prompt": key}
+        cells = key if isinstance(key, tuple) and len(self.layout) != 1 else (key,)
+        parts = dict(zip(self.layout, cells, strict=False)) if self.layout and keyed else {"prompt": key}
         where = self.table.at(place)
         for idea, cell in parts.items():
-            if missing(cell):
+            if missing(cell) and idea in ("step", "group", "prompt"):
                 raise self._lacking(idea, where)
         if "step" in parts:
-            parts["step"] = to_float("step", parts["step"], where)
+            parts["step"] = self._step(parts["step"], where)
             if parts["step"] < self.begun:
-                self.meet("steps back", where)
+                self.note("steps back", where)
             self.begun = parts["step"]
         elif self.table.step is not None:
             parts["step"] = self.table.step
+        if self.table.dataset:
+            parts["dataset"] = (self.table.dataset, parts["dataset"]) if "dataset" in parts else self.table.dataset
         if "prompt" in parts:  # one copy of a text, however many steps it stands in
             parts["prompt"] = self.texts.setdefault(parts["prompt"], parts["prompt"])
             shared = tuple(
                 parts["prompt"] if idea == "prompt" else x for idea, x in zip(self.layout, cells, strict=False)
             )
-            key = key if not self.layout else shared if isinstance(key, tuple) else shared[0]
+            key = key if not self.layout or not keyed else shared if len(shared) > 1 else shared[0]
         unit = self.known[key] = len(self.correct)
         self.parts.append(parts)
         self.correct.append(0)
         self.samples.append(0)
         return unit
 
+    def _step(self, cell: Any, where: str) -> float:
+        """A step, which may stand as 9/547."""
+        of = part(cell)
+        return float(of[0]) if of else to_float(self.columns.names.get("step", "step"), cell, where)
+
     def _judge(self, value: Any, place: int) -> list[int]:
         """0 or 1 for every reward in a cell; none where it is missing."""
         where = self.table.at(place)
-        if isinstance(value, str) and value.lstrip().startswith("["):
-            with contextlib.suppress(ValueError):
-                value = json.loads(value)
-        if hasattr(value, "tolist"):
-            value = value.tolist()
-        if isinstance(value, list | tuple):
-            return [one for inner in value for one in self._judge(inner, place)]
+        inner = listed(value)
+        if inner is not None:
+            if not self.columns.summed:
+                return [one for x in inner for one in self._judge(x, place)]
+            numbers = [number(x) for x in inner]
+            if None in numbers:
+                raise ValueError(f"{self.columns.names['reward']} must list numbers, got {shown(value)} in {where}.")
+            value = math.fsum(x for x in numbers if x is not None)
+        words, other = self.columns.words, self.columns.other
         if missing(value):
-            self.meet("missing", where)
+            self.note("nan" if is_nan(value) else "missing", where)
             return []
-        if isinstance(value, str) and value.strip().lower() in WORDS:
-            return [WORDS[value.strip().lower()]]
-        number = to_float(self.columns.names["reward"], value, where)
-        if self.wanted.threshold is not None:
-            return [int(number > self.wanted.threshold)]
-        if number in (0, 1):
-            return [int(number)]
-        if number == -1:
-            self.meet("minus one", where)
+        if "0" in words:
+            return [words.get(str(value).strip().lower(), other or 0)]
+        amount = number(value, comma=self.table.comma)
+        if amount is not None and amount == self.wanted.missing:
+            self.note("left out as asked", where)
             return []
-        if min(abs(number), abs(number - 1)) <= 1e-6:
-            self.meet("rounded", where)
-            return [round(number)]
-        raise ValueError(not_binary(self.columns.names["reward"], number, where, self.columns.candidates))
+        if amount is not None and self.wanted.threshold is not None:
+            return [int(amount > self.wanted.threshold)]
+        one = verdict(value, words)
+        if one is not None:
+            return [one]
+        if amount is None:
+            if isinstance(value, str) and other is not None:
+                return [other]
+            raise ValueError(self._no_verdict(value, where))
+        if min(abs(amount), abs(amount - 1)) <= 1e-6:
+            self.note("rounded", where)
+            return [round(amount)]
+        raise ValueError(self._not_binary(amount, where))
+
+    def _no_verdict(self, value: Any, where: str) -> str:
+        name, fair = self.columns.names["reward"], self.columns.candidates
+        if part(value) is not None:
+            way = offers("rate", [name])
+            return f"{name} must be 0 or 1, got {value!r} in {where}. If it is k of n samples, give {way}."
+        return f"{name} must be a number, got {shown(value)} in {where}." + (
+            f" Name a column of verdicts: {offers('reward', fair)}." if fair else ""
+        )
+
+    def _not_binary(self, amount: float, where: str) -> str:
+        """The refusal of a reward, with the ways out that this table has."""
+        name, fair = self.columns.names["reward"], self.columns.candidates
+        values = sorted({*self.columns.values, amount})
+        if -1 in values and set(values) <= {-1, 0, 1}:
+            text = f"{name} is -1 in {where}: it may stand for incorrect or for missing. "
+            ways = [f"{offers('reward', fair)} may be binary"] if fair and 0 not in values else []
+            ways += ["give threshold=0 if -1 is incorrect", "missing=-1 if it is missing"]
+            return text + "; ".join(ways)[0].upper() + "; ".join(ways)[1:] + "."
+        ways = [f"{offers('reward', fair)} may be"] if fair else []
+        if len(values) == 2:
+            middle = sum(values) / 2
+            ways += [f"give threshold={middle:g} if {values[1]:g} is correct and {values[0]:g} is not"]
+        else:
+            middle = max(0.5, math.floor(values[-1]) - 0.5) if values[-1] > 1 else 0.5
+            ways += [f"give threshold=, above which a reward counts as correct, such as threshold={middle:g}"]
+        if 0 < amount < 1 and name and " to " not in name:
+            ways += [f"or {offers('rate', [name])} if each is a prompt's share of correct samples"]
+        return f"{name} must be 0 or 1, got {amount:g} in {where}. rlsignal reads binary rewards: {'; '.join(ways)}."
 
     def _keep_entropy(self, unit: int, row: Any, place: int) -> None:
         key = self.columns.key["entropy"]
         value = to_float(self.columns.names["entropy"], row[key] if has(row, key) else None, self.table.at(place))
         if value == -1:
-            self.meet("marked missing", self.table.at(place))
+            self.note("marked missing", self.table.at(place))
         elif not math.isnan(value):
             total = self.entropies.setdefault(unit, [0.0, 0])
             total[0] += value
@@ -244,42 +327,128 @@ class Tally(Collector):
         """The counts, and the notes that only all rows together give rise to."""
         correct, samples = (np.array(x, np.int64) for x in (self.correct, self.samples))
         if self.shares:
-            n = _inferred(list(self.shares.values()), self.table.name)
+            n = _inferred(list(self.shares.values()), self.table.name, self.columns.names["rate"])
             which = np.fromiter(self.shares, int)
             correct[which], samples[which] = np.rint(np.fromiter(self.shares.values(), float) * n), n
             text = f"The number of samples is not stated; {n} is the smallest that makes every share a whole count."
             notes = [*notes, Note("inferred", text)]
-        if "minus one" in self.met and (correct == samples).all():
-            name, fair = self.columns.names["reward"], self.columns.candidates
-            raise ValueError(
-                f"{name} is -1 in {self.met['minus one'][1]}, and 0 nowhere: it may stand for wrong or for missing. "
-                "Give threshold=0 if it stands for wrong; take these rows out if for missing"
-                + (f"; {offers(fair)} may be binary." if fair else ".")
-            )
+        if self.wanted.filter is not None and not self.correct and self.others:
+            raise ValueError(f"filter must be one of {', '.join(map(repr, self.others))}, got {self.wanted.filter!r}.")
+        self._one_filter()
         keep = np.flatnonzero(samples > 0)
         if not keep.size:
             raise ValueError(f"{self.table.name} holds no rollout with a reward.")
-        parts = [self.parts[i] for i in keep]
         notes = self.noted(notes)
+        parts, entropy = self.parts, self.entropies
+        if any("repeat" in part for part in parts):
+            parts, correct, samples, entropy, more = self._over_repeats(correct, samples)
+            notes += more
+            keep = np.flatnonzero(samples > 0)
         without = len(samples) - keep.size
         if without:
             text = f"{without} prompts have no reward at all and are left out."
-            notes.append(Note("no samples", text, label(self.parts[int(np.argmin(samples > 0))]), without))
-        correct, samples = correct[keep], samples[keep]
+            notes.append(Note("no samples", text, label(parts[int(np.argmin(samples > 0))]), without))
+        parts, correct, samples = [parts[i] for i in keep], correct[keep], samples[keep]
+        notes += self._about_data_sets(parts, samples)
         notes += _about_sizes(samples, parts, self.wanted.group_size)
-        entropy = [total[0] / total[1] if (total := self.entropies.get(int(i))) else math.nan for i in keep]
+        means = [total[0] / total[1] if (total := entropy.get(int(i))) else math.nan for i in keep]
+        several = len({part.get("dataset") for part in parts}) > 1
+
+        def prompt(part: Mapping[str, Any]) -> Any:
+            own = part.get("prompt", part.get("group"))
+            return (part.get("dataset"), own) if several else own
+
         return Rollouts(
-            prompt=tuple(part.get("prompt", part.get("group")) for part in parts),
+            prompt=tuple(map(prompt, parts)),
             correct=correct,
             samples=samples,
             step=np.array([part.get("step", math.nan) for part in parts]) if any("step" in p for p in parts) else None,
             checkpoint=tuple(p.get("checkpoint") for p in parts) if any("checkpoint" in p for p in parts) else None,
-            entropy=np.array(entropy) if self.entropies else None,
+            entropy=np.array(means) if self.entropies else None,
             notes=tuple(notes),
         )
 
+    def _one_filter(self) -> None:
+        """Refuse several verdicts of one response that would be counted as several responses."""
+        if "filter" in self.wanted.columns:
+            return
+        names = list(dict.fromkeys(str(part["filter"]) for part in self.parts if "filter" in part))
+        if len(names) > 1:
+            column = self.columns.names["filter"]
+            ways = offers("filter", names)
+            if column == "section":
+                ways += f"; or, if they are policies, {offers('checkpoint', [column])}, if data sets, "
+                ways += offers("dataset", [column])
+            raise ValueError(
+                f"{column} of {self.table.name} is {' and '.join(map(repr, names[:6]))}, each with its own verdicts. "
+                f"Name one: {ways}."
+            )
 
-def _about_sizes(samples: np.ndarray, parts: list[dict[str, Any]], group_size: int | None) -> list[Note]:
+    def _over_repeats(self, correct: Counts, samples: Counts) -> tuple[Any, ...]:
+        """Entries without their repeat, counted together."""
+        column, notes = self.columns.names.get("repeat", "repeat"), []
+        often = np.flatnonzero(samples > 1)
+        where = label(self.parts[int(often[0])]) if len(often) else ""
+        apart = len({tuple((i, x) for i, x in p.items() if i != "repeat") for p in self.parts}) < len(self.parts)
+        if len(often) and self.guessed and apart:
+            ways = {"epoch": ("step", "repeat"), "iteration": ("step", "repeat"), "run": ("checkpoint", "repeat")}
+            first, second = ways.get(column.lower(), ("repeat", "checkpoint"))
+            says = {
+                "repeat": "counts all rollouts of a prompt together",
+                "step": "keeps training steps apart",
+                "checkpoint": "keeps policies apart",
+            }
+            raise ValueError(
+                f"{column} of {self.table.name} does not number the rollouts of a prompt: {where} has "
+                f"{samples[often[0]]}. {offers(first, [column])} {says[first]}; {offers(second, [column])} "
+                f"{says[second]}."
+            )
+        if len(often) and apart:
+            text = f"{len(often)} pairs of a prompt and its {column!r} stand more than once; all are counted."
+            notes.append(Note("doubled", text, where, len(often)))
+        where_to: dict[Any, int] = {}
+        parts: list[dict[str, Any]] = []
+        to = np.empty(len(self.parts), np.int64)
+        for i, own in enumerate(self.parts):
+            rest = {idea: x for idea, x in own.items() if idea != "repeat"}
+            key = tuple(rest.items())
+            if key not in where_to:
+                where_to[key] = len(parts)
+                parts.append(rest)
+            to[i] = where_to[key]
+        total = [np.bincount(to, x, len(parts)).astype(np.int64) for x in (correct, samples)]
+        entropy: dict[int, list[float]] = {}
+        for unit, (amount, count) in self.entropies.items():
+            kept = entropy.setdefault(int(to[unit]), [0.0, 0])
+            kept[0] += amount
+            kept[1] += count
+        return parts, *total, entropy, notes
+
+    def _about_data_sets(self, parts: Sequence[Mapping[str, Any]], samples: Counts) -> list[Note]:
+        """Equal ids of several data sets are several prompts; asked where a label of rollouts may look like one."""
+        sets: dict[Any, set[Any]] = {}
+        for own in parts:
+            sets.setdefault(own.get("prompt", own.get("group")), set()).add(own.get("dataset"))
+        shared = [prompt for prompt, names in sets.items() if len(names) > 1]
+        if not shared:
+            return []
+        column = self.columns.names.get("dataset", "dataset")
+        if "dataset" not in self.wanted.columns and " and " not in column:
+            sizes: dict[Any, Counter[int]] = {}
+            for own, n in zip(parts, samples.tolist(), strict=True):
+                sizes.setdefault(own.get("dataset"), Counter())[n] += 1
+            usual = sum(count.most_common(1)[0][1] for count in sizes.values())
+            if usual < 0.9 * len(parts):
+                raise ValueError(
+                    f"{column} of {self.table.name} differs within {self.columns.names.get('prompt', 'prompt')} "
+                    f"{shown(shared[0])}, and the numbers of rollouts differ too. {offers('dataset', [column])} takes "
+                    f"equal prompts of two for two prompts; {offers('repeat', [column])} counts them together."
+                )
+        text = f"{len(shared)} prompts stand in several data sets ({column}) and are counted as different prompts."
+        return [Note("data sets", text, shown(shared[0]), len(shared))]
+
+
+def _about_sizes(samples: Counts, parts: Sequence[Mapping[str, Any]], group_size: int | None) -> list[Note]:
     notes, most = [], int(samples.max())
     fewer = samples < most
     if fewer.any():
@@ -298,19 +467,26 @@ def _about_sizes(samples: np.ndarray, parts: list[dict[str, Any]], group_size: i
     return notes
 
 
-def _inferred(shares: list[float], name: str) -> int:
+def _inferred(shares: list[float], name: str, column: str) -> int:
     """The smallest n that makes every share a whole count; refused where rounding leaves a choice."""
-    n = smallest_count(np.array(shares))
+    values = np.array(shares)
+    n = smallest_count(values)
     if n is None:
+        written = _rounding(max(map(_digits, shares)))
+        near = next((k for k in range(2, LARGEST_INFERRED + 1) if _fits(np.unique(values), k, written)), None)
+        ways = (
+            f"Rounded, they fit {near}: give {offers('samples', [near])} if that is it, or the column that holds it"
+            if near
+            else "Give the number, such as samples=8, or the column that holds it"
+        )
         raise ValueError(
-            f"shares of {name} must be whole counts of some number of samples up to {LARGEST_INFERRED}, and fit none "
-            "or, being rounded, several. Give the column of the number of samples with samples=; or, if each value "
-            "is one rollout's reward, they are not binary: give threshold=."
+            f"{column} of {name} must be whole counts of some number of samples up to {LARGEST_INFERRED}, and fit none "
+            f"or, being rounded, several. {ways}; or, if each value is one rollout's reward, give threshold=."
         )
     return n
 
 
-def smallest_count(shares: np.ndarray) -> int | None:
+def smallest_count(shares: Floats) -> int | None:
     """The smallest n with every n x share whole; None where there is none, or where rounding leaves a choice."""
     distinct = np.unique(shares)
     written = _rounding(max(map(_digits, distinct.tolist())))
@@ -323,7 +499,7 @@ def smallest_count(shares: np.ndarray) -> int | None:
     return exact if exact == rounded else None
 
 
-def _fits(shares: np.ndarray, n: int, tolerance: float) -> bool:
+def _fits(shares: Floats, n: int, tolerance: float) -> bool:
     return bool(np.all(np.abs(shares - np.rint(shares * n) / n) <= tolerance))
 
 

@@ -1,4 +1,4 @@
-"""Training logs: rows kept in the order in which they were written, and what restarts superseded."""
+"""Training logs: rows kept in the order in which they were written, what restarts superseded, and what they count."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -6,62 +6,131 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.data.counts import smallest_count
-from rlsignal.data.records import Note, TrainingLog
-from rlsignal.data.tables import Collector, Columns, Table, Wanted, has, listed, not_binary, shown, to_float
+from rlsignal.data.cells import missing, part, shown
+from rlsignal.data.counts import TOTALS, smallest_count
+from rlsignal.data.records import Counts, Floats, Note, TrainingLog
+from rlsignal.data.tables import Collector, Columns, NotRows, Table, Wanted, has, offers, some, to_float
+
+IDEAS = ("step", "mean", "degenerate", "reward_std", "group_std", "entropy", "samples", "group_size")
+ENOUGH = 10  # rows between 0 and 1 before their fractions say how many groups there are
 
 
 class Log(Collector):
     """The rows of a training log, in the order in which they were written."""
 
-    IDEAS = ("step", "mean", "degenerate", "reward_std", "group_std", "entropy", "samples", "group_size")
-
     def __init__(self, wanted: Wanted) -> None:
         super().__init__(wanted)
         self.rows: list[list[float]] = []
+        self.counted: list[float] = []  # degenerate groups of a row whose number of groups is not stated
         self.where: list[str] = []
+        self.graded = ""  # where a mean left [0, 1]
 
     def add(self, table: Table, rows: Iterator[tuple[int, Any]], columns: Columns) -> None:
-        """Keep the rows of one table that have a mean reward."""
+        """Keep the rows of one table that have a mean reward or a share of degenerate groups."""
         self.table, self.columns = table, columns
+        names = columns.names
         if self.wanted.threshold is not None:
             raise ValueError(f"threshold needs single rewards, and {table.name} has means only. Leave it out.")
         for place, row in rows:
             where = table.at(place)
             if table.header is None and not isinstance(row, Mapping):
                 raise ValueError(f"a row must be an object with columns, got {shown(row)} in {where}.")
-            keys = [columns.key.get(idea) for idea in self.IDEAS]
-            cells = [row[key] if has(row, key) else None for key in keys]
-            named = [columns.names.get(idea, idea) for idea in self.IDEAS]
-            values = [to_float(name, cell, where) for name, cell in zip(named, cells, strict=True)]
-            if math.isnan(values[1]):
-                self.meet("no reward", where)
+            cells = {idea: row[key] if has(row, key := columns.key.get(idea)) else None for idea in IDEAS}
+            cells["step"] = of[0] if (of := part(cells["step"])) is not None else cells["step"]
+            if isinstance(cells["step"], str) and cells["step"].strip().lower() in TOTALS:
+                self.note("total", where)
+                continue
+            counted = math.nan
+            if isinstance(cells["degenerate"], tuple):
+                counted, cells["degenerate"] = cells["degenerate"][1], None
+            values = [to_float(names.get(idea, idea), cells[idea], where, comma=table.comma) for idea in IDEAS]
+            empty = math.isnan(values[1]) and math.isnan(values[2]) and math.isnan(counted)
+            if empty or ("mean" in columns.key and missing(cells["mean"]) and "degenerate" not in columns.key):
+                self.note("no reward", where)
                 continue
             if math.isnan(values[0]):
-                raise ValueError(f"{columns.names['step']} is missing in {where}. Name another column with step=.")
-            for i, value in enumerate(values[1:], 1):
-                if value == -1:
-                    self.meet("marked missing", where)
+                raise ValueError(f"{names.get('step', 'step')} is missing in {where}. Name another column with step=.")
+            for i in (3, 4, 5):
+                if values[i] == -1:
+                    self.note("marked missing", where)
                     values[i] = math.nan
-            if math.isnan(values[1]):
-                continue
-            if not -1e-6 <= values[1] <= 1 + 1e-6:
-                raise ValueError(not_binary(columns.names["mean"], values[1], where, columns.candidates, means=True))
-            values[1] = min(max(values[1], 0.0), 1.0)
-            if not (math.isnan(values[2]) or 0 <= values[2] <= 1):
-                raise ValueError(f"{named[2]} must lie in [0, 1], got {values[2]:g} in {where}.")
+            if not math.isnan(values[1]) and not -1e-6 <= values[1] <= 1 + 1e-6:
+                if math.isnan(values[2]) and math.isnan(counted):
+                    raise ValueError(self._no_share(values[1], where))
+                self.graded = self.graded or f"{values[1]:g} in {where}"
+            elif not math.isnan(values[1]):
+                values[1] = min(max(values[1], 0.0), 1.0)
+            if not (math.isnan(values[2]) or -1e-6 <= values[2] <= 1 + 1e-6):
+                raise ValueError(f"{names['degenerate']} must lie in [0, 1], got {values[2]:g} in {where}.")
+            values[2] = min(max(values[2], 0.0), 1.0) if not math.isnan(values[2]) else math.nan
             for i in (3, 4):
                 if values[i] < 0:
-                    raise ValueError(f"{named[i]} must be at least 0, got {values[i]:g} in {where}.")
+                    raise ValueError(f"{names[IDEAS[i]]} must be at least 0, got {values[i]:g} in {where}.")
             self.rows.append(values)
+            self.counted.append(counted)
             self.where.append(where)
+
+    def _no_share(self, value: float, where: str) -> str:
+        ways = [f"{offers('reward', self.columns.candidates)} may be"] if self.columns.candidates else []
+        ways += ["name one with reward="]
+        return (
+            f"{self.columns.names['mean']} must be in [0, 1], got {value:g} in {where}. rlsignal reads binary rewards: "
+            f"{'; '.join(ways)}."
+        )
 
     def result(self, notes: list[Note]) -> TrainingLog:
         """The columns, with what restarts superseded marked."""
         if not self.rows:
-            raise ValueError(f"{self.table.name} has no row with a mean reward.")
+            raise NotRows(f"{self.table.name} has no row with a mean reward.")
         notes = self.noted(notes)
         step, reward, degenerate, reward_std, group_std, entropy, samples, sizes = np.array(self.rows).T
+        names = self.columns.names
+        superseded = self._superseded(step, notes)
+        degenerate = self._shares(degenerate, reward, notes)
+        n = self._rollouts(samples, reward, degenerate, notes)
+        size = self._group_size(sizes, reward, degenerate, n, notes)
+        if size and np.isnan(samples).all() and (n > 0).any():
+            groups = smallest_count(degenerate[np.isfinite(degenerate)]) if np.isfinite(degenerate).any() else 1
+            n = np.where(n > 0, np.lcm(n, size * (groups or 1)), 0)
+        of = ""
+        if self.columns.about:
+            whose = f"of {self.columns.about!r}, and not of {names['mean']!r}, the mean"
+            deviations = [names[x] for x in ("reward_std", "group_std") if x in names]
+            if np.isfinite(degenerate).any():
+                of = self.columns.about
+                notes.append(Note("other reward", f"Degenerate groups, {names['degenerate']!r}, are {whose}."))
+            elif deviations:
+                notes.append(Note("other reward", f"Deviations, {some(deviations)}, are {whose}, and left out."))
+        if self.graded and np.isfinite(degenerate).any():
+            ways = f" For another mean: {offers('reward', self.columns.candidates)}." if self.columns.candidates else ""
+            text = (
+                f"{names['mean']!r} is not binary ({self.graded}), and its mean is not used; {names['degenerate']!r}, "
+            )
+            notes.append(Note("graded", f"{text}which speaks of it, is.{ways}"))
+            reward = np.full_like(step, math.nan)
+        if np.isnan(degenerate).all() and not self.columns.about and np.isin(reward, (0, 1)).all():
+            degenerate = np.ones_like(step)
+            text = "Every mean is exactly 0 or 1, so all rollouts of a row agree: every group is degenerate."
+            notes.append(Note("all degenerate", text, "", len(step)))
+        std_of = "groups"
+        if np.isnan(group_std).all():
+            group_std, std_of = reward_std, _whose_deviation(reward_std, reward)
+        if std_of == "groups" and size and not self.graded and not self.columns.about:
+            low = group_std < (1 - degenerate) / math.sqrt(size) * (1 - 1e-3)
+            if low.any():
+                text = (
+                    f"{low.sum()} of the groups' mean standard deviations are below those of binary rewards in groups "
+                    f"of {size}, so the reward is graded, or the group size another."
+                )
+                notes.append(Note("graded", text, self.where[int(np.argmax(low))], int(low.sum())))
+        if self.columns.about:
+            std_of, group_std = "", np.full_like(step, math.nan)
+        return TrainingLog(
+            step, reward, n, degenerate, group_std, std_of, entropy, superseded, size, tuple(notes), degenerate_of=of
+        )
+
+    def _superseded(self, step: Floats, notes: list[Note]) -> np.ndarray:
+        """Rows that a later restart or repetition of their step replaced."""
         later = np.minimum.accumulate(np.append(step, np.inf)[::-1])[::-1][1:]  # the smallest step still to come
         superseded = step >= later
         for i in np.flatnonzero(step[1:] <= step[:-1]) + 1:
@@ -73,19 +142,39 @@ class Log(Collector):
             )
             notes.append(Note("duplicate" if again else "restart", text, self.where[i]))
         if superseded.any():
-            notes.append(
-                Note(
-                    "superseded",
-                    f"{superseded.sum()} of {len(step)} rows are superseded by later ones.",
-                    self.where[int(np.argmax(superseded))],
-                    int(superseded.sum()),
-                )
-            )
+            text = f"{superseded.sum()} of {len(step)} rows are superseded by later ones."
+            first = self.where[int(np.argmax(superseded))]
+            notes.append(Note("superseded", text, first, int(superseded.sum())))
+        return superseded
+
+    def _shares(self, degenerate: Floats, reward: Floats, notes: list[Note]) -> Floats:
+        """Shares of degenerate groups, where a log counts groups and does not say of how many."""
+        counted = np.array(self.counted)
+        there = np.isfinite(counted)
+        if not there.any():
+            return degenerate
+        name = self.columns.names["degenerate"].partition(" / ")[0]
+        if (counted[there] <= 1).all() and (counted[there] != np.floor(counted[there])).any():
+            return np.where(there, counted, degenerate)  # shares already
+        if (reward[there] == 0).all() or (reward[there] == 1).all():
+            text = f"{name} counts groups and does not say of how many; with a mean of exactly 0 or 1 they are all."
+            notes.append(Note("all degenerate", text, "", int(there.sum())))
+            return np.where(there, 1.0, degenerate)
+        raise ValueError(
+            f"{name} of {self.table.name} counts groups, {counted[there].max():g} at most, and no column says of how "
+            f"many. Give groups={_round_up(counted[there].max())} if that is their number in each step, or another."
+        )
+
+    def _rollouts(self, samples: Floats, reward: Floats, degenerate: Floats, notes: list[Note]) -> Counts:
+        """Rollouts behind each mean, as stated or inferred; 0 where unknown."""
         known = ~np.isnan(samples)
         whole = known & (samples >= 1) & (samples == np.floor(samples)) & (samples < 50_000)
         n = np.where(whole, samples, 0).astype(np.int64)
+        means = reward[np.isfinite(reward)]
+        if not len(means) or self.graded:
+            return n if not self.graded else np.where(whole, n, 0)
         if not known.any():
-            inferred = smallest_count(reward)
+            inferred = _fine_count(means)
             if inferred and inferred > 1:
                 n[:] = inferred
                 text = (
@@ -93,34 +182,71 @@ class Log(Collector):
                 )
                 notes.append(Note("inferred", text))
             else:
-                notes.append(Note("binary", "Means alone do not tell whether the reward is binary."))
-        off = (known & ~whole) | (n > 0) & (np.abs(reward - np.rint(reward * n) / np.maximum(n, 1)) > 1e-6)
+                notes.append(Note("binary", "Means alone do not say whether the reward is binary."))
+        rough = 10.0 ** -np.array([_decimals(x) for x in reward]) * 0.51 if known.any() else 1e-6
+        whole_means = np.abs(reward - np.rint(reward * n) / np.maximum(n, 1)) <= np.maximum(rough, 1e-6)
+        off = (known & ~whole) | ((n > 0) & np.isfinite(reward) & ~whole_means)
         if off.any():
             at = int(np.argmax(off))
             text = f"{off.sum()} means are no whole number of their rollouts, as with a reward that is not binary."
             notes.append(Note("not whole", text, self.where[at], int(off.sum())))
+            if np.isfinite(degenerate).any() and off.sum() > 0.05 * np.isfinite(reward).sum():
+                self.graded = f"{reward[at]:g} of {samples[at]:g} rollouts in {self.where[at]}"
             n[off] = 0
-        if self.columns.about:
-            spreads = [
-                self.columns.names[x] for x in ("degenerate", "reward_std", "group_std") if x in self.columns.names
-            ]
-            if spreads:
-                other, chosen = self.columns.about, self.columns.names["mean"]
-                text = f"{listed(spreads)} speak of {other!r}, not of {chosen!r}, and are left out."
-                notes.append(Note("other reward", text))
-            degenerate, reward_std, group_std = (np.full_like(step, math.nan) for _ in range(3))
-        std_of = "groups"
-        if np.isnan(group_std).all():
-            group_std, std_of = reward_std, _what_spread(reward_std, reward)
+        return n
+
+    def _group_size(
+        self, sizes: Floats, reward: Floats, degenerate: Floats, n: Counts, notes: list[Note]
+    ) -> int | None:
+        """Rollouts per prompt: given, stated, or the quotient of what the fractions count."""
         stated = np.unique(sizes[~np.isnan(sizes)])
-        size = self.wanted.group_size or (int(stated[0]) if len(stated) == 1 and stated[0] >= 2 else None)
-        return TrainingLog(step, reward, n, degenerate, group_std, std_of, entropy, superseded, size, tuple(notes))
+        if self.wanted.group_size:
+            return self.wanted.group_size
+        if len(stated) == 1 and stated[0] >= 2 and stated[0] == math.floor(stated[0]):
+            return int(stated[0])
+        inside = (degenerate > 0) & (degenerate < 1) & (n > 0)
+        if self.wanted.groups:
+            per_row = np.unique(n[n > 0])
+            whole = len(per_row) == 1 and per_row[0] % self.wanted.groups == 0 and per_row[0] > self.wanted.groups
+            return int(per_row[0] // self.wanted.groups) if whole else None
+        if inside.sum() < ENOUGH or len(np.unique(degenerate[inside])) < 4:
+            return None
+        largest = int(np.gcd.reduce(n[inside]))
+        for size in (x for x in range(largest // 2, 1, -1) if largest % x == 0):
+            counted = degenerate[inside] * n[inside] / size
+            if np.all(np.abs(counted - np.rint(counted)) < 1e-6 * np.maximum(counted, 1)):
+                rows = np.unique(n[inside])
+                text = f"Rows of {some(rows.tolist())} rollouts, whose degenerate shares count groups of {size}."
+                notes.append(Note("group size", text))
+                return size
+        return None
 
 
-def _what_spread(std: np.ndarray, mean: np.ndarray) -> str:
+def _fine_count(means: Floats) -> int | None:
+    """As `smallest_count`, and further up where enough digits are written."""
+    small = smallest_count(means)
+    distinct = np.unique(means)
+    if small or len(distinct) < ENOUGH or max(map(_decimals, distinct)) < 6:
+        return small
+    for count in range(257, 16385):
+        if np.all(np.abs(distinct * count - np.rint(distinct * count)) < 1e-7 * count):
+            return count if count * 1e-7 < 0.01 else None
+    return None
+
+
+def _round_up(count: float) -> int:
+    """A power of two that is as large."""
+    return int(2 ** math.ceil(math.log2(max(count, 2))))
+
+
+def _decimals(value: float) -> int:
+    return min(len(repr(float(value)).partition(".")[2]), 12)
+
+
+def _whose_deviation(std: Floats, mean: Floats) -> str:
     """Whose s.d. a log prints. A batch's squares to at least m(1-m) with 0/1 rewards, groups' to less on average."""
-    there = ~np.isnan(std)
+    there = ~np.isnan(std) & ~np.isnan(mean)
     of_all = (mean * (1 - mean))[there].sum()
-    if not there.any() or of_all == 0:
+    if not there.any() or of_all <= 0:
         return ""
     return "batch" if (std[there] ** 2).sum() >= of_all * (1 - 1e-3) else "groups"

@@ -1,7 +1,7 @@
 """What a run leaves behind, once read: counts per prompt, or a training log. Both carry notes on what is unusual."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,12 +38,14 @@ class Rollouts(Result):
 
     `Recorded(rollouts.correct, rollouts.samples)` is their distribution. In a dump of training each entry is one group.
 
-    prompt : [entries], ids or texts as they stood in the data.
+    prompt : [entries], ids or texts as they stood in the data; (data set, id) where there are several data sets.
     correct, samples : [entries], whole counts with samples >= 1.
     step : [entries], training step; None where the data has none.
     checkpoint : [entries], the model or visit; None where the data has none.
     entropy : [entries], mean of the entropy column in the data's own unit; NaN where missing, None without a column.
     notes : what is unusual.
+    read_as : what the data was taken for, and which of its columns is what.
+    options : arguments of `read` that repeat the reading with nothing left to guess.
     """
 
     axes: ClassVar = {"correct": "E", "samples": "E"}
@@ -55,6 +57,8 @@ class Rollouts(Result):
     checkpoint: tuple[Any, ...] | None = None
     entropy: Floats | None = None
     notes: tuple[Note, ...] = ()
+    read_as: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def prompts(self) -> int:
@@ -97,7 +101,7 @@ class Rollouts(Result):
         parts += [f"{len(self.checkpoints)} checkpoints"] if len(self.checkpoints) > 1 else []
         parts += [f"{len(self.steps)} steps"] if self.step is not None else []
         yield ", ".join(parts)
-        yield from (f"  {note}" for note in self.notes)
+        yield from _about(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -105,15 +109,18 @@ class TrainingLog(Result):
     """What a trainer printed: one entry per logged row, all [rows].
 
     step : training step.
-    reward : mean of the binary reward.
+    reward : mean of the binary reward; NaN where the logged one is not binary.
     samples : rollouts behind each mean, as stated or inferred; 0 where unknown.
     degenerate : fraction of degenerate groups; NaN where not logged.
+    degenerate_of : the column whose groups those are, where it is another than that of `reward`; else "".
     reward_std : standard deviation as logged; NaN where not.
     reward_std_of : "groups" (mean of the groups' s.d.), "batch", or "" where it is unknown.
     entropy : in the log's own unit; NaN where not logged.
     superseded : rows that a later restart or repetition of their step replaced.
-    group_size : rollouts per prompt, where the log or the caller states it.
+    group_size : rollouts per prompt, where the log or the caller states it, or its fractions do.
     notes : what is unusual.
+    read_as : what the data was taken for, and which of its columns is what.
+    options : arguments of `read` that repeat the reading with nothing left to guess.
     """
 
     axes: ClassVar = dict.fromkeys(
@@ -130,11 +137,14 @@ class TrainingLog(Result):
     superseded: NDArray[np.bool_]
     group_size: int | None = None
     notes: tuple[Note, ...] = ()
+    read_as: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    degenerate_of: str = ""
 
     @property
     def correct(self) -> Counts:
         """Correct rollouts behind each mean; 0 where `samples` is 0, that is, unknown."""
-        return np.rint(self.reward * self.samples).astype(np.int64)
+        return np.rint(np.nan_to_num(self.reward) * self.samples).astype(np.int64)
 
     @property
     def latest(self) -> "TrainingLog":
@@ -144,4 +154,11 @@ class TrainingLog(Result):
 
     def _parts(self) -> Iterator[Part]:
         yield f"training log of {len(self.step)} rows, steps {self.step.min():g} to {self.step.max():g}"
-        yield from (f"  {note}" for note in self.notes)
+        yield from _about(self)
+
+
+def _about(read: Rollouts | TrainingLog) -> Iterator[Part]:
+    """How it was read, and what is unusual."""
+    if read.read_as:
+        yield f"  read as: {read.read_as}."
+    yield from (f"  {note}" for note in read.notes)

@@ -1,23 +1,31 @@
-"""Bytes to rows: JSON, one value a line or a long list; CSV; verl's metric lines. Each yields (place, row)."""
+"""Bytes to rows: JSON, one value a line or a long list; CSV; what trainers print. Each yields (place, row)."""
 
+import ast
 import codecs
+import contextlib
 import csv
 import json
 import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
+from rlsignal.data.cells import number
 from rlsignal.data.records import Note
-from rlsignal.data.tables import Table
+from rlsignal.data.tables import NotRows, Table
 
 CHUNK = 1 << 20
-VERL_LINE = re.compile(rb"(?m)^(?:\x1b\[[\d;]*m|\([^)\n]*\)|\s)*step:(\d+) - [\w/]+:")
-VERL_PAIR = re.compile(r"(?:^| - )([\w/@.-]+):(?:np\.\w+\()?(-?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf))\)?(?= - |\s*$)")
+FIRST = rb"(?m)^(?:\x1b\[[\d;]*m|\([^)\n]*\)|\[[^\]\n]*\]|\s)*"  # colours, Ray's prefix, a logger's prefix
+STEP_LINE = re.compile(FIRST + rb"(?:step|global_step)\s*[:=]\s*(\d+)(?=\s*$|\s*-)")
+PAIR = re.compile(r"([\w/@.-]+)\s*[:=]\s*(?:np\.\w+\()?(-?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf))\)?(?=\s|$|,)")
+PAIRS_ONLY = re.compile(r"[\s-]*(?:[\w/@.-]+\s*[:=]\s*(?:np\.\w+\()?-?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf)\)?[\s,-]*)+")
+DICT_LINE = re.compile(rb"(?:(?:rollout|step|perf)\s+(\d+)\s*:\s*)?(\{'[^'\n]+': [^\n]*\})")
+PREFIX = re.compile(r"^(?:\x1b\[[\d;]*m|\([^)\n]*\)|\s)*")
+TELLS = (b"reward", b"score", b"zero_std", b"solve")
 DECODE = json.JSONDecoder().raw_decode
 
 
 def _standard(line: bytes) -> Any:
-    """A JSON value by the standard library, by its quickest road."""
+    """A JSON value by the standard library, the quick way first."""
     text = line.decode()
     try:
         value, end = DECODE(text)
@@ -139,27 +147,93 @@ def json_list(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
         raise ValueError(f"{table.name} goes on after its list ends. Write one list, or one object a line.")
 
 
-def metric_lines(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
-    """verl's console: `step:12 - critic/score/mean:0.37 - actor/entropy:0.2`, among other lines."""
+def is_console(file: IO[bytes]) -> bool:
+    """Whether any line is what a trainer prints of a step; the whole file is looked through."""
+    for line in file:
+        if STEP_LINE.match(line):
+            return True
+        found = DICT_LINE.search(line)
+        if found and any(word in found[2] for word in TELLS):
+            return True
+    return False
+
+
+def console(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
+    """What trainers print, among other lines: `step:12 - critic/score/mean:0.37 - ...` on one line or on several,
+    `{'loss': 0.0, 'reward': 0.5}`, `rollout 3: {...}`.
+    """
     others, first = 0, 0
+    begun: tuple[int, dict[str, Any]] | None = None
     for place, line in enumerate(file, 1):
-        found = VERL_LINE.match(line)
-        if found:
-            pairs = VERL_PAIR.findall(line[found.start(1) - 5 :].decode(errors="replace").rstrip())
-            yield place, {name: float(value) for name, value in pairs if value.count(".") < 2}
-        elif line.strip():
+        started = STEP_LINE.match(line)
+        if started:
+            if begun is not None:
+                yield begun
+            row: dict[str, Any] = {"step": float(started[1])}
+            begun = place, row | _pairs(line[started.end(1) :])
+            continue
+        dictionary = DICT_LINE.search(line)
+        if dictionary and any(word in dictionary[2] for word in TELLS):
+            row = _literal(dictionary[2])
+            if row:
+                if dictionary[1]:
+                    row.setdefault("step", float(dictionary[1]))
+                yield place, row
+                continue
+        plain = PREFIX.sub("", line.decode(errors="replace")).strip()
+        if begun is not None and "/" in plain and PAIRS_ONLY.fullmatch(plain):
+            for name, value in _pairs(plain.encode()).items():
+                begun[1].setdefault(name, value)
+        elif plain:
             others, first = others + 1, first or place
+    if begun is not None:
+        yield begun
     if others:
         table.notes.append(
             Note("other lines", f"{others} lines hold no metrics and are left out.", table.at(first), others)
         )
 
 
+def _pairs(line: bytes) -> dict[str, float]:
+    found = PAIR.findall(line.decode(errors="replace"))
+    return {name.strip("-"): float(value) for name, value in found if value.count(".") < 2 and value.strip(".-")}
+
+
+def _literal(text: bytes) -> dict[str, Any]:
+    """A printed dict of Python; empty where it is none."""
+    plain = re.sub(rb"np\.\w+\(([^()]*)\)|tensor\(([^(),]*)[^()]*\)", rb"\1\2", text)
+    plain = re.sub(rb": nan\b", b": None", plain)
+    with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+        value = ast.literal_eval(plain.decode(errors="replace"))
+        if isinstance(value, dict):
+            return {str(key): _plain(x) for key, x in value.items()}
+    return {}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers that were printed as strings, as numbers."""
+    return value if not isinstance(value, str) or (amount := number(value)) is None else amount
+
+
 def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
+    """A table with a header; the delimiter is whichever of comma, tab, semicolon and bar its first line has most of."""
     table = Table(name, "line", iter(()))
     first = start.lstrip().partition(b"\n")[0].decode(errors="replace")
-    lines = (line.decode() for line in file)
-    rows = csv.reader(lines, delimiter=max(",\t;|", key=first.count), strict=True)
+    last = b"\n"
+
+    def decoded() -> Iterator[str]:
+        nonlocal last
+        for last in file:
+            yield last.decode()
+
+    lines = decoded()
+    if named := re.fullmatch(r'"?sep=(.)"?\s*', first):  # as Excel writes it
+        delimiter = named[1]
+        next(lines)
+    else:
+        delimiter = max(",\t;|", key=first.count)
+    table.comma = delimiter == ";"
+    rows = csv.reader(lines, delimiter=delimiter, strict=True)
 
     def advance() -> list[str] | None:
         try:
@@ -175,6 +249,11 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
         if row is None:
             raise ValueError(f"{name} names no columns. Give it a header, such as prompt,reward.")
         header = row
+    if len(header) < 2:
+        raise NotRows(
+            f"{name} is neither a table nor the output of a trainer: no step and no metrics are printed in it. Give it "
+            "columns, such as prompt,reward."
+        )
 
     def items() -> Iterator[tuple[int, list[str]]]:
         width, repeated, first = len(header), 0, 0
@@ -183,7 +262,7 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
                 repeated, first = repeated + 1, first or rows.line_num
             elif len(row) == width:
                 yield rows.line_num, row
-            elif row:
+            elif any(row):
                 place = rows.line_num
                 if len(row) < width and advance() is None:
                     text = "The last line is cut short and is left out."
@@ -192,9 +271,54 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
                 raise ValueError(
                     f"{table.at(place)} has {len(row)} fields, and the header names {width}. Mend or remove the line."
                 )
+        if not last.endswith((b"\n", b"\r")) and last.strip():
+            table.unended = rows.line_num
         if repeated:
             text = f"The header is repeated {repeated} times, where another run was appended."
             table.notes.append(Note("header", text, table.at(first), repeated))
 
     table.header, table.items = header, items()
+    return table
+
+
+def chart(table: Table, wanted: str | None) -> Table:
+    """A W&B chart, whose columns are "run - metric" with __MIN and __MAX: the rows of one run."""
+    names = [str(x) for x in table.header or ()]
+    series = {
+        i: name.rpartition(" - ")
+        for i, name in enumerate(names)
+        if " - " in name and not name.endswith(("__MIN", "__MAX"))
+    }
+    runs = list(dict.fromkeys(run for run, _, _ in series.values()))
+    if not runs or bytes(names[0], "utf-8").lower().strip() not in (
+        b"step",
+        b"_step",
+        b"global_step",
+        b"relative time (process)",
+        b"train/global_step",
+    ):
+        return table
+    rows = list(table.items)
+    there = [
+        run for run in runs if any(row[i].strip() for i, (of, _, _) in series.items() if of == run for _, row in rows)
+    ]
+    if wanted is not None and wanted in runs:
+        there = [wanted]
+    if len(there) > 1:
+        raise ValueError(
+            f"{table.name} holds {len(there)} runs, which are as many logs. Name one: "
+            f"{' or '.join(f'filter={run!r}' for run in there[:6])}."
+        )
+    chosen = there[0] if there else runs[0]
+    others = [run for run in runs if run != chosen]
+    columns = [(0, "step")] + [(i, metric) for i, (run, _, metric) in series.items() if run == chosen]
+    table.header = [name for _, name in columns]
+    table.items = (
+        (place, [row[i] for i, _ in columns]) for place, row in rows if any(row[i].strip() for i, _ in columns[1:])
+    )
+    table.notes.append(Note("run", f"W&B chart of run {chosen!r}."))
+    if others:
+        text = f"{len(others)} other runs of the chart are left out" + ("." if wanted else ", which have no rows.")
+        table.notes.append(Note("runs", text, others[0], len(others)))
+    table.of = "W&B chart"
     return table

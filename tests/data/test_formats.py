@@ -102,15 +102,15 @@ class TestOneRowPerRollout:
         """As in TRL's completions, where a column has the name of its reward function."""
         result = read(rows(step="11", prompt="aa", completion="xy", math_reward=[1.0, 0.0], advantage=[0.7, -0.7]))
         assert result.correct.tolist() == [1]
-        assert "reward" in kinds(result)
+        assert "reward `math_reward`" in result.read_as
 
     def test_of_two_binary_columns_one_must_be_named(self):
         data = rows(
-            step="11", prompt="aa", completion="xy", answer=[1.0, 0.0], layout=[1.0, 1.0], advantage=[0.7, -0.7]
+            step="11", prompt="aa", completion="xy", accuracy=[1.0, 0.0], layout=[0.0, 1.0], advantage=[0.7, -0.7]
         )
-        with pytest.raises(ValueError, match=r"Name it: reward='answer' or reward='layout'\.$"):
+        with pytest.raises(ValueError, match=r"Name one: reward='accuracy' or reward='layout'\.$"):
             read(data)
-        assert read(data, reward="answer").correct.tolist() == [1]
+        assert read(data, reward="accuracy").correct.tolist() == [1]
 
 
 class TestGroupsWithoutAKey:
@@ -141,23 +141,28 @@ class TestDefects:
         with pytest.raises(
             ValueError,
             match=r"^reward must be 0 or 1, got 0\.37 in record 2 of the data\. .* reward='solved' may be; give "
-            r"threshold=, above which a reward counts as correct; or rate= if ",
+            r"threshold=, above which a reward counts as correct, such as threshold=0\.5; or rate='reward' if ",
         ):
             read(data)
 
     def test_missing_rewards_are_left_out_and_counted(self):
         result = read(rows(prompt="aaab", reward=[1, None, 0, math.nan]))
         assert counts(result) == {"a": (1, 2)}
-        assert (kinds(result)["missing"], kinds(result)["no samples"]) == (2, 1)
+        assert (kinds(result)["missing"], kinds(result)["nan"], kinds(result)["no samples"]) == (1, 1, 1)
 
-    def test_minus_one_beside_0_and_1_is_missing(self):
-        result = read(rows(prompt="aaa", reward=[1, -1, 0]))
-        assert counts(result) == {"a": (1, 2)}
-        assert kinds(result)["minus one"] == 1
-
-    def test_minus_one_without_any_0_may_mean_wrong(self):
-        with pytest.raises(ValueError, match=r"^reward is -1 in record 1 of the data, and 0 nowhere: .*threshold=0"):
-            read(rows(prompt="aaa", reward=[1, -1, 1]))
+    @pytest.mark.parametrize(
+        ("rewards", "incorrect", "missing"), [([1, -1, 0], (1, 3), (1, 2)), ([1, -1], (1, 2), (1, 1))]
+    )
+    def test_minus_one_is_asked_about(self, rewards, incorrect, missing):
+        data = rows(prompt="a" * len(rewards), reward=rewards)
+        with pytest.raises(
+            ValueError, match=r"^reward is -1 in record 1 of the data: it may .* threshold=0 if .* missing=-1 if it is"
+        ):
+            read(data)
+        assert counts(read(data, threshold=0)) == {"a": incorrect}
+        left = read(data, missing=-1)
+        assert counts(left) == {"a": missing}
+        assert kinds(left)["left out as asked"] == 1
 
     def test_nearly_1_is_1_and_said(self):
         result = read(rows(prompt="aa", reward=[0.99999999, 0]))
@@ -176,7 +181,7 @@ class TestDefects:
     def test_other_numbers_are_not_taken_for_rewards(self):
         """A lone flag of 0 and 1 beside a graded reward of unknown name."""
         data = rows(step="11", prompt="aa", completion="xy", mine=[0.3, 0.7], cut=[0, 1], advantage=[0.7, -0.7])
-        with pytest.raises(ValueError, match=r"^no column of the data is known as a reward; .*Name it: reward='cut'"):
+        with pytest.raises(ValueError, match=r"^the data has 2 reward functions, mine, cut\. Name one: reward='cut'"):
             read(data)
 
     def test_one_sample_a_prompt_is_said(self):
@@ -253,8 +258,9 @@ class TestCounts:
         assert smallest_count(np.array(shares)) == n
 
     def test_what_cannot_be_inferred_is_refused(self):
-        with pytest.raises(ValueError, match=r"Give the column of the number of samples with samples=; "):
+        with pytest.raises(ValueError, match=r"Rounded, they fit 3: give samples=3 if "):
             read(rows(prompt="ab", pass_rate=[0.33, 0.67]))
+        assert counts(read(rows(prompt="ab", pass_rate=[0.33, 0.67]), samples=3)) == {"a": (1, 3), "b": (2, 3)}
 
 
 class TestNesting:
