@@ -131,7 +131,7 @@ def _wrong(name: str, content: bytes, result: Rollouts | TrainingLog) -> str:
         rows = _recount(name, content)
     except Exception as error:
         return f"counted, where a plain reader fails: {error}" if not noted["truncated"] else ""
-    left_out = noted["missing"] + noted["minus one"] + noted["header"]
+    left_out = noted["missing"] + noted["nan"] + noted["total"] + noted["header"]
     several = sum(len(x) for x in rows if isinstance(x, list)) - sum(isinstance(x, list) for x in rows)
     if n.sum() + left_out != len(rows) + several:
         return f"{n.sum()} counted and {left_out} noted of {len(rows)} rows"

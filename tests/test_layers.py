@@ -50,11 +50,12 @@ LAYERS = {  # the longest prefix decides
     "rlsignal.data": Layer(
         ("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate", "orjson"),
         inside_functions=("orjson",),
-        forbidden=("rlsignal.data.read",),
+        forbidden=("rlsignal.data.read", "rlsignal.data.sources"),
     ),
-    "rlsignal.data.read": Layer(
-        ("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate", "pyarrow"),
-        inside_functions=("pyarrow",),
+    "rlsignal.data.read": Layer(("numpy", "rlsignal.data", "rlsignal._validate")),
+    "rlsignal.data.sources": Layer(
+        ("numpy", "rlsignal.data", "pyarrow", "zstandard", "compression", "tensorboard"),
+        inside_functions=("pyarrow", "zstandard", "compression", "tensorboard"),
         files=True,
     ),
     "rlsignal.diagnosis": Layer((*INFERENCE, "rlsignal.diagnosis", "rlsignal.data"), forbidden=RANDOM),
@@ -356,8 +357,8 @@ class TestItBites:
             ("rlsignal.data", "from rlsignal.data.read import read", "uses rlsignal.data.read.read"),
             ("rlsignal.data.counts", "from rlsignal.theory import Recorded", "imports rlsignal.theory.Recorded"),
             ("rlsignal.data.syntax", "import orjson", "outside a function"),
-            ("rlsignal.data.read", "import pandas", "imports pandas"),
-            ("rlsignal.data.read", "import pyarrow", "outside a function"),
+            ("rlsignal.data.sources", "import pandas", "imports pandas"),
+            ("rlsignal.data.sources", "import pyarrow", "outside a function"),
             ("rlsignal.data.read", "print('read')", "prints"),
             ("rlsignal.plots", "from rlsignal.sim import sweep", "imports rlsignal.sim.sweep"),
             ("rlsignal.plots", "import jax", "imports jax"),
@@ -423,7 +424,7 @@ class TestItBites:
             ("rlsignal.theory.signal", "def f(random, stats):\n    return random.choice(stats.norm)"),  # its arguments
             ("rlsignal.theory.signal", "'''open() and print() in words'''\nimport json, functools"),
             ("rlsignal.store", "import numpy as np\nopen('x')\nnp.savez('x')"),
-            ("rlsignal.data.read", "def f():\n    import pyarrow\n    return open('x')"),
+            ("rlsignal.data.sources", "def f():\n    import pyarrow\n    return open('x')"),
             ("rlsignal.proofs.verify", "import numpy as np\nnp.random.default_rng(0)"),
             ("rlsignal.sim.sweep", "import jax\nx64 = jax.config.jax_enable_x64\nstore.save(jax.random.key(0))"),
             ("rlsignal.plots", "import matplotlib.pyplot as plt\nplt.subplots()"),

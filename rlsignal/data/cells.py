@@ -21,7 +21,7 @@ INCORRECT = (
 WORDS = dict.fromkeys(CORRECT, 1) | dict.fromkeys(INCORRECT, 0)
 LETTERS = {"c": 1, "i": 0, "n": 0}  # as Inspect writes them: correct, incorrect, no answer
 
-NOTHING = ("", "none", "null", "na", "n/a", "<na>", "nat", "-")
+NOTHING = {"", "none", "null", "na", "n/a", "<na>", "nat", "-", "nan"}
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 COMMA = re.compile(r"[+-]?\d+,\d+")
 PART = re.compile(r"(\d+)\s*/\s*(\d+)")
@@ -34,8 +34,10 @@ def missing(cell: Any) -> bool:
     [True, True, True, True, True, False, False]
     """
     if isinstance(cell, str):
-        return cell.strip().lower() in (*NOTHING, "nan")
-    return cell is None or is_nan(cell) or (cell.__class__.__name__ in ("NAType", "NaTType"))
+        return (len(cell) < 5 or cell[0] == " " or cell[-1] == " ") and cell.strip().lower() in NOTHING
+    if isinstance(cell, int):
+        return False
+    return cell is None or is_nan(cell) or type(cell).__name__ in ("NAType", "NaTType")
 
 
 def is_nan(cell: Any) -> bool:

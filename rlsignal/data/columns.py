@@ -562,10 +562,10 @@ def _verdict_of(cell: Any) -> Any:
 def _wide(head: Head, globs: Mapping[str, str]) -> tuple[str, ...]:
     """Columns that hold one sample each: sample_0, sample_1, ..."""
     if "reward" in globs:
-        names = tuple(x for x in head.top if pattern(globs["reward"]).fullmatch(bare(x)))
-        if not names:
+        named = tuple(x for x in head.top if pattern(globs["reward"]).fullmatch(bare(x)))
+        if not named:
             raise ValueError(f"reward={globs['reward']!r} names no column; there are {some(head.offered())}.")
-        return names
+        return named
     stems: dict[str, list[str]] = {}
     for name in head.top:
         stem = bare(name).rstrip("0123456789")

@@ -246,6 +246,8 @@ class Tally(Collector):
 
     def _step(self, cell: Any, where: str) -> float:
         """A step, which may stand as 9/547."""
+        if isinstance(cell, int) or (isinstance(cell, str) and cell.isdecimal()):
+            return float(cell)
         of = part(cell)
         return float(of[0]) if of else to_float(self.columns.names.get("step", "step"), cell, where)
 
@@ -426,6 +428,8 @@ class Tally(Collector):
 
     def _about_data_sets(self, parts: Sequence[Mapping[str, Any]], samples: Counts) -> list[Note]:
         """Equal ids of several data sets are several prompts; asked where a label of rollouts may look like one."""
+        if not any("dataset" in own for own in parts):
+            return []
         sets: dict[Any, set[Any]] = {}
         for own in parts:
             sets.setdefault(own.get("prompt", own.get("group")), set()).add(own.get("dataset"))

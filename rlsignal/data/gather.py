@@ -73,7 +73,9 @@ def gather(tables: Iterable[Table], wanted: Wanted, *, several: bool = False) ->
     result = collected.result(notes)
     columns = next(iter(read_as.values()))
     return replace(
-        result, read_as="; and ".join(read_as) + _size(result, wanted), options=options(columns, wanted, result)
+        result,
+        read_as="; and ".join(read_as) + _size(result, wanted),
+        options=tuple(options(columns, wanted, result).items()),
     )
 
 
@@ -144,7 +146,7 @@ def options(columns: Columns, wanted: Wanted, result: Rollouts | TrainingLog) ->
     """Arguments of `read` that leave nothing to guess."""
     said = dict(wanted.options)
     if columns.kind == "log":
-        ideas: tuple[str, ...] = ("step",) + (("degenerate",) if "degenerate" in columns.names else ())
+        ideas: tuple[str, ...] = ("step", "degenerate") if " " not in columns.names.get("degenerate", "") else ("step",)
         said |= {idea: columns.names[idea] for idea in ideas if idea in columns.names and idea not in said}
         if "mean" in columns.key:
             said.setdefault("reward", columns.names["mean"])

@@ -14,7 +14,7 @@ from rlsignal.data.columns import KINDS
 from rlsignal.data.gather import gather
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.data.sources import damaged, tables
-from rlsignal.data.tables import Wanted
+from rlsignal.data.tables import NotRows, Wanted
 
 
 def read(
@@ -119,6 +119,8 @@ def read(
             return gather(found, wanted, several=several)
         finally:
             getattr(found, "close", lambda: None)()
+    except NotRows as error:
+        raise ValueError(str(error)) from None
     except RecursionError:
         raise ValueError(f"{source} is nested too deeply to be rollouts.") from None
     except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:

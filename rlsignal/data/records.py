@@ -1,7 +1,7 @@
 """What a run leaves behind, once read: counts per prompt, or a training log. Both carry notes on what is unusual."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,7 +58,7 @@ class Rollouts(Result):
     entropy: Floats | None = None
     notes: tuple[Note, ...] = ()
     read_as: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: tuple[tuple[str, Any], ...] = ()
 
     @property
     def prompts(self) -> int:
@@ -138,7 +138,7 @@ class TrainingLog(Result):
     group_size: int | None = None
     notes: tuple[Note, ...] = ()
     read_as: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: tuple[tuple[str, Any], ...] = ()
     degenerate_of: str = ""
 
     @property

@@ -265,7 +265,7 @@ def _unpacked(file: IO[bytes], name: str, start: bytes) -> Any:
     if start.startswith(b"\xfd7zXZ\x00"):
         import lzma
 
-        return lzma.open(file)  # type: ignore[return-value]
+        return lzma.open(file)
     if start.startswith(b"\x28\xb5\x2f\xfd"):
         return io.BytesIO(_unzstd(file.read(), name))
     return None

@@ -4,6 +4,7 @@ import ast
 import codecs
 import contextlib
 import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -219,14 +220,7 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
     """A table with a header; the delimiter is whichever of comma, tab, semicolon and bar its first line has most of."""
     table = Table(name, "line", iter(()))
     first = start.lstrip().partition(b"\n")[0].decode(errors="replace")
-    last = b"\n"
-
-    def decoded() -> Iterator[str]:
-        nonlocal last
-        for last in file:
-            yield last.decode()
-
-    lines = decoded()
+    lines = map(bytes.decode, file)
     if named := re.fullmatch(r'"?sep=(.)"?\s*', first):  # as Excel writes it
         delimiter = named[1]
         next(lines)
@@ -271,8 +265,9 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
                 raise ValueError(
                     f"{table.at(place)} has {len(row)} fields, and the header names {width}. Mend or remove the line."
                 )
-        if not last.endswith((b"\n", b"\r")) and last.strip():
-            table.unended = rows.line_num
+        with contextlib.suppress(OSError, ValueError):  # a compressed file has no way to its end
+            file.seek(-1, io.SEEK_END)
+            table.unended = rows.line_num if file.read(1) not in b"\r\n" else 0
         if repeated:
             text = f"The header is repeated {repeated} times, where another run was appended."
             table.notes.append(Note("header", text, table.at(first), repeated))
