@@ -3,7 +3,6 @@
 import argparse
 import io
 import os
-import re
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ import rlsignal
 from rlsignal._show import visible
 from rlsignal.commands import compare, diagnose, group_size, ladder, track, verify
 from rlsignal.commands import map as inversion_map
-from rlsignal.commands.data import COLUMNS
+from rlsignal.commands.data import as_options
 
 INTERRUPTED = 130
 
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explained(error: Exception) -> str | None:
     """What went wrong and what to do, in one line; None for what is not the caller's."""
-    text = " ".join(_as_options(str(error)).split())
+    text = " ".join(as_options(str(error)).split())
     if isinstance(error, ValueError | OSError | ModuleNotFoundError):
         return text
     if isinstance(error, MemoryError):
@@ -66,14 +65,6 @@ def _explained(error: Exception) -> str | None:
     if isinstance(error, RuntimeError) and "backend" in text:
         return f"jax finds no such device: {text[:300]}. Set JAX_PLATFORMS=cpu, or install rlsignal[cuda]."
     return None
-
-
-def _as_options(message: str) -> str:
-    """The reader's errors name arguments of Python, reward='accuracy'; here they are options, --reward accuracy."""
-    names = "|".join((*COLUMNS, "threshold"))
-    message = re.sub(rf"\b({names})='([^']*)'", r"--\1 '\2'", message)
-    message = re.sub(rf"\b({names})=(?=[\s,.;)])", r"--\1", message)
-    return re.sub(r"\bgroup_size=(?=[\s,.;)])", "--rollouts-per-group", message)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -68,7 +68,8 @@ class Shown:
         return "\n".join(str(part) if isinstance(part, Table) else wrapped(part) for part in self._parts())
 
     def __repr__(self) -> str:
-        first = next((part for part in self._parts() if isinstance(part, str) and part), None)
+        sentences = (part for part in self._parts() if isinstance(part, str) and part)
+        first = next((part for part in sentences if not part.startswith("read as: ")), None)
         if first is None:
             first = ", ".join(f"{name}={brief(value)}" for name, value in _fields(self))
         return f"<{type(self).__name__}: {textwrap.shorten(visible(first), 300)}>"

@@ -167,12 +167,24 @@ class TestData:
     def test_diagnose_compares_the_checkpoints_of_a_file(self, capsys, both):
         assert main(["diagnose", str(both), "--at", "1"]) == 0
         said = capsys.readouterr().out
-        assert said.startswith("evaluation, checkpoint 1: ")
+        assert said.splitlines()[1].startswith("evaluation, checkpoint 1: ")
         assert "2 checkpoints, 40 shared prompts" in said
 
     def test_diagnose_tracks_a_log(self, capsys, log):
-        assert main(["diagnose", str(log), "--window", "20", "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["degenerate"] == [0.5, 0.5, 0.5]
+        assert main(["diagnose", str(log), "--group-size", "8", "--window", "20", "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said["degenerate"] == [0.5, 0.5, 0.5]
+        assert said["read_as"].startswith("TRL log; step `step`")
+
+    def test_the_group_size_of_a_log_is_never_made_up(self, capsys, log):
+        assert main(["diagnose", str(log)]) == 2
+        assert "--group-size must be given, for the log does not state it" in capsys.readouterr().err
+
+    def test_the_reading_is_said_first_and_its_call_on_request(self, capsys, evaluation):
+        assert main(["diagnose", str(evaluation), "--explain"]) == 0
+        call, first = capsys.readouterr().out.splitlines()[:2]
+        assert first == "read as: counts per prompt; prompt `prompt`, correct `c`, samples `n`."
+        assert eval(call, {"rlsignal": rlsignal}).correct.tolist() == rlsignal.read(evaluation).correct.tolist()
 
     def test_group_size_from_two_numbers_or_a_file(self, capsys, evaluation):
         assert main(["group-size", "--mean", "0.28", "--degenerate", "0.54", "--logged-at", "8", "--json"]) == 0
@@ -228,7 +240,7 @@ class TestData:
 
     def test_diagnose_writes_a_page_of_a_log(self, capsys, log, tmp_path):
         page = tmp_path / "page.html"
-        assert main(["diagnose", str(log), "--html", str(page)]) == 0
+        assert main(["diagnose", str(log), "--group-size", "8", "--html", str(page)]) == 0
         assert f"Wrote {page}." in capsys.readouterr().out
         assert "degenerate [95%]" in page.read_text()
 
@@ -374,7 +386,7 @@ class TestLadder:
     [
         (
             [{"step": 1, "reward": 1.5, "accuracy": 0.5, "loss": 0}],
-            "--reward 'accuracy' may be; name one with --reward.",
+            "--reward accuracy may be; name one with --reward.",
         ),
         (
             [{"reward": 1, "text": "a"}, {"reward": 0, "text": "b"}],

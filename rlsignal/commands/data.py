@@ -1,6 +1,9 @@
 """What commands that read data share: the file, how it is read, and which options can act on what it holds."""
 
 import argparse
+import re
+import shlex
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,13 +11,35 @@ from typing import Any
 import rlsignal
 from rlsignal import store
 from rlsignal._show import Result
+from rlsignal.data.columns import KINDS
 
-COLUMNS = ("prompt", "reward", "group", "step", "checkpoint", "correct", "samples", "rate")
-READING = (*COLUMNS, "rollouts_per_group", "threshold")
+COLUMNS = {
+    "prompt": "prompts or their ids",
+    "repeat": "what tells the rollouts of a prompt apart, such as an epoch",
+    "dataset": "names of data sets, whose equal ids are different prompts",
+    "reward": "the reward of one rollout, or the mean of a log",
+    "group": "ids of groups",
+    "step": "training steps",
+    "checkpoint": "names of checkpoints",
+    "correct": "counts of correct samples",
+    "samples": "counts of samples, or the number itself",
+    "rate": "shares of correct samples",
+}
+NUMBERS = {
+    "rollouts-per-group": (int, "N", "consecutive rows that are one group; of a log, rollouts per prompt"),
+    "groups": (int, "N", "groups behind each row of a log"),
+    "threshold": (float, "X", "rewards above X count as correct"),
+    "missing": (float, "X", "the reward that stands for none"),
+}
+CHOICES = {
+    "scorer": "which of several verdicts of each response",
+    "filter": "which of several filters, runs or sections",
+}
+READING = (*COLUMNS, *(x.replace("-", "_") for x in NUMBERS), *CHOICES, "kind", "explain", "share")
 
 
-def add_data(parser: argparse.ArgumentParser, files: str | None = None) -> None:
-    """The file and the options of `rlsignal.read`; `files` is argparse's nargs."""
+def add_data(parser: argparse.ArgumentParser, files: str | None = None, *, logs: bool = True) -> None:
+    """The file and the options of `rlsignal.read`; `files` is argparse's nargs, `logs` whether logs are of use."""
     parser.add_argument(
         "data",
         nargs=files,
@@ -22,28 +47,45 @@ def add_data(parser: argparse.ArgumentParser, files: str | None = None) -> None:
         help="an evaluation, a dump of rollouts or a training log; a file or a folder",
     )
     options = parser.add_argument_group("reading", "only where the data leaves a choice")
-    for idea in COLUMNS:
-        options.add_argument(f"--{idea}", metavar="COLUMN", help=f"name of the column that holds {_HELD[idea]}")
-    options.add_argument("--rollouts-per-group", type=int, metavar="N", help="consecutive rows that are one group")
-    options.add_argument("--threshold", type=float, metavar="X", help="rewards above X count as correct")
-
-
-_HELD = {
-    "prompt": "prompts or their ids",
-    "reward": "the reward of one rollout",
-    "group": "ids of groups",
-    "step": "training steps",
-    "checkpoint": "names of checkpoints",
-    "correct": "counts of correct samples",
-    "samples": "counts of samples",
-    "rate": "shares of correct samples",
-}
+    options.add_argument("--kind", choices=KINDS, help="what the rows are")
+    for idea, what in COLUMNS.items():
+        options.add_argument(f"--{idea}", metavar="COLUMN", help=f"name of the column that holds {what}")
+    parser.set_defaults(share=None)
+    if logs:
+        options.add_argument(
+            "--degenerate", dest="share", metavar="COLUMN", help="name of a log's column of degenerate groups"
+        )
+    for name, what in CHOICES.items():
+        options.add_argument(f"--{name}", metavar="NAME", help=what)
+    for name, (number, metavar, what) in NUMBERS.items():
+        options.add_argument(f"--{name}", type=number, metavar=metavar, help=what)
+    options.add_argument(
+        "--explain", action="store_true", default=None, help="print the call that leaves nothing to guess"
+    )
 
 
 def read(chosen: argparse.Namespace, path: str) -> Any:
     """One file, with the options of `rlsignal.read` that were given."""
-    names = {"rollouts_per_group": "group_size"}
-    return rlsignal.read(path, **{names.get(name, name): value for name, value in given(chosen, *READING).items()})
+    names = {"rollouts_per_group": "group_size", "share": "degenerate"}
+    options = {names.get(name, name): value for name, value in given(chosen, *READING).items() if name != "explain"}
+    data = rlsignal.read(path, **options)
+    if chosen.explain:
+        print(f"rlsignal.{data.call.replace('source', repr(path), 1)}", file=sys.stderr if chosen.json else sys.stdout)
+    return data
+
+
+def as_options(message: str) -> str:
+    """The reader's errors name arguments of Python, reward='accuracy'; here they are options, --reward accuracy."""
+    names = "|".join((*COLUMNS, *CHOICES, *NUMBERS, "kind", "degenerate", "group_size"))
+
+    def option(found: re.Match[str]) -> str:
+        name = {"group_size": "rollouts-per-group"}.get(found[1], found[1])
+        value = found[2]
+        if value and value[0] in "'\"":
+            value = shlex.quote(value[1:-1])
+        return f"--{name}" + (f" {value}" if value else "")
+
+    return re.sub(rf"\b({names})=('[^']*'|\"[^\"]*\"|-?\d[\d.]*\d|-?\d|(?=[\s,.;)]))", option, message)
 
 
 def given(chosen: argparse.Namespace, *names: str) -> dict[str, Any]:

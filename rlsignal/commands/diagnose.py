@@ -24,7 +24,9 @@ def add(commands: Any) -> None:
         example="evaluation.jsonl --group-size 16",
     )
     add_data(parser)
-    parser.add_argument("--group-size", type=int, metavar="G", help="rollouts per prompt of the run (default 8)")
+    parser.add_argument(
+        "--group-size", type=int, metavar="G", help="rollouts per prompt (default 8, or what a log states)"
+    )
     parser.add_argument("--at", metavar="NAME", help="diagnose this checkpoint (default the first)")
     parser.add_argument("--batch", type=int, metavar="N", help="groups in a step (default 64)")
     parser.add_argument("--fewest", type=int, metavar="N", help="leave out prompts with fewer samples than this")
@@ -37,10 +39,13 @@ def run(chosen: argparse.Namespace) -> int:
     """Print the findings, compare the checkpoints where there are several, and track what has steps."""
     store.check_outputs({"--html": chosen.html, "--counts": chosen.counts}, [chosen.data])
     data = read(chosen, chosen.data)
-    g, window = ({"group_size": 8, "window": 50} | given(chosen, "group_size", "window")).values()
+    if isinstance(data, TrainingLog) and chosen.group_size is None and data.group_size is None:
+        refuse_idle(chosen, "a training log whose rows are not one group each", "group_size", "window", "html")
+    g = chosen.group_size if chosen.group_size is not None else _group_size(data)
+    window = chosen.window if chosen.window is not None else 50
     if isinstance(data, TrainingLog) and not np.all(data.latest.samples == g):
         refuse_idle(chosen, "a training log whose rows are not one group each", "group_size", "window", "html")
-        return tracked(chosen, data, g, min(window, len(data.latest.step)))
+        return tracked(chosen, data, g, min(window, len(data.latest.step)), chosen.groups)
     over_time = data.step is not None and len(np.unique(data.step)) >= 2 * window
     acting = ["group_size", "batch", "html", *["window"] * over_time]
     if isinstance(data, Rollouts):
@@ -68,3 +73,15 @@ def run(chosen: argparse.Namespace) -> int:
     if written:
         print(f"\nWrote {', '.join(map(str, written))}.")
     return 0
+
+
+def _group_size(data: Rollouts | TrainingLog) -> int:
+    """8 for an evaluation; what a log states, for another size would misread its shares."""
+    if isinstance(data, Rollouts):
+        return 8
+    if data.group_size is not None:
+        return data.group_size
+    rows = set(data.latest.samples.tolist())
+    one = len(rows) == 1 and 2 <= min(rows) <= 64 and not np.isfinite(data.degenerate).any()
+    way = f"--group-size {rows.pop()} if each row is one group" if one else "--group-size 8 if it is 8"
+    raise ValueError(f"--group-size must be given, for the log does not state it: {way}.")

@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
     """Declare the command."""
     example = "--mean 0.28 --degenerate 0.54 --logged-at 8 --budget 512"
     parser = command(commands, "group-size", run, "which group size for a budget of rollouts?", example=example)
-    add_data(parser, "?")
+    add_data(parser, "?", logs=False)
     numbers = parser.add_argument_group("instead of a file")
     numbers.add_argument("--mean", type=float, metavar="X", help="mean binary reward")
     numbers.add_argument("--dispersion", type=float, metavar="X", help="of pass rates over prompts; 0: all are alike")

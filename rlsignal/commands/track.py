@@ -22,7 +22,6 @@ def add(commands: Any) -> None:
     add_data(parser)
     parser.add_argument("--group-size", type=int, metavar="G", help="rollouts per prompt (default what the log states)")
     parser.add_argument("--window", type=int, metavar="N", help="logged rows taken together (default 20)")
-    parser.add_argument("--groups", type=int, metavar="N", help="groups behind a row (default inferred from the log)")
     parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
 
 

@@ -125,8 +125,23 @@ class Log(Collector):
                 notes.append(Note("graded", text, self.where[int(np.argmax(low))], int(low.sum())))
         if self.columns.about:
             std_of, group_std = "", np.full_like(step, math.nan)
+        groups = self.wanted.groups
+        if groups is None and size and (np.isfinite(samples).any() or any(x.kind == "group size" for x in notes)):
+            per_row = np.unique(n[n > 0])
+            groups = int(per_row[0]) // size if len(per_row) == 1 and per_row[0] % size == 0 else None
         return TrainingLog(
-            step, reward, n, degenerate, group_std, std_of, entropy, superseded, size, tuple(notes), degenerate_of=of
+            step,
+            reward,
+            n,
+            degenerate,
+            group_std,
+            std_of,
+            entropy,
+            superseded,
+            size,
+            tuple(notes),
+            degenerate_of=of,
+            groups=groups,
         )
 
     def _superseded(self, step: Floats, notes: list[Note]) -> np.ndarray:

@@ -32,8 +32,25 @@ class Note(Result):
         yield f"{self.text[:-1]} (first: {self.where})." if self.where else self.text
 
 
+class _Read:
+    """What both kinds say of their reading."""
+
+    read_as: str
+    options: tuple[tuple[str, Any], ...]
+    notes: tuple[Note, ...]
+
+    @property
+    def call(self) -> str:
+        """The call that repeats the reading with nothing left to guess."""
+        return f"read(source, {', '.join(f'{name}={value!r}' for name, value in self.options)})"
+
+    def _about(self) -> Iterator[Part]:
+        yield from (f"  read as: {self.read_as}." for _ in range(bool(self.read_as)))
+        yield from (f"  {note}" for note in self.notes)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Rollouts(Result):
+class Rollouts(_Read, Result):
     """How many rollouts succeeded: one entry per prompt, checkpoint and training step.
 
     `Recorded(rollouts.correct, rollouts.samples)` is their distribution. In a dump of training each entry is one group.
@@ -101,11 +118,11 @@ class Rollouts(Result):
         parts += [f"{len(self.checkpoints)} checkpoints"] if len(self.checkpoints) > 1 else []
         parts += [f"{len(self.steps)} steps"] if self.step is not None else []
         yield ", ".join(parts)
-        yield from _about(self)
+        yield from self._about()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrainingLog(Result):
+class TrainingLog(_Read, Result):
     """What a trainer printed: one entry per logged row, all [rows].
 
     step : training step.
@@ -118,6 +135,7 @@ class TrainingLog(Result):
     entropy : in the log's own unit; NaN where not logged.
     superseded : rows that a later restart or repetition of their step replaced.
     group_size : rollouts per prompt, where the log or the caller states it, or its fractions do.
+    groups : groups behind each row, where the log or the caller states it, or its fractions do.
     notes : what is unusual.
     read_as : what the data was taken for, and which of its columns is what.
     options : arguments of `read` that repeat the reading with nothing left to guess.
@@ -140,6 +158,7 @@ class TrainingLog(Result):
     read_as: str = ""
     options: tuple[tuple[str, Any], ...] = ()
     degenerate_of: str = ""
+    groups: int | None = None
 
     @property
     def correct(self) -> Counts:
@@ -154,11 +173,4 @@ class TrainingLog(Result):
 
     def _parts(self) -> Iterator[Part]:
         yield f"training log of {len(self.step)} rows, steps {self.step.min():g} to {self.step.max():g}"
-        yield from _about(self)
-
-
-def _about(read: Rollouts | TrainingLog) -> Iterator[Part]:
-    """How it was read, and what is unusual."""
-    if read.read_as:
-        yield f"  read as: {read.read_as}."
-    yield from (f"  {note}" for note in read.notes)
+        yield from self._about()

@@ -10,7 +10,7 @@ from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, plain
 from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
-from rlsignal.diagnosis.diagnose import Finding, numbered
+from rlsignal.diagnosis.diagnose import Finding, numbered, read_line
 from rlsignal.inference.intervals import Estimate, Statistic, group_estimate, per_prompt_estimate
 from rlsignal.inference.ranking import disagreement_probability
 from rlsignal.theory.clock import forecast
@@ -33,6 +33,7 @@ class Comparison(Result):
     entropy : of each checkpoint in the data's own unit, NaN where missing.
     best : by each predictor, the checkpoint it would start from.
     findings : what to know, the weightiest first.
+    read_as : what the data was taken for, from `read`.
     """
 
     checkpoints: tuple[str, ...]
@@ -47,12 +48,14 @@ class Comparison(Result):
     entropy: tuple[float, ...]
     best: dict[str, str]
     findings: tuple[Finding, ...]
+    read_as: str = ""
 
     @property
     def summary(self) -> dict[str, Any]:
         """The figures for machines; JSON-ready."""
         named = {"pass_at_1": self.pass_at_1, "informative": self.informative, "pass_at_g": self.pass_at_g}
         return {
+            "read_as": self.read_as,
             "checkpoints": list(self.checkpoints),
             "group_size": self.group_size,
             "prompts": self.prompts,
@@ -71,6 +74,7 @@ class Comparison(Result):
         }
 
     def _parts(self) -> Iterable[Part]:
+        yield from read_line(self.read_as)
         yield f"{len(self.checkpoints)} checkpoints, {self.prompts} shared prompts, g = {self.group_size}"
         yield ""
         yield from numbered(self.findings)
@@ -189,6 +193,7 @@ def compare(
         entropy=entropy,
         best=best,
         findings=_compared(names, answers, disagree, best, entropy, g, _dropped(named, shared)),
+        read_as="; and ".join(dict.fromkeys(x.read_as for x in named.values() if x.read_as)),
     )
 
 

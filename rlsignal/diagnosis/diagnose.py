@@ -82,6 +82,7 @@ class Diagnosis(Result):
     sizes : one GroupSize for each group size looked at.
     findings : what to know, the weightiest first.
     notes : what is unusual in the data, from `read`.
+    read_as : what the data was taken for, from `read`.
     """
 
     source: str
@@ -99,6 +100,7 @@ class Diagnosis(Result):
     sizes: tuple[GroupSize, ...]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    read_as: str = ""
 
     @property
     def chosen(self) -> GroupSize:
@@ -109,6 +111,7 @@ class Diagnosis(Result):
     def summary(self) -> dict[str, Any]:
         """The figures for machines; JSON-ready."""
         return {
+            "read_as": self.read_as,
             "source": self.source,
             "checkpoint": self.checkpoint,
             "prompts": self.prompts,
@@ -135,6 +138,7 @@ class Diagnosis(Result):
     def _parts(self) -> Iterable[Part]:
         checkpoint = f", checkpoint {self.checkpoint}" if self.checkpoint else ""
         what = "groups" if self.source == "training log" else "prompts"
+        yield from read_line(self.read_as)
         yield f"{self.source}{checkpoint}: {self.prompts} {what} x {self.samples} samples"
         yield ""
         yield from numbered(self.findings)
@@ -175,6 +179,11 @@ _FROM = {"samples": "samples", "Beta": "a Beta", "bounds": "a Beta, in bounds"}
 def numbered(findings: Iterable[Finding]) -> Iterable[str]:
     """Findings as a numbered list."""
     return (f"{i}. {finding.text} {finding.action}".rstrip() for i, finding in enumerate(findings, 1))
+
+
+def read_line(read_as: str) -> Iterable[str]:
+    """What the data was taken for, as a first line."""
+    return (f"read as: {read_as}.",) if read_as else ()
 
 
 def noted(notes: Iterable[str]) -> Iterable[str]:
@@ -251,7 +260,8 @@ def diagnose(
     if left_out:
         notes.append(f"{left_out} prompts with fewer than {fewest} samples are left out.")
     kind = "training log" if isinstance(source, TrainingLog) else "evaluation" if labels is None else "training dump"
-    return _diagnosis(counts, labels, g, batch, kind, str(name), tuple(notes))
+    diagnosis = _diagnosis(counts, labels, g, batch, kind, str(name), tuple(notes))
+    return replace(diagnosis, read_as=source.read_as)
 
 
 def grouped(log: TrainingLog, g: int) -> Rollouts:

@@ -12,7 +12,7 @@ from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal._validate import Floats
 from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
-from rlsignal.diagnosis.diagnose import noted
+from rlsignal.diagnosis.diagnose import noted, read_line
 from rlsignal.inference.intervals import Estimate, bounded_interval
 from rlsignal.inference.population import log_estimate
 from rlsignal.inference.sequential import log_e_process
@@ -38,6 +38,7 @@ class Trend(Result):
     warned_at : the step at which it did; NaN if never.
     warning : one sentence; empty if there is nothing to warn of.
     notes : what is unusual in the data, from `read`.
+    read_as : what the data was taken for, from `read`.
     """
 
     axes: ClassVar = dict.fromkeys(
@@ -60,12 +61,14 @@ class Trend(Result):
     warned_at: float
     warning: str
     notes: tuple[str, ...]
+    read_as: str = ""
 
     @property
     def summary(self) -> dict[str, Any]:
         """The figures for machines; JSON-ready."""
         series = ("step", "reward", "degenerate", "low", "high", "from_the_mean", "expected", "dispersion")
         return {
+            "read_as": self.read_as,
             "group_size": self.group_size,
             "window": self.window,
             "groups": self.groups,
@@ -78,6 +81,7 @@ class Trend(Result):
         }
 
     def _parts(self) -> Iterable[Part]:
+        yield from read_line(self.read_as)
         yield self.warning or "Nothing to warn of."
         yield ""
         rows = []
@@ -143,24 +147,32 @@ def track(
     >>> trend.degenerate.round(2), trend.warned_at
     (array([0.55, 0.65, 0.75, 0.85]), 67.0)
     """
-    source = data if isinstance(data, Rollouts | TrainingLog) else read(data, **reading)
+    if not isinstance(data, Rollouts | TrainingLog):
+        data = read(data, groups=groups, **reading)
+    source: Rollouts | TrainingLog = data
     log = by_step(source) if isinstance(source, Rollouts) else source.latest
     g = _size(log, group_size)
     window = _validate.whole("window", window, 1)
     one_each = log.samples == g
-    share = np.where(one_each, (log.correct == 0) | (log.correct == g), log.degenerate)
-    counted = np.isfinite(share) & np.isfinite(log.reward)
+    logged = np.isfinite(log.degenerate).any()
+    share = np.where(one_each & ~logged, (log.correct == 0) | (log.correct == g), log.degenerate)
+    counted = np.isfinite(share)
     used = np.flatnonzero(counted if counted.any() else np.isfinite(log.reward))
     if len(used) < window:
         raise ValueError(f"window must be at most the rows with a reward, got {window} and {len(used)} such rows.")
-    each = _groups(share[counted], groups, one=bool(one_each[used].all()))
+    stated = log.groups if groups is None else groups
+    each = _groups(share[counted], stated, one=bool(one_each[used].all()))
+    notes = [str(note) for note in source.notes]
+    if each == 1 and stated is None and not one_each[used].all() and counted.any():
+        notes.append("How many groups stand behind a row is not stated, so each counts as one: groups= says how many.")
     blocks = [used[i : i + window] for i in range(0, len(used), window)]
     if len(blocks) > 1 and len(blocks[-1]) < (window + 1) // 2:
         blocks = [*blocks[:-2], np.concatenate(blocks[-2:])]
     reward, degenerate = (np.array([x[block].mean() for block in blocks]) for x in (log.reward, share))
     trials = np.array([len(block) * each for block in blocks])
     low, high = bounded_interval(degenerate, trials, (0.0, 1.0), float(ndtri(0.975)))
-    dispersion = np.array([_dispersion(m, d, g) for m, d in zip(reward, degenerate, strict=True)])
+    of_one = log.degenerate_of == ""  # else mean and share speak of two rewards, and explain nothing together
+    dispersion = np.array([_dispersion(m, d if of_one else np.nan, g) for m, d in zip(reward, degenerate, strict=True)])
     at, rule = first_warning(share[counted], each, window=window)
     return Trend(
         group_size=g,
@@ -171,14 +183,15 @@ def track(
         degenerate=degenerate,
         low=np.asarray(low),
         high=np.asarray(high),
-        from_the_mean=np.asarray(degenerate_probability(reward, g)),
+        from_the_mean=_at_the_mean(reward, g),
         expected=_expected(reward, dispersion, g),
         dispersion=dispersion,
-        elsewhere=_elsewhere(reward[-1], degenerate[-1], g, int(trials[-1])),
+        elsewhere=_elsewhere(reward[-1], degenerate[-1], g, int(trials[-1])) if of_one else (),
         rule=rule if counted.any() else "unknown",
         warned_at=float(log.step[counted][at]) if rule else float("nan"),
         warning=_sentence(log.step[counted], share[counted], log.reward[counted], each, window, at, rule),
-        notes=tuple(str(note) for note in source.notes),
+        notes=tuple(notes),
+        read_as=source.read_as,
     )
 
 
@@ -251,6 +264,7 @@ def by_step(rollouts: Rollouts) -> TrainingLog:
         superseded=np.zeros(len(steps), bool),
         group_size=sizes.pop() if len(sizes) == 1 else None,
         notes=rollouts.notes,
+        read_as=rollouts.read_as,
     )
 
 
@@ -270,10 +284,18 @@ def _groups(share: Floats, groups: int | None, *, one: bool) -> int:
         return _validate.whole("groups", groups, 1)
     if one or not len(share):
         return 1
-    for count in range(2, 1025):
+    written = max(len(repr(float(x)).partition(".")[2]) for x in share)
+    most = 10**written // 10 if written in (2, 3) else 1024  # two or three decimals are rounded
+    for count in range(2, most + 1):
         if np.all(np.abs(share * count - np.rint(share * count)) < 1e-3 * min(1, 100 / count)):
             return count
     return 1
+
+
+def _at_the_mean(reward: Floats, g: int) -> Floats:
+    """The share if all prompts had the mean pass rate; NaN where no mean is known."""
+    known = np.isfinite(reward)
+    return np.where(known, degenerate_probability(np.where(known, reward, 0.5), g), np.nan)
 
 
 def _dispersion(mean: float, share: float, g: int) -> float:
@@ -310,14 +332,14 @@ def _sentence(step: Floats, share: Floats, reward: Floats, groups: int, window: 
             "frac_reward_zero_std of this reward, or dump the rollouts."
         )
     if not rule:
-        return ""
+        return f"Every group of the {share.size} rows so far is degenerate." if (share == 1).all() else ""
     rows = slice(max(at + 1 - (window if rule == "degenerate" else 2 * window), 0), at + 1)
     size = len(share[rows])
     mean = float(reward[rows].mean())
     evidence = (
         f"{share[rows].mean():.0%} of {size * groups} groups are degenerate in the {size} rows up to step {step[at]:g} "
-        f"(mean reward {mean:.2f}, mostly all {'correct' if mean > 0.5 else 'incorrect'})"
-    )
+        + (f"(mean reward {mean:.2f}, mostly all {'correct' if mean > 0.5 else 'incorrect'})" if mean == mean else "")
+    ).rstrip()
     if rule == "degenerate":
         return (
             f"The run is degenerate: {evidence}; with {1 - DEGENERATE:.0%} informative groups this warning comes in "

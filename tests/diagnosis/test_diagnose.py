@@ -113,7 +113,10 @@ class TestFindings:
 class TestShown:
     def test_prints_what_matters(self, found):
         text = str(found)
-        assert text.startswith("evaluation: 200 prompts x 8 samples\n")
+        assert text.splitlines()[:2] == [
+            "read as: counts per prompt; prompt `prompt`, correct `c`, samples `n`.",
+            "evaluation: 200 prompts x 8 samples",
+        ]
         assert "\n1. " in text
         assert "\n> 8 " in text
 
