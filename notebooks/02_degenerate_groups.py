@@ -37,7 +37,7 @@ round(rl.advantage_variance(rl.critical_pass_rate(8), 8) / rl.advantage_variance
 # ## Larger groups
 
 # %%
-plots.plot_dead_groups({"p = 0.5": 0.5, "p = 0.1": 0.1, "p = 0.02": 0.02, "p = 0.005": 0.005});
+plots.plot_degenerate_groups({"p = 0.5": 0.5, "p = 0.1": 0.1, "p = 0.02": 0.02, "p = 0.005": 0.005});
 # %% [markdown]
 # For one prompt the degenerate share falls geometrically, by a factor max(p, 1-p) with each rollout: at p = 0.02 that
 # is 2% at a time, so groups far larger than 1/p are needed. Which size makes 90% of the groups informative?

@@ -35,14 +35,14 @@ np.mean(rl.degenerate_probability(np.array([0.01, 0.55]), 8)).round(3)
 plots.plot_population(rl.Beta(0.28, 0.05), rl.Beta(0.28, 0.3), rl.Beta(0.28, 0.54), rl.Beta(0.28, 0.9));
 # %%
 populations = {f"dispersion {rho}": rl.Beta(0.28, rho) for rho in (0.0, 0.1, 0.3, 0.54, 0.9)}
-plots.plot_dead_groups(populations);
+plots.plot_degenerate_groups(populations);
 
 # %% tags=["slider"]
 # Turn the knobs yourself (needs a running notebook): which dispersion fits 54% degenerate at g = 8?
 from ipywidgets import interact
 
 knob = (0.0, 1.0, 0.02)
-interact(lambda mean, dispersion: plots.plot_dead_groups({"here": rl.Beta(mean, dispersion)}), mean=knob, dispersion=knob);
+interact(lambda mean, dispersion: plots.plot_degenerate_groups({"here": rl.Beta(mean, dispersion)}), mean=knob, dispersion=knob);
 # %% [markdown]
 # At dispersion 0.54 the curve passes through the log's number, and it falls slowly: by a power of g, not geometrically.
 # Raising g is a weak lever on prompts that are nearly never or nearly always solved.

@@ -9,7 +9,7 @@ from rlsignal.plots.inversion import plot_controls, plot_dispersion, plot_map, p
 from rlsignal.plots.ladder import plot_ladder, plot_ladders, plot_signal
 from rlsignal.plots.theory import (
     plot_curves,
-    plot_dead_groups,
+    plot_degenerate_groups,
     plot_entropy_cap,
     plot_objectives,
     plot_population,
@@ -22,8 +22,8 @@ __all__ = [
     "plot_comparison",
     "plot_controls",
     "plot_curves",
-    "plot_dead_groups",
     "plot_degenerate",
+    "plot_degenerate_groups",
     "plot_dispersion",
     "plot_entropy_cap",
     "plot_ladder",

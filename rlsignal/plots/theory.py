@@ -1,4 +1,4 @@
-"""Pictures of the theory: signal, dead groups, weights, objectives, entropy."""
+"""Pictures of the theory: signal, degenerate groups, weights, objectives, entropy."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from rlsignal.theory.distributions import Beta, Fixed, PassRate
+from rlsignal.theory.distributions import Beta, Mixture, PassRate
 from rlsignal.theory.entropy import pass_rate_cap
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO, MAXRL, RLOO
@@ -43,7 +43,7 @@ def plot_variance(group_sizes: Sequence[int] = (2, 8, 64), *, ax: Axes | None = 
     return _finished(ax)
 
 
-def plot_dead_groups(
+def plot_degenerate_groups(
     populations: Mapping[str, PassRate | float],
     group_sizes: Sequence[int] = (2, 4, 8, 16, 32, 64),
     *,
@@ -53,7 +53,7 @@ def plot_dead_groups(
 
     Parameters
     ----------
-    populations : name -> a pass rate or pass-rate object; at most five.
+    populations : name -> a pass rate or a distribution; at most five.
     group_sizes : where to look.
     ax : axes to draw on; default a new figure's.
 
@@ -63,20 +63,19 @@ def plot_dead_groups(
 
     Examples
     --------
-    >>> plot_dead_groups({"one prompt": 0.3, "a data set": Beta(0.3, 0.5)}).get_ylabel()
-    'share of dead groups'
+    >>> plot_degenerate_groups({"one prompt": 0.3, "a data set": Beta(0.3, 0.5)}).get_ylabel()
+    'share of degenerate groups'
     """
     ax = _axes(ax)
-    for (name, law), (colour, style) in zip(populations.items(), cycle(_LOOKS), strict=False):
-        what: Any = law if isinstance(law, PassRate) else Fixed(law)
-        dead = [float(np.mean(np.asarray(degenerate_probability(what, g)))) for g in group_sizes]
-        ax.plot(group_sizes, dead, marker="o", linestyle=style, color=colour, label=name)
+    for (name, population), (colour, style) in zip(populations.items(), cycle(_LOOKS), strict=False):
+        degenerate = [np.mean(degenerate_probability(population, g)) for g in group_sizes]
+        ax.plot(group_sizes, degenerate, marker="o", linestyle=style, color=colour, label=name)
     ax.set_xscale("log", base=2)
     ax.set_xticks(group_sizes, [str(g) for g in group_sizes])
     ax.minorticks_off()
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("group size (rollouts)")
-    ax.set_ylabel("share of dead groups")
+    ax.set_ylabel("share of degenerate groups")
     return _finished(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
@@ -100,8 +99,7 @@ def plot_weights(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXR
     """
     ax = _axes(ax)
     for estimator, (colour, style) in zip(estimators, cycle(_LOOKS), strict=False):
-        weight = np.asarray(estimator.weight(_P, g))
-        ax.plot(_P, weight, linestyle=style, color=colour, label=estimator.name)
+        ax.plot(_P, estimator.weight(_P, g), linestyle=style, color=colour, label=estimator.name)
     ax.set_ylim(0)
     ax.set_xlabel("pass rate p")
     ax.set_ylabel("weight of grad p")
@@ -112,7 +110,7 @@ def plot_weights(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXR
 def plot_objectives(
     g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXRL), *, ax: Axes | None = None
 ) -> Axes:
-    """Effective objective h_g(p) of each estimator, as a share of its value at p = 1: what it really climbs.
+    """Effective objective h_g(p) of each estimator, as a share of its value at p = 1: what it really optimises.
 
     Parameters, returns: as `plot_weights`.
 
@@ -131,12 +129,12 @@ def plot_objectives(
     return _finished(ax)
 
 
-def plot_population(*populations: Beta, samples: int = 100, ax: Axes | None = None) -> Axes:
-    """How prompts differ: the share of them with at most so many right samples.
+def plot_population(*populations: Beta | Mixture, samples: int = 100, ax: Axes | None = None) -> Axes:
+    """How prompts differ: the share of them with at most so many correct samples.
 
     Parameters
     ----------
-    populations : Beta laws of one mean and dispersion each; at most five.
+    populations : a Beta or Mixture each; at most five.
     samples : of each prompt.
     ax : axes to draw on; default a new figure's.
 
@@ -150,12 +148,12 @@ def plot_population(*populations: Beta, samples: int = 100, ax: Axes | None = No
     'share of prompts'
     """
     ax = _axes(ax)
-    right = np.arange(samples + 1)
-    for law, (colour, style) in zip(populations, cycle(_LOOKS), strict=False):
-        label = f"mean {float(np.asarray(law.mean)):g}, dispersion {float(np.asarray(law.dispersion)):g}"
-        ax.step(right, np.cumsum(law.pmf(samples)), where="post", linestyle=style, color=colour, label=label)
+    correct = np.arange(samples + 1)
+    for population, (colour, style) in zip(populations, cycle(_LOOKS), strict=False):
+        label = f"mean {population.mean:.3g}, dispersion {population.dispersion:.3g}"
+        ax.step(correct, np.cumsum(population.pmf(samples)), where="post", linestyle=style, color=colour, label=label)
     ax.set_ylim(0, 1.02)
-    ax.set_xlabel(f"at most so many of {samples} samples right")
+    ax.set_xlabel(f"at most so many of {samples} samples correct")
     ax.set_ylabel("share of prompts")
     return _finished(ax)
 
@@ -178,7 +176,7 @@ def plot_entropy_cap(*, ax: Axes | None = None) -> Axes:
     """
     ax = _axes(ax)
     entropy = np.linspace(0, 1.0, 201)
-    low = np.array([float(np.asarray(pass_rate_cap(min(h, np.log(2))))) for h in entropy])
+    low = np.asarray(pass_rate_cap(np.minimum(entropy, np.log(2))))
     ax.fill_between(entropy, low, 1 - low, color="#00204d", alpha=0.25, label="impossible")
     ax.axvline(np.log(2), color="#b07d00", linestyle="--", label="ln 2: from here on anything is possible")
     ax.set_ylim(0, 1)

@@ -117,9 +117,9 @@ def test_v1_and_v2_against_every_group(g):
         v = sympy.Rational(g * sum(r * r for r in rewards) - sum(rewards) ** 2, g * g)
         mean, square = mean + chance * v, square + chance * v**2
     q = 1 - p
-    spread = sympy.Rational(g - 1, g**3) * p * q * ((g - 1) * (1 - 2 * p) ** 2 + 2 * p * q)
+    variance = sympy.Rational(g - 1, g**3) * p * q * ((g - 1) * (1 - 2 * p) ** 2 + 2 * p * q)
     assert sympy.expand(mean - p * q * sympy.Rational(g - 1, g)) == 0
-    assert sympy.expand(square - mean**2 - spread) == 0
+    assert sympy.expand(square - mean**2 - variance) == 0
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: estimator.name)
@@ -167,3 +167,12 @@ def test_print_tells_what_is_checked_from_what_is_given():
 def test_importing_the_proofs_does_not_load_sympy():
     code = "import sys, rlsignal.proofs.derivations; sys.exit('sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.__name__)
+def test_a_repr_is_short_and_the_same_in_every_run(proof):
+    made = proof()
+    assert repr(made).startswith(f"<Derivation: {made.label}. ")
+    for text in (repr(made), *map(repr, made.steps)):
+        assert len(text) < 160
+        assert " at 0x" not in text

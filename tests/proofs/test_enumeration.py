@@ -56,7 +56,7 @@ def binomial(g, p):
     return [comb(g, k) * p**k * (1 - p) ** (g - k) for k in range(g + 1)]
 
 
-def unanimous(rewards):
+def degenerate(rewards):
     return len(set(rewards)) == 1
 
 
@@ -200,7 +200,7 @@ def test_variance_of_a_table(g):
 def test_degenerate_and_informative_groups(g):
     """D1, D2"""
     for p in points(g):
-        dead = expectation(unanimous, fixed(p), g)
+        dead = expectation(degenerate, fixed(p), g)
         assert dead == p**g + (1 - p) ** g
         assert 1 - dead == expectation(any, fixed(p), g) - p**g
 
@@ -216,10 +216,10 @@ def test_populations_average_the_closed_forms(m, rho, g):
     def pass_at(k):
         return expectation(any, beta(m, rho), k)
 
-    spread = m * (1 - m) * (1 - rho)
-    assert spread == moment(1) - moment(2) == pass_at(2) - pass_at(1)
-    assert expectation(variance, beta(m, rho), g) == spread * Fraction(g - 1, g)
-    assert expectation(unanimous, beta(m, rho), g) == moment(g) + 1 - pass_at(g)
+    reward_variance = m * (1 - m) * (1 - rho)
+    assert reward_variance == moment(1) - moment(2) == pass_at(2) - pass_at(1)
+    assert expectation(variance, beta(m, rho), g) == reward_variance * Fraction(g - 1, g)
+    assert expectation(degenerate, beta(m, rho), g) == moment(g) + 1 - pass_at(g)
 
 
 # --- Where a table goes
@@ -300,8 +300,8 @@ class TestLibraryOnOnePrompt:
         close(Fixed(p).pmf(g), pmf(urn, g))
         close(advantage_variance(p, g), expectation(variance, urn, g))
         close(variance_of_advantage_variance(p, g), second - expectation(variance, urn, g) ** 2)
-        close(degenerate_probability(p, g), expectation(unanimous, urn, g))
-        close(informative_probability(p, g), 1 - expectation(unanimous, urn, g))
+        close(degenerate_probability(p, g), expectation(degenerate, urn, g))
+        close(informative_probability(p, g), 1 - expectation(degenerate, urn, g))
         close(pass_at_k(p, g), expectation(any, urn, g))
         values, chances = advantage_variance_distribution(p, g)
         for value, share in zip(values, chances, strict=True):
@@ -328,8 +328,8 @@ def test_library_on_populations(m, rho, g):
     close(data.pmf(g), pmf(urn, g))
     close(advantage_variance(data, g), expectation(variance, urn, g))
     close(variance_of_advantage_variance(data, g), second - expectation(variance, urn, g) ** 2)
-    close(degenerate_probability(data, g), expectation(unanimous, urn, g))
-    close(informative_probability(data, g), 1 - expectation(unanimous, urn, g))
+    close(degenerate_probability(data, g), expectation(degenerate, urn, g))
+    close(informative_probability(data, g), 1 - expectation(degenerate, urn, g))
     close(pass_at_k(data, g), expectation(any, urn, g))
     for estimator in ESTIMATORS:
         advantages = read([[Fraction(a) for a in row] for row in estimator.table(g)])
@@ -344,8 +344,8 @@ def test_library_on_evaluations(g):
     close(data.each(g), [pmf(recorded(c, n), g) for c in range(n + 1)])
     for c in range(n + 1):
         one, urn = Recorded([c], n), recorded(c, n)
-        close(degenerate_probability(one, g), expectation(unanimous, urn, g))
-        close(informative_probability(one, g), 1 - expectation(unanimous, urn, g))
+        close(degenerate_probability(one, g), expectation(degenerate, urn, g))
+        close(informative_probability(one, g), 1 - expectation(degenerate, urn, g))
         close(pass_at_k(one, g), expectation(any, urn, g))
         close(advantage_variance(one, g), expectation(variance, urn, g))
 

@@ -94,7 +94,7 @@ def test_closed_forms_of_a_population():
     generator = np.random.default_rng(2)
     dispersions = np.where(generator.random(60) < 0.5, 10 ** -generator.uniform(0, 12, 60), generator.uniform(0, 1, 60))
     for mean, rho, g in zip(pass_rates(generator, 60), dispersions, sizes(generator, 1000, 60), strict=True):
-        m, r, law = mp.mpf(float(mean)), mp.mpf(float(rho)), Beta(mean, rho)
+        m, r, population = mp.mpf(float(mean)), mp.mpf(float(rho)), Beta(mean, rho)
 
         def run(chance, n, r=r):
             return mp.fprod((chance * (1 - r) + i * r) / (1 - r + i * r) for i in range(n)) if n else mp.mpf(1)
@@ -108,7 +108,7 @@ def test_closed_forms_of_a_population():
             pass_at_k_weight: g * run(1 - m, g - 1),
         }
         for function, want in answers.items():
-            held(function(law, g), want, 1e-12, function.__name__, mean, rho, g)
+            held(function(population, g), want, 1e-12, function.__name__, mean, rho, g)
 
 
 def test_sums_over_a_law():

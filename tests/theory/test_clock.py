@@ -169,10 +169,10 @@ class TestForecast:
 
     def test_the_reachability_law_is_its_share(self):
         """V is about P(p > p_c): for U-shaped prompts to a few hundredths."""
-        budget, law = 400, Beta(0.2, 0.7)
+        budget, population = 400, Beta(0.2, 0.7)
         p_c = reachable_pass_rate(8, GRPO, budget=budget, collision=1)
         nodes = betaincinv(0.2 * 3 / 7, 0.8 * 3 / 7, (np.arange(20_000) + 0.5) / 20_000)
-        assert forecast(law, 8, GRPO, budget=budget) == pytest.approx(np.mean(nodes > p_c), abs=0.03)
+        assert forecast(population, 8, GRPO, budget=budget) == pytest.approx(np.mean(nodes > p_c), abs=0.03)
 
     def test_refusals(self):
         with pytest.raises(ValueError, match="estimator must reward success"):

@@ -1,4 +1,4 @@
-"""Idea 1: a law says how often. Exact referees, edges, round trips, and draws that tell the law from its neighbours.
+"""Idea 1: distributions. Exact values, edges, round trips, and draws that tell a distribution from its neighbours.
 
 Referees never use the library's recurrences: binomials and hypergeometrics come from `math.comb`, beta-binomials from
 rising factorials, all fed the very float that the library gets.
@@ -34,7 +34,7 @@ def alike_in_a_population(mean, dispersion, g):
 
 
 def beta_binomial_pmf(mean, dispersion, g):
-    """Beta-binomial law in exact rational arithmetic; dispersion 0 is the binomial."""
+    """Beta-binomial pmf in exact rational arithmetic; dispersion 0 is the binomial."""
     m, rho = Fraction(mean), Fraction(dispersion)
 
     def rising(start, n):
@@ -74,15 +74,23 @@ class TestFixed:
         never, always = Fixed(0), Fixed(1)
         assert never.pmf(3).tolist() == [1, 0, 0, 0]
         assert always.pmf(3).tolist() == [0, 0, 0, 1]
-        for law, right, wrong in ((never, 0, 1), (always, 1, 0)):
-            assert (law.all_correct(5), law.all_incorrect(5), law.any_correct(5), law.informative(5)) == (
+        for population, right, wrong in ((never, 0, 1), (always, 1, 0)):
+            assert (
+                population.all_correct(5),
+                population.all_incorrect(5),
+                population.any_correct(5),
+                population.informative(5),
+            ) == (
                 right,
                 wrong,
                 right,
                 0,
             )
-            assert law.reward_variance == 0
-            assert (law.all_correct(0), law.all_incorrect(0)) == (1, 1)  # nothing was drawn, so nothing disagrees
+            assert population.reward_variance == 0
+            assert (population.all_correct(0), population.all_incorrect(0)) == (
+                1,
+                1,
+            )  # nothing was drawn, so nothing disagrees
 
     def test_one_answer_per_entry_of_any_shape(self):
         p = np.linspace(0, 1, 6).reshape(3, 2)
@@ -112,9 +120,9 @@ class TestBeta:
     @pytest.mark.parametrize(("mean", "dispersion"), [(0.1, 0.5), (1e-3, 1e-3), (1e-100, 1 - 1e-12)])
     def test_closed_forms_to_twelve_digits_at_a_million_rollouts(self, mean, dispersion):
         wrong, right = alike_in_a_population(mean, dispersion, 10**6)
-        law = Beta(mean, dispersion)
-        assert relative_error(law.any_correct(10**6), 1 - wrong) < 1e-12
-        assert relative_error(law.informative(10**6), 1 - right - wrong) < 1e-12
+        population = Beta(mean, dispersion)
+        assert relative_error(population.any_correct(10**6), 1 - wrong) < 1e-12
+        assert relative_error(population.informative(10**6), 1 - right - wrong) < 1e-12
 
     @pytest.mark.parametrize(
         ("mean", "dispersion"), [(0.1, 0.3), (0.5, 1 / 3), (0.9, 1e-12), (0.02, 0.9), (1e-200, 0.5), (0.5, 1 - 1e-12)]
@@ -129,11 +137,11 @@ class TestBeta:
     def test_law_of_the_largest_group(self, mean, dispersion):
         """Every product runs over 4096 ratios at most: 1e-11 is what sums over it may rely on."""
         g, m, rho = 4096, mp.mpf(mean), mp.mpf(dispersion)
-        a, b, law = m * (1 - rho) / rho, (1 - m) * (1 - rho) / rho, Beta(mean, dispersion).pmf(g)
+        a, b, population = m * (1 - rho) / rho, (1 - m) * (1 - rho) / rho, Beta(mean, dispersion).pmf(g)
         for k in (0, 1, 2, 100, 2048, 4000, 4095, 4096):
             want = comb(g, k) * mp.rf(a, k) * mp.rf(b, g - k) / mp.rf(a + b, g)
             if want >= TINY:
-                assert relative_error(law[k], want) < 1e-11, k
+                assert relative_error(population[k], want) < 1e-11, k
 
     def test_dispersion_zero_is_one_prompt_repeated(self):
         p = np.array([0, 1e-300, 0.02, 0.5, 1 - 1e-16, 1])
@@ -145,20 +153,20 @@ class TestBeta:
             np.testing.assert_allclose(got, want, rtol=1e-14)  # 16 factors against one power
 
     def test_dispersion_one_is_all_or_nothing(self):
-        law = Beta(0.3, 1)
-        assert law.pmf(4).tolist() == [0.7, 0, 0, 0, 0.3]
-        assert (law.informative(4), law.reward_variance) == (0, 0)
-        assert law.all_correct(4) == pytest.approx(0.3, rel=1e-15, abs=0)
-        assert law.any_correct(4) == pytest.approx(0.3, rel=1e-15, abs=0)
-        assert law.all_incorrect(4) == pytest.approx(0.7, rel=1e-15, abs=0)
+        population = Beta(0.3, 1)
+        assert population.pmf(4).tolist() == [0.7, 0, 0, 0, 0.3]
+        assert (population.informative(4), population.reward_variance) == (0, 0)
+        assert population.all_correct(4) == pytest.approx(0.3, rel=1e-15, abs=0)
+        assert population.any_correct(4) == pytest.approx(0.3, rel=1e-15, abs=0)
+        assert population.all_incorrect(4) == pytest.approx(0.7, rel=1e-15, abs=0)
 
     @pytest.mark.parametrize("mean", [0.0, 1.0])
     @pytest.mark.parametrize("dispersion", [0.0, 1e-12, 0.5, 1.0])
     def test_certain_prompts_are_certain_however_dispersed(self, mean, dispersion):
-        law = Beta(mean, dispersion)
-        assert law.pmf(3)[-1] == mean
-        assert law.pmf(3)[0] == 1 - mean
-        assert (law.informative(3), law.any_correct(3), law.all_correct(3)) == (0, mean, mean)
+        population = Beta(mean, dispersion)
+        assert population.pmf(3)[-1] == mean
+        assert population.pmf(3)[0] == 1 - mean
+        assert (population.informative(3), population.any_correct(3), population.all_correct(3)) == (0, mean, mean)
 
     def test_uniform_pass_rates_give_uniform_counts(self):
         """Bayes' billiard table: Beta(1, 1) has mean 1/2 and dispersion 1/(1+1+1)."""
@@ -237,14 +245,14 @@ class TestRecorded:
         """100 000 prompts by 4097 counts would be 3.3 GB; nine distinct counts are nothing."""
         data = Recorded(np.arange(100_000) % 9 * 512, 4096)
         tracemalloc.start()
-        law = data.pmf(4096)
+        population = data.pmf(4096)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert law.sum() == pytest.approx(1, abs=1e-12)
+        assert population.sum() == pytest.approx(1, abs=1e-12)
         assert peak < 50e6
 
 
-LAWS = [
+POPULATIONS = [
     *(Fixed(p) for p in (1e-300, 0.02, 0.5, 0.97, 1 - 1e-16)),
     *(Beta(m, rho) for m in (1e-100, 0.1, 0.5, 0.97) for rho in (1e-12, 0.3, 0.9, 1 - 1e-12)),
     Recorded([0, 1, 2000, 4096], 4096),
@@ -252,24 +260,24 @@ LAWS = [
 ]
 
 
-@pytest.mark.parametrize("law", LAWS, ids=repr)
+@pytest.mark.parametrize("population", POPULATIONS, ids=repr)
 @pytest.mark.parametrize("g", [1, 2, 8, 513, 4096])
 class TestEveryLaw:
-    def test_sums_to_one_with_the_right_mean_and_variance(self, law, g):
+    def test_sums_to_one_with_the_right_mean_and_variance(self, population, g):
         """E[K] = g E[p]; E[K(g-K)] = g(g-1) E[p(1-p)], since any two rollouts disagree with chance 2 E[p(1-p)]."""
-        chances, k = law.pmf(g), np.arange(g + 1)
+        chances, k = population.pmf(g), np.arange(g + 1)
         assert np.all(chances >= 0)
         assert chances.sum() == pytest.approx(1, rel=1e-13, abs=0)
-        assert chances @ k == pytest.approx(g * law.mean, rel=1e-11, abs=0)
-        assert chances @ (k * (g - k)) == pytest.approx(g * (g - 1) * law.reward_variance, rel=1e-11, abs=0)
+        assert chances @ k == pytest.approx(g * population.mean, rel=1e-11, abs=0)
+        assert chances @ (k * (g - k)) == pytest.approx(g * (g - 1) * population.reward_variance, rel=1e-11, abs=0)
 
-    def test_its_ends_are_the_closed_forms(self, law, g):
+    def test_its_ends_are_the_closed_forms(self, population, g):
         """Two roads that share no code, so each is a witness of the other."""
-        chances = law.pmf(g)
-        assert chances[0] == pytest.approx(law.all_incorrect(g), rel=1e-11, abs=1e-300)
-        assert chances[-1] == pytest.approx(law.all_correct(g), rel=1e-11, abs=1e-300)
-        assert chances[1:].sum() == pytest.approx(law.any_correct(g), rel=1e-11, abs=0)
-        assert chances[1:-1].sum() == pytest.approx(law.informative(g), rel=1e-11, abs=0)
+        chances = population.pmf(g)
+        assert chances[0] == pytest.approx(population.all_incorrect(g), rel=1e-11, abs=1e-300)
+        assert chances[-1] == pytest.approx(population.all_correct(g), rel=1e-11, abs=1e-300)
+        assert chances[1:].sum() == pytest.approx(population.any_correct(g), rel=1e-11, abs=0)
+        assert chances[1:-1].sum() == pytest.approx(population.informative(g), rel=1e-11, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -280,29 +288,29 @@ class TestEveryLaw:
 def test_a_law_keeps_its_own_numbers(build, numbers):
     """Inputs are checked once, at the door; so what was checked must not change behind it."""
     mine = np.array(numbers)
-    law = build(mine)
-    before = law.pmf(3).copy()
+    population = build(mine)
+    before = population.pmf(3).copy()
     mine[0] = 0
-    np.testing.assert_array_equal(law.pmf(3), before)
+    np.testing.assert_array_equal(population.pmf(3), before)
 
 
 class TestDraws:
-    """Simulated counts within five standard errors of the law, and the nearest tempting wrong law refused.
+    """Simulated counts within five standard errors of the population, and the nearest tempting wrong law refused.
 
     The standard error of a share is sqrt(P(1-P)/N) with P from the law under test.
     """
 
     DRAWS = 200_000
 
-    def surprise(self, counts, law):
+    def surprise(self, counts, population):
         """The largest deviation of the shares of K from `law`, in standard errors."""
-        shares = np.bincount(counts, minlength=len(law)) / len(counts)
-        return np.max(np.abs(shares - law) / np.sqrt(law * (1 - law) / len(counts)))
+        shares = np.bincount(counts, minlength=len(population)) / len(counts)
+        return np.max(np.abs(shares - population) / np.sqrt(population * (1 - population) / len(counts)))
 
     def test_one_prompt(self):
         counts = (np.random.default_rng(1).random((self.DRAWS, 4)) < 0.3).sum(-1)
         assert self.surprise(counts, Fixed(0.3).pmf(4)) < 5
-        assert self.surprise(counts, Fixed(0.7).pmf(4)) > 5  # K counts the wrong ones
+        assert self.surprise(counts, Fixed(0.7).pmf(4)) > 5  # K counts the incorrect ones
 
     def test_a_set_of_prompts(self):
         """Two temptations: the mean alone, and a + b = 1/dispersion instead of 1/dispersion - 1."""
@@ -318,9 +326,9 @@ class TestDraws:
         """With replacement (the plug-in c/n) is the wrong law of groups of recorded samples."""
         rng, recorded = np.random.default_rng(3), np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
         groups = rng.permuted(np.broadcast_to(recorded, (self.DRAWS, 10)), axis=-1)[:, :4]
-        law = Recorded([3], 10).pmf(4)
-        assert law[4] == 0
-        assert self.surprise(groups.sum(-1), law[:4]) < 5
+        population = Recorded([3], 10).pmf(4)
+        assert population[4] == 0
+        assert self.surprise(groups.sum(-1), population[:4]) < 5
         assert self.surprise(groups.sum(-1), Fixed(0.3).pmf(4)) > 5
 
     def test_an_evaluation_of_fresh_samples_against_the_plug_in(self):
@@ -336,3 +344,28 @@ class TestDraws:
         assert abs(estimate - truth) < 5 * error
         plug_in = np.mean((correct / n) ** g + (1 - correct / n) ** g)
         assert abs(plug_in - truth) > 5 * error
+
+
+class TestShown:
+    def test_scalars_are_floats_and_arrays_stay_arrays(self):
+        for what in (Fixed(0.3), Beta(0.28, 0.3), Recorded([1, 2], 4)):
+            names = ("mean", "dispersion", "reward_variance")
+            assert all(type(getattr(what, name)) is float for name in names)
+            assert type(what.informative(2)) is type(what.any_correct(2)) is type(what.all_correct(2)) is float
+        assert Beta([0.1, 0.2], 0.3).dispersion.tolist() == [0.3, 0.3]
+        assert Fixed([0.1, 0.2]).dispersion.tolist() == [0, 0]
+
+    @pytest.mark.parametrize(
+        ("what", "shown"),
+        [
+            (Fixed(0.3), "<Fixed: pass rate 0.300>"),
+            (Fixed(np.linspace(0, 1, 5000)), "<Fixed: 5000 prompts, mean from 0.000 to 1.000>"),
+            (Beta(0.3, 0.4), "<Beta: mean 0.300, dispersion 0.400>"),
+            (Beta([0.1, 0.2], 0.4), "<Beta: 2 populations, mean from 0.100 to 0.200>"),
+            (Recorded([1, 2, 3], [4, 4, 5]), "<Recorded: 3 prompts x 4 to 5 samples, mean 0.450, dispersion 0.000>"),
+            (Recorded([1, 0], 1), "<Recorded: 2 prompts x 1 samples, mean 0.500>"),
+        ],
+    )
+    def test_in_a_few_words(self, what, shown):
+        assert repr(what) == shown
+        assert what._repr_html_().startswith("<p>")

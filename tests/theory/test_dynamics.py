@@ -190,7 +190,7 @@ class TestReachablePassRate:
     def test_is_a_pass_rate(self):
         """No budget to speak of reaches nothing short of what is solved already; splitting correct mass costs reach."""
         assert reachable_pass_rate(8, GRPO, budget=1e-6, collision=1) == 1
-        spread = reachable_pass_rate(8, GRPO, budget=400, collision=np.array([2, 1, 0.5, 1e-300]))
-        assert spread.shape == (4,)
-        assert np.all(np.diff(spread) > 0)
-        assert spread[-1] == 1
+        reached = reachable_pass_rate(8, GRPO, budget=400, collision=np.array([2, 1, 0.5, 1e-300]))
+        assert reached.shape == (4,)
+        assert np.all(np.diff(reached) > 0)
+        assert reached[-1] == 1

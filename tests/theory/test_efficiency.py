@@ -79,11 +79,11 @@ class Policy:
 
     @property
     def knows(self):
-        """Scores, as the library is told them."""
-        spreads = [
+        """Scores, as the library takes them."""
+        variances = [
             self.moments([c * (r == kind) for c, r in zip(self.chances, self.right, strict=True)])[1] for kind in (1, 0)
         ]
-        return Scores(float(self.p), float(sum(x * x for x in self.slope)), *map(float, spreads))
+        return Scores(float(self.p), float(sum(x * x for x in self.slope)), *map(float, variances))
 
     def update(self, g, advantages_of):
         """Mean vector and total variance of (1/g) sum A_i s_i over all groups of g responses."""
@@ -178,9 +178,9 @@ class TestNoise:
             float(sum(c * c for c, r in zip(policy.chances, policy.right, strict=True) if r == kind) / s**2)
             for kind, s in ((1, p), (0, q))
         ]
-        told, known = Scores.tabular(float(p), *alike), policy.knows
+        tabular, known = Scores.tabular(float(p), *alike), policy.knows
         for name in ("p", "slope_squared", "variance_correct", "variance_incorrect"):
-            assert float(getattr(told, name)) == pytest.approx(float(getattr(known, name)), rel=1e-14, abs=0)
+            assert float(getattr(tabular, name)) == pytest.approx(float(getattr(known, name)), rel=1e-14, abs=0)
 
     @pytest.mark.parametrize("p", EXTREMES)
     @pytest.mark.parametrize("g", [2, 8, 4097, 10**6])
@@ -231,7 +231,7 @@ def zipf():
 
 class TestSignalToNoise:
     def test_three_readings_of_group_size(self):
-        """As tabulated on the page: dead groups fall, mixed groups fall, signal to noise rises."""
+        """As tabulated on the page: degenerate groups fall, informative groups fall, signal to noise rises."""
         *_, scores = zipf()
         p, sizes = float(scores.p), (2, 4, 8, 16, 32, 64)
         assert p == pytest.approx(0.054, abs=5e-4)
@@ -267,7 +267,7 @@ class TestSignalToNoise:
     @every_policy
     @pytest.mark.parametrize("g", [2, 3, 8])
     def test_caps(self, policy, g):
-        """No policy is above; one with two responses attains it. Nor is any table that is silent in dead groups."""
+        """No policy is above; one with two responses attains it. Nor is any table that is 0 in degenerate groups."""
         p = float(policy.p)
         got, cap = signal_to_noise(policy.knows, g), signal_to_noise_cap(p, g)
         attained = len(policy.chances) == 2
@@ -278,7 +278,7 @@ class TestSignalToNoise:
             ) / degenerate_probability(p, g) * (1 + 1e-12)
 
     def test_the_cap_of_silent_tables_is_attained(self):
-        """By the table that pulls alike in every mixed group; at the critical pass rate it is 1."""
+        """By the table with the same pull in every informative group; at the critical pass rate it is 1."""
         even = Estimator("even", lambda K, g: np.where(g > K, 1 / K, 0), lambda K, g: np.where(K > 0, -1 / (g - K), 0))
         for g in (4, 8, 16):
             p = critical_pass_rate(g)
@@ -353,8 +353,8 @@ class TestRelativeEfficiency:
     def test_by_the_mass_of_each_group(self):
         """(E M)^2 / (E K(g-K) E M^2/(K(g-K))) for GRPO, exactly: M = sqrt(K(g-K))."""
         g, p = 6, 0.2
-        law, k = Fixed(p).pmf(g), np.arange(g + 1)
-        want = (law @ np.sqrt(k * (g - k))) ** 2 / (law[1:-1].sum() * (law @ (k * (g - k))))
+        population, k = Fixed(p).pmf(g), np.arange(g + 1)
+        want = (population @ np.sqrt(k * (g - k))) ** 2 / (population[1:-1].sum() * (population @ (k * (g - k))))
         assert relative_efficiency(p, g, GRPO) == pytest.approx(want, rel=1e-13)
 
 

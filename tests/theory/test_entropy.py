@@ -287,8 +287,8 @@ class TestFlow:
         flat = Responses([0.2, 0.2, 0.3, 0.3], [1, 1, 0, 0]).flow()  # equals stay equal
         assert flat[2:] == pytest.approx((0, 0), abs=1e-16)
 
-    def test_entropy_inside_the_classes_has_no_or_the_opposite_say_in_the_speed(self):
-        """Same p = 0.1; right and wrong mass split over ever more equal responses."""
+    def test_entropy_inside_the_classes_does_not_raise_the_speed(self):
+        """Same p = 0.1; correct and incorrect mass split over ever more equal responses."""
         speeds = {natural: [] for natural in (True, False)}
         for m in (1, 2, 8, 64):
             policy = Responses(np.repeat([0.1 / m, 0.9 / m], m), np.repeat([1, 0], m))

@@ -18,10 +18,10 @@ GROUP_SIZES = (2, 3, 4, 8, 16, 64)
 class TestUndoesTheDegenerateProbability:
     @pytest.mark.parametrize("dispersion", [1e-6, 0.05, 0.3, 0.5, 0.9])
     def test_explains_the_fraction_it_was_given(self, mean, g, dispersion):
-        """To 1e-12 of the dead fraction, however rare dead groups are."""
-        dead = degenerate_probability(Beta(mean, dispersion), g)
-        fitted = dispersion_for(mean, dead, g)
-        assert degenerate_probability(Beta(mean, fitted), g) == pytest.approx(dead, rel=1e-12, abs=0)
+        """To 1e-12 of the degenerate fraction, however rare such groups are."""
+        degenerate = degenerate_probability(Beta(mean, dispersion), g)
+        fitted = dispersion_for(mean, degenerate, g)
+        assert degenerate_probability(Beta(mean, fitted), g) == pytest.approx(degenerate, rel=1e-12, abs=0)
 
     @pytest.mark.parametrize("dispersion", [0.05, 0.3, 0.5, 0.9])
     def test_finds_the_dispersion(self, mean, g, dispersion):
@@ -30,26 +30,26 @@ class TestUndoesTheDegenerateProbability:
         assert fitted == pytest.approx(dispersion, rel=0, abs=1e-12)
 
     def test_identical_prompts_have_none(self, mean, g):
-        """The very fraction that the library gives for one pass rate is explained by no spread, not refused."""
+        """The very fraction that the library gives for one pass rate is explained by no dispersion, not refused."""
         assert dispersion_for(mean, degenerate_probability(mean, g), g) == pytest.approx(0, abs=1e-12)
         assert dispersion_for(mean, degenerate_probability(Beta(mean, 0), g), g) == pytest.approx(0, abs=1e-12)
 
-    def test_only_all_or_nothing_kills_every_group(self, mean, g):
+    def test_only_all_or_nothing_leaves_no_informative_group(self, mean, g):
         assert dispersion_for(mean, 1.0, g) == 1
 
 
 def test_figures_of_public_runs():
     assert dispersion_for(0.2812, 0.542, 8) == pytest.approx(0.542, abs=5e-4)
-    others = [dispersion_for(mean, dead, 8) for mean, dead in ((0.3016, 0.542), (0.2708, 0.575))]
+    others = [dispersion_for(mean, degenerate, 8) for mean, degenerate in ((0.3016, 0.542), (0.2708, 0.575))]
     assert all(0.53 < rho < 0.58 for rho in others)
     assert dispersion_for(0.1819, 0.767, 2) == pytest.approx(0.22, abs=5e-3)
 
 
 def test_two_rollouts_in_closed_form():
     """D_2 = 1 - 2 m(1-m)(1-rho)."""
-    for mean, dead in ((0.2, 0.75), (0.5, 0.5001), (0.9, 0.99)):
-        want = 1 - (1 - dead) / (2 * mean * (1 - mean))
-        assert dispersion_for(mean, dead, 2) == pytest.approx(want, rel=0, abs=1e-14)
+    for mean, degenerate in ((0.2, 0.75), (0.5, 0.5001), (0.9, 0.99)):
+        want = 1 - (1 - degenerate) / (2 * mean * (1 - mean))
+        assert dispersion_for(mean, degenerate, 2) == pytest.approx(want, rel=0, abs=1e-14)
 
 
 def test_right_and_wrong_are_mirrors():
@@ -60,9 +60,9 @@ def test_the_way_out_that_a_refused_evaluation_names():
     """Asked for g = 8 from 4 samples, the error proposes this fit; at g = n it gives the recorded fraction back."""
     data = Recorded([0, 0, 0, 1, 4, 4, 2, 3], 4)
     recorded = degenerate_probability(data, 4)
-    law = Beta(data.mean, dispersion_for(data.mean, recorded, 4))
-    assert degenerate_probability(law, 4) == pytest.approx(recorded, rel=1e-12, abs=0)
-    assert 0 < degenerate_probability(law, 8) < recorded
+    population = Beta(data.mean, dispersion_for(data.mean, recorded, 4))
+    assert degenerate_probability(population, 4) == pytest.approx(recorded, rel=1e-12, abs=0)
+    assert 0 < degenerate_probability(population, 8) < recorded
 
 
 def test_a_simulated_log():
@@ -76,8 +76,8 @@ def test_a_simulated_log():
     truth = degenerate_probability(Beta(mean, dispersion), 8)
     error = np.sqrt(truth * (1 - truth) / prompts)
 
-    def prediction(dead):
-        return degenerate_probability(Beta(mean, dispersion_for(mean, dead, 8)), 32)
+    def prediction(degenerate):
+        return degenerate_probability(Beta(mean, dispersion_for(mean, degenerate, 8)), 32)
 
     want = degenerate_probability(Beta(mean, dispersion), 32)
     slope = (prediction(truth + error) - prediction(truth - error)) / (2 * error)
@@ -88,11 +88,11 @@ def test_a_simulated_log():
 class TestLog:
     @pytest.mark.parametrize(("mean", "dispersion", "g"), [(0.3, 0.4, 4), (0.7, 0.05, 8), (0.1, 0.9, 16)])
     def test_covariance_from_the_law_itself(self, mean, dispersion, g):
-        """Mean and dead fraction of one group, moment by moment over K, through numerical slopes."""
-        law, k = Beta(mean, dispersion).pmf(g), np.arange(g + 1)
-        dead = degenerate_probability(Beta(mean, dispersion), g)
-        both = np.stack([k / g - mean, np.isin(k, (0, g)) - dead])
-        noise, h = (law * both) @ both.T / 1000, 1e-6
+        """Mean and degenerate fraction of one group, moment by moment over K, through numerical slopes."""
+        population, k = Beta(mean, dispersion).pmf(g), np.arange(g + 1)
+        degenerate = degenerate_probability(Beta(mean, dispersion), g)
+        both = np.stack([k / g - mean, np.isin(k, (0, g)) - degenerate])
+        noise, h = (population * both) @ both.T / 1000, 1e-6
         in_mean, in_rho = (
             (
                 degenerate_probability(Beta(mean + x, dispersion + y), g)
@@ -102,7 +102,7 @@ class TestLog:
             for x, y in ((h, 0), (0, h))
         )
         back = np.linalg.inv([[1, 0], [in_mean, in_rho]])
-        fit = log_estimate(mean, dead, g, 1000)
+        fit = log_estimate(mean, degenerate, g, 1000)
         np.testing.assert_allclose(fit.covariance, back @ noise @ back.T, rtol=1e-5, atol=1e-12)
         assert (fit.mean, fit.dispersion) == (mean, pytest.approx(dispersion, rel=1e-9))
 
@@ -130,7 +130,7 @@ class TestLog:
         with pytest.raises(ValueError, match=r"^degenerate must lie in \[0\.0577"):
             log_estimate(0.3, 0.0, 8, 10_000)
 
-    def test_all_groups_dead(self):
+    def test_all_groups_degenerate(self):
         fit = log_estimate(0.3, 1.0, 8, 100)
         assert fit.dispersion == 1
         assert fit.predict(degenerate_probability, 64).value == 1
@@ -157,8 +157,8 @@ class TestGroupDeviation:
         assert np.sqrt(mean * (1 - mean)) == pytest.approx(0.450, abs=5e-4)
 
     def test_tells_a_wrong_shape(self):
-        """Prompts at 0 and 1/2: the Beta with their mean and dead fraction has another third number."""
-        dead = (1 + degenerate_probability(0.5, 8)) / 2
-        fit = log_estimate(0.25, dead, 8, 10_000)
+        """Prompts at 0 and 1/2: the Beta with their mean and degenerate fraction has another third number."""
+        degenerate = (1 + degenerate_probability(0.5, 8)) / 2
+        fit = log_estimate(0.25, degenerate, 8, 10_000)
         third = fit.predict(group_deviation, 8)
         assert not third.low <= group_deviation(0.5, 8) / 2 <= third.high

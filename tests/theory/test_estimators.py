@@ -9,8 +9,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from rlsignal import DR_GRPO, GRPO, RLOO, Beta, Estimator
+from rlsignal import DR_GRPO, GRPO, RLOO, Beta, Estimator, Recorded
 from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF, GRPO_TRL, GRPO_VERL, standardised
+from rlsignal.inference import group_estimate
 from rlsignal.proofs import enumeration
 from rlsignal.theory.frameworks import (
     MAXRL_UNCENTRED,
@@ -32,14 +33,16 @@ def by_hand(name, rewards):
     others = [rewards[:i] + rewards[i + 1 :] for i in range(len(rewards))]
     leave_one_out = [statistics.fmean(x) for x in others]
     if name == "GRPO":
-        spread = statistics.pstdev(rewards)
-        return [(r - mean) / spread if spread else 0 for r in rewards]
+        deviation = statistics.pstdev(rewards)
+        return [(r - mean) / deviation if deviation else 0 for r in rewards]
     if name in EPSILONS:
-        spread = statistics.stdev(rewards)
-        return [(r - mean) / (spread + EPSILONS[name]) for r in rewards]
+        deviation = statistics.stdev(rewards)
+        return [(r - mean) / (deviation + EPSILONS[name]) for r in rewards]
     if name == "GRPO_NEMO":
-        spreads = [statistics.stdev(x) if len(x) > 1 else 0 for x in others]
-        return [(r - b) / (s + 1e-6) if s else r - b for r, b, s in zip(rewards, leave_one_out, spreads, strict=True)]
+        deviations = [statistics.stdev(x) if len(x) > 1 else 0 for x in others]
+        return [
+            (r - b) / (s + 1e-6) if s else r - b for r, b, s in zip(rewards, leave_one_out, deviations, strict=True)
+        ]
     if name == "DR_GRPO":
         return [r - mean for r in rewards]
     if name == "RLOO":
@@ -103,7 +106,7 @@ class TestFrameworkFigures:
 
     @pytest.mark.parametrize("estimator", [GRPO_TRL, GRPO_VERL, GRPO_OPENRLHF], ids=lambda estimator: estimator.name)
     def test_epsilons_are_harmless_for_binary_rewards(self, estimator):
-        """The smallest s.d. of a mixed group is 1/sqrt(g), so the relative effect is at most epsilon sqrt(g)."""
+        """The smallest s.d. of an informative group is 1/sqrt(g), so the relative effect is at most epsilon sqrt(g)."""
         for g in (2, 8, 64):
             ideal = standardised("ideal", ddof=1, epsilon=0).table(g)
             loss = 1 - estimator.table(g)[ideal != 0] / ideal[ideal != 0]
@@ -192,8 +195,8 @@ def over_subsets(rewards, k):
     """Pass@k training as its paper states it: a rollout's advantage is the mean over the k-subsets that it is in."""
     subsets = list(combinations(range(len(rewards)), k))
     worth = [max(rewards[i] for i in subset) for subset in subsets]
-    mean, spread = statistics.fmean(worth), statistics.pstdev(worth)
-    standard = [(w - mean) / spread if spread else 0 for w in worth]
+    mean, deviation = statistics.fmean(worth), statistics.pstdev(worth)
+    standard = [(w - mean) / deviation if deviation else 0 for w in worth]
     mine = [[s for s, subset in zip(standard, subsets, strict=True) if i in subset] for i in range(len(rewards))]
     return [statistics.fmean(s) for s in mine]
 
@@ -284,10 +287,10 @@ class TestBaselines:
 
             return enumeration.expectation(statistic, urn, g)
 
-        spread, fit = m * (1 - m), posterior_baseline(float(m), float(rho))
+        whole, fit = m * (1 - m), posterior_baseline(float(m), float(rho))
         posterior, batch, group = (moment(b) for b in (urn, lambda *_: m, lambda right, seen: Fraction(right, seen)))
-        assert posterior == spread * (1 - rho) * (1 + (g - 1) * rho) / (1 + (g - 2) * rho)
-        assert (batch, group) == (spread, spread * (1 - rho) * Fraction(g, g - 1))
+        assert posterior == whole * (1 - rho) * (1 + (g - 1) * rho) / (1 + (g - 2) * rho)
+        assert (batch, group) == (whole, whole * (1 - rho) * Fraction(g, g - 1))
         assert posterior <= min(batch, group)
         assert (group < batch) == (rho > Fraction(1, g))
         data = Beta(float(m), float(rho))
@@ -336,3 +339,26 @@ class TestBaselines:
     def test_bad_arguments_are_refused(self):
         with pytest.raises(ValueError, match=r"dispersion must lie in \[0, 1\], got 2"):
             posterior_baseline(0.3, 2)
+
+
+class TestStatistics:
+    """Bound methods are statistics for inference, and what is shown is the table."""
+
+    @pytest.mark.parametrize("method", ["weight", "objective", "variance", "second_moment", "magnitude"])
+    def test_an_evaluation_estimates_each(self, method):
+        data, statistic = Recorded([0, 1, 2, 4, 8] * 20, 8), getattr(GRPO, method)
+        found = group_estimate(statistic, data, 8)
+        assert found.value == pytest.approx(statistic(data, 8), rel=1e-12)
+        assert found.low < found.value < found.high
+
+    def test_an_estimator_shows_its_table(self):
+        assert repr(GRPO) == "<Estimator: GRPO>"
+        head, *rows = str(GRPO).splitlines()[1:]
+        assert head.split() == ["advantage", *(word for k in range(5) for word in ("K", "=", str(k)))]
+        assert rows[0].split() == ["correct", "-", "1.732", "1.000", "0.577", "0.000"]
+        assert "<td>incorrect</td><td>0.000</td><td>-0.577</td>" in GRPO._repr_html_()
+
+    def test_one_size_at_a_time_says_how_to_loop(self):
+        for sizes in ([4, 8], np.array([4, 8]), range(4, 8)):
+            with pytest.raises(ValueError, match=r"Ask for each size: \[f\(p, g\) for g in sizes\]\.$"):
+                GRPO.weight(0.1, sizes)

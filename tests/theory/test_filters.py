@@ -35,12 +35,12 @@ def test_cost():
     assert rollouts_per_accepted_group(data, 2) == pytest.approx(2 / informative_probability(data, 2), rel=1e-14)
 
 
-@pytest.mark.parametrize("law", [Fixed(0.2), Beta(0.33, 0.49), Recorded([1, 3, 0, 6], 6)], ids=repr)
-def test_accepted_pmf(law):
-    kept, whole = accepted_pmf(law, 5), law.pmf(5)
+@pytest.mark.parametrize("population", [Fixed(0.2), Beta(0.33, 0.49), Recorded([1, 3, 0, 6], 6)], ids=repr)
+def test_accepted_pmf(population):
+    kept, whole = accepted_pmf(population, 5), population.pmf(5)
     assert kept[[0, -1]].tolist() == [0, 0]
     assert kept.sum() == pytest.approx(1, rel=1e-14)
-    assert kept[1:-1] == pytest.approx(whole[1:-1] / informative_probability(law, 5), rel=1e-13)
+    assert kept[1:-1] == pytest.approx(whole[1:-1] / informative_probability(population, 5), rel=1e-13)
 
 
 def test_kept_law_of_the_rarest_success_is_one_success():

@@ -167,8 +167,8 @@ class TestObjective:
     def test_weight_in_the_form_that_divides(self, estimator, g):
         """w = E[K A+ / p - (g-K) A- / (1-p)] / g: the score-function form of the same number."""
         p, k, (wrong, right) = np.array([0.05, 0.3, 0.8]), np.arange(g + 1), estimator.table(g)
-        law = Fixed(p).pmf(g)
-        divided = (law @ (k * right) / p - law @ ((g - k) * wrong) / (1 - p)) / g
+        population = Fixed(p).pmf(g)
+        divided = (population @ (k * right) / p - population @ ((g - k) * wrong) / (1 - p)) / g
         scale = np.abs(estimator.table(g)).max() / 0.05
         np.testing.assert_allclose(estimator.weight(p, g), divided, rtol=1e-12, atol=1e-15 * g * scale)
 
@@ -222,19 +222,21 @@ class TestClosedForms:
         assert (gap > 0.01) == (estimator in (GRPO_NEMO, ODD))
 
 
-def exact_law(mean, dispersion, g):
-    """The law of K by its ratios from K = 0 upward, in 50 digits."""
-    m, rho, law = mp.mpf(mean), mp.mpf(dispersion), [mp.mpf(1)]
+def exact_pmf(mean, dispersion, g):
+    """The pmf of K by its ratios from K = 0 upward, in 50 digits."""
+    m, rho, population = mp.mpf(mean), mp.mpf(dispersion), [mp.mpf(1)]
     for k in range(g):
         rising, falling = m * (1 - rho) + k * rho, (1 - m) * (1 - rho) + (g - 1 - k) * rho
-        law.append(law[-1] * (g - k) * rising / ((k + 1) * falling))
-    total = mp.fsum(law)
-    return [x / total for x in law]
+        population.append(population[-1] * (g - k) * rising / ((k + 1) * falling))
+    total = mp.fsum(population)
+    return [x / total for x in population]
 
 
-def exact_weight(law, g):
+def exact_weight(population, g):
     """GRPO: A+(j+1) - A-(j) = sqrt((g-j-1)/(j+1)) + sqrt(j/(g-j)) under the law of g - 1 others."""
-    return mp.fsum(x * (mp.sqrt(mp.mpf(g - j - 1) / (j + 1)) + mp.sqrt(mp.mpf(j) / (g - j))) for j, x in enumerate(law))
+    return mp.fsum(
+        x * (mp.sqrt(mp.mpf(g - j - 1) / (j + 1)) + mp.sqrt(mp.mpf(j) / (g - j))) for j, x in enumerate(population)
+    )
 
 
 @pytest.mark.parametrize("g", [2, 8, 257, 4096])
@@ -243,20 +245,20 @@ def exact_weight(law, g):
 )
 def test_sums_over_a_law_to_eleven_digits_up_to_the_largest_group(mean, dispersion, g):
     """Promised while mean (1 - dispersion) is at least 1e-300."""
-    law = Fixed(mean) if dispersion == 0 else Beta(mean, dispersion)
-    others, k = exact_law(mean, dispersion, g - 1), range(g + 1)
-    assert abs(GRPO.weight(law, g) / exact_weight(others, g) - 1) < 1e-11
-    group = exact_law(mean, dispersion, g)
+    population = Fixed(mean) if dispersion == 0 else Beta(mean, dispersion)
+    others, k = exact_pmf(mean, dispersion, g - 1), range(g + 1)
+    assert abs(GRPO.weight(population, g) / exact_weight(others, g) - 1) < 1e-11
+    group = exact_pmf(mean, dispersion, g)
     second = mp.fsum(x * i * (g - i) / mp.mpf(g - 1) ** 2 for i, x in zip(k, group, strict=True))  # RLOO's E[A^2]
-    assert abs(RLOO.second_moment(law, g) / second - 1) < 1e-11
-    assert abs(RLOO.objective(law, g) / mp.mpf(mean) - 1) < 1e-11
+    assert abs(RLOO.second_moment(population, g) / second - 1) < 1e-11
+    assert abs(RLOO.objective(population, g) / mp.mpf(mean) - 1) < 1e-11
 
 
 class TestPopulations:
     @every_estimator
     @pytest.mark.parametrize(("mean", "dispersion"), [(0.3, 0.3), (0.1, 0.5), (0.7, 0.05)])
     def test_a_population_is_the_average_over_its_prompts(self, estimator, mean, dispersion):
-        """Gauss-Jacobi with g nodes averages a polynomial in p over a Beta law exactly; its nodes are good to 1e-11."""
+        """Gauss-Jacobi with g nodes averages a polynomial in p over a Beta exactly; its nodes are good to 1e-11."""
         g, a, b = 8, mean * (1 / dispersion - 1), (1 - mean) * (1 / dispersion - 1)
         nodes, weights = roots_sh_jacobi(g, a + b - 1, a)
         population = Beta(mean, dispersion)
@@ -293,8 +295,8 @@ class TestDraws:
     def standard_error(self, p, g, estimator):
         k, (wrong, right) = np.arange(g + 1), estimator.table(g)
         update = (k * right / p - (g - k) * wrong / (1 - p)) / g
-        law = Fixed(p).pmf(g)
-        return np.sqrt((law @ update**2 - (law @ update) ** 2) / self.GROUPS)
+        population = Fixed(p).pmf(g)
+        return np.sqrt((population @ update**2 - (population @ update) ** 2) / self.GROUPS)
 
     @pytest.mark.parametrize(
         ("estimator", "p", "g", "tempting"),
@@ -398,11 +400,11 @@ class TestMixedGroups:
                 assert abs(informative_group_bias(p, g)) < 1e-299
 
     def test_it_is_no_bias_of_the_gradient(self):
-        """With unanimous groups, which are silent but there, every prompt has the same weight."""
+        """With degenerate groups, which have no update but count, every prompt has the same weight."""
         assert informative_group_bias(0.05, 8) > 0.09
         np.testing.assert_allclose(DR_GRPO.weight([0.05, 0.5], 8), 7 / 8, rtol=1e-14)
         kept = DR_GRPO.weight([0.05, 0.5], 8) / informative_probability([0.05, 0.5], 8)
-        assert kept[0] > 2 * kept[1]  # per mixed group hard prompts are pushed more, not less
+        assert kept[0] > 2 * kept[1]  # per informative group hard prompts are pushed more, not less
 
     def test_populations(self):
         p, g = 0.2, 6
@@ -416,9 +418,11 @@ class TestMixedGroups:
         """Its numerator and denominator are unbiased each, averaged over the evaluations of n = 9 that could be."""
         p, n, g = 0.3, 9, 8
         outcomes = [Recorded([c], n) for c in range(n + 1)]
-        law = Fixed(p).pmf(n)
+        population = Fixed(p).pmf(n)
         tops = [0 if c in (0, n) else informative_group_bias(o, g) * o.informative(g) for c, o in enumerate(outcomes)]
-        assert law @ tops == pytest.approx(informative_group_bias(p, g) * informative_probability(p, g), rel=1e-12)
+        assert population @ tops == pytest.approx(
+            informative_group_bias(p, g) * informative_probability(p, g), rel=1e-12
+        )
         with pytest.raises(ValueError, match=r"g \+ 1 must be at most 9, got 10"):
             informative_group_bias(Recorded([3], 9), 9)
 
@@ -428,13 +432,13 @@ class TestMixedGroups:
             informative_group_bias(p, 4)
 
     def test_draws(self):
-        """Among drawn mixed groups; the formula for all groups, 0, is refused."""
+        """Among drawn informative groups; the formula for all groups, 0, is refused."""
         p, g, groups = 0.1, 8, 200_000
         means = (np.random.default_rng(0).random((groups, g)) < p).mean(-1)
         kept = means[(means > 0) & (means < 1)]
-        k, law = np.arange(g + 1) / g, Fixed(p).pmf(g)
-        law[[0, -1]] = 0
-        law /= law.sum()
-        error = np.sqrt((law @ k**2 - (law @ k) ** 2) / len(kept))
+        k, population = np.arange(g + 1) / g, Fixed(p).pmf(g)
+        population[[0, -1]] = 0
+        population /= population.sum()
+        error = np.sqrt((population @ k**2 - (population @ k) ** 2) / len(kept))
         assert abs(kept.mean() - p - informative_group_bias(p, g)) < 5 * error
         assert abs(kept.mean() - p) > 5 * error

@@ -49,8 +49,8 @@ def test_twelve_digits_up_to_a_million_attempts(p):
 
 
 def test_one_attempt_is_the_mean():
-    for law in (Fixed(0.3), Beta(0.3, 0.7), Recorded([1, 2], [4, 8]), Beta(0.3, 1)):
-        assert pass_at_k(law, 1) == pytest.approx(float(law.mean), rel=1e-15, abs=0)
+    for population in (Fixed(0.3), Beta(0.3, 0.7), Recorded([1, 2], [4, 8]), Beta(0.3, 1)):
+        assert pass_at_k(population, 1) == pytest.approx(float(population.mean), rel=1e-15, abs=0)
 
 
 def test_edges():
@@ -76,30 +76,34 @@ def test_an_evaluation_is_not_the_plug_in():
     assert abs(estimate - pass_at_k(0.3, 5)) > 0.08
 
 
-LAWS = [Fixed(0.02), Fixed(0.9), Beta(0.2, 0.4), Beta(0.7, 0.9), Recorded([0, 3, 16, 9, 1], 16)]
+POPULATIONS = [Fixed(0.02), Fixed(0.9), Beta(0.2, 0.4), Beta(0.7, 0.9), Recorded([0, 3, 16, 9, 1], 16)]
 
 
-@pytest.mark.parametrize("law", LAWS, ids=repr)
+@pytest.mark.parametrize("population", POPULATIONS, ids=repr)
 class TestIdentities:
     """Evaluation curves that one already has, read as training signal; exact for every mixture of pass rates."""
 
-    def test_reward_variance_is_the_first_step_of_the_curve(self, law):
-        assert law.reward_variance == pytest.approx(pass_at_k(law, 2) - pass_at_k(law, 1), rel=1e-12, abs=0)
-
-    @pytest.mark.parametrize("g", [2, 3, 8, 16])
-    def test_informative_groups_are_pass_at_g_less_the_solved_ones(self, law, g):
-        assert informative_probability(law, g) == pytest.approx(
-            pass_at_k(law, g) - law.all_correct(g), rel=1e-12, abs=0
+    def test_reward_variance_is_the_first_step_of_the_curve(self, population):
+        assert population.reward_variance == pytest.approx(
+            pass_at_k(population, 2) - pass_at_k(population, 1), rel=1e-12, abs=0
         )
-        assert informative_probability(law, g) == pytest.approx(1 - degenerate_probability(law, g), rel=1e-12, abs=0)
 
     @pytest.mark.parametrize("g", [2, 3, 8, 16])
-    def test_maxrl_moves_by_what_more_attempts_would_gain(self, law, g):
-        want = 2 * (pass_at_k(law, g) - pass_at_k(law, 1))
-        assert MAXRL.magnitude(law, g) == pytest.approx(want, rel=1e-12, abs=0)
+    def test_informative_groups_are_pass_at_g_less_the_solved_ones(self, population, g):
+        assert informative_probability(population, g) == pytest.approx(
+            pass_at_k(population, g) - population.all_correct(g), rel=1e-12, abs=0
+        )
+        assert informative_probability(population, g) == pytest.approx(
+            1 - degenerate_probability(population, g), rel=1e-12, abs=0
+        )
 
-    def test_more_attempts_never_hurt_and_help_less_and_less(self, law):
-        curve = np.array([pass_at_k(law, k) for k in range(1, 17)])
+    @pytest.mark.parametrize("g", [2, 3, 8, 16])
+    def test_maxrl_moves_by_what_more_attempts_would_gain(self, population, g):
+        want = 2 * (pass_at_k(population, g) - pass_at_k(population, 1))
+        assert MAXRL.magnitude(population, g) == pytest.approx(want, rel=1e-12, abs=0)
+
+    def test_more_attempts_never_hurt_and_help_less_and_less(self, population):
+        curve = np.array([pass_at_k(population, k) for k in range(1, 17)])
         assert np.all(np.diff(curve) >= 0)
         assert np.all(np.diff(curve, 2) <= 1e-15)
 
@@ -134,15 +138,17 @@ class TestWeight:
             pass_at_k_weight(0.5, 0)
 
     @pytest.mark.parametrize("k", [1, 2, 5, 8])
-    @pytest.mark.parametrize("law", [0.02, 0.7, Beta(0.2, 0.4)], ids=repr)
-    def test_is_the_weight_of_the_estimator_made_for_it(self, law, k):
-        assert pass_at_k_gradient(k).weight(law, 8) == pytest.approx(pass_at_k_weight(law, k), rel=1e-12, abs=0)
+    @pytest.mark.parametrize("population", [0.02, 0.7, Beta(0.2, 0.4)], ids=repr)
+    def test_is_the_weight_of_the_estimator_made_for_it(self, population, k):
+        assert pass_at_k_gradient(k).weight(population, 8) == pytest.approx(
+            pass_at_k_weight(population, k), rel=1e-12, abs=0
+        )
 
     def test_maxrl_adds_them_up(self):
         """(1 - q^(g-1))/p = sum_{k<g} q^(k-1): of pass@k/k, k = 1..g-1."""
-        for law in (0.05, Beta(0.2, 0.4)):
-            want = sum(pass_at_k_weight(law, k) / k for k in range(1, 8))
-            assert MAXRL.weight(law, 8) == pytest.approx(want, rel=1e-12)
+        for population in (0.05, Beta(0.2, 0.4)):
+            want = sum(pass_at_k_weight(population, k) / k for k in range(1, 8))
+            assert MAXRL.weight(population, 8) == pytest.approx(want, rel=1e-12)
 
 
 class TestPowerLaw:

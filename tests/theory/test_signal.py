@@ -136,7 +136,7 @@ class TestFigures:
         assert tuple(group_size_for(p, informative=informative) for p in pass_rates) == row
 
     def test_of_a_public_run(self):
-        """Mean 0.2812 and 54% dead groups of 8, with a = .2812 and b = .7188 times 1/.542 - 1; its mean says 7%."""
+        """Mean 0.2812 and 54% degenerate groups of 8, with a = .2812 and b = .7188 times 1/.542 - 1; its mean: 7%."""
         run = Beta(0.2812, 0.542)
         assert degenerate_probability(run, 8) == pytest.approx(0.542, abs=5e-4)
         assert degenerate_probability(0.2812, 8) == pytest.approx(0.071, abs=5e-4)
@@ -155,19 +155,23 @@ class TestEdges:
         assert degenerate_probability(p, g) == 1
         assert informative_probability(p, g) == advantage_variance(p, g) == variance_of_advantage_variance(p, g) == 0
 
-    @pytest.mark.parametrize("law", [Fixed(0.3), Beta(0.3, 0.4), Recorded([0, 1, 5, 8], 8)], ids=repr)
-    def test_two_rollouts_are_one_coin(self, law):
-        """At g = 2 every mixed group has v = 1/4, so all four quantities are one."""
-        mixed = informative_probability(law, 2)
-        assert mixed == pytest.approx(2 * float(law.reward_variance), rel=1e-14, abs=0)
-        assert degenerate_probability(law, 2) == pytest.approx(1 - mixed, rel=1e-14, abs=0)
-        assert advantage_variance(law, 2) == pytest.approx(mixed / 4, rel=1e-14, abs=0)
-        assert variance_of_advantage_variance(law, 2) == pytest.approx(mixed * (1 - mixed) / 16, rel=1e-14, abs=0)
+    @pytest.mark.parametrize("population", [Fixed(0.3), Beta(0.3, 0.4), Recorded([0, 1, 5, 8], 8)], ids=repr)
+    def test_two_rollouts_are_one_coin(self, population):
+        """At g = 2 every informative group has v = 1/4, so all four quantities are one."""
+        mixed = informative_probability(population, 2)
+        assert mixed == pytest.approx(2 * float(population.reward_variance), rel=1e-14, abs=0)
+        assert degenerate_probability(population, 2) == pytest.approx(1 - mixed, rel=1e-14, abs=0)
+        assert advantage_variance(population, 2) == pytest.approx(mixed / 4, rel=1e-14, abs=0)
+        assert variance_of_advantage_variance(population, 2) == pytest.approx(
+            mixed * (1 - mixed) / 16, rel=1e-14, abs=0
+        )
 
     def test_three_rollouts(self):
         """D_3 = 1 - 3 E[p(1-p)] for every mixture."""
-        for law in (Fixed(0.3), Beta(0.3, 0.4), Recorded([0, 1, 5, 8], 8)):
-            assert informative_probability(law, 3) == pytest.approx(3 * float(law.reward_variance), rel=1e-14, abs=0)
+        for population in (Fixed(0.3), Beta(0.3, 0.4), Recorded([0, 1, 5, 8], 8)):
+            assert informative_probability(population, 3) == pytest.approx(
+                3 * float(population.reward_variance), rel=1e-14, abs=0
+            )
 
     def test_right_and_wrong_are_mirrors(self):
         p = np.array([0.125, 0.25, 0.375])  # 1 - p is exact
@@ -181,7 +185,7 @@ class TestEdges:
             np.testing.assert_allclose(quantity(Beta(1 - p, 0.3), 8), quantity(Beta(p, 0.3), 8), rtol=1e-13)
 
     def test_an_evaluation_tells_the_variance_above_its_own_n(self):
-        """Two samples per prompt are enough for E[p(1-p)]; the dead fraction needs g of them."""
+        """Two samples per prompt are enough for E[p(1-p)]; the degenerate fraction needs g of them."""
         data = Recorded([1, 3], 4)
         assert advantage_variance(data, 100) == pytest.approx(0.25 * 99 / 100, rel=1e-14, abs=0)
         with pytest.raises(ValueError, match=r"^g must be at most 4, got 8\."):
@@ -214,15 +218,17 @@ class TestAdvantageVarianceLaw:
         assert values == pytest.approx([float(v) for v in want], rel=1e-15, abs=0)
         assert chances == pytest.approx([float(x) for x in want.values()], rel=1e-14, abs=0)
 
-    @pytest.mark.parametrize("law", [Fixed(0.02), Beta(0.3, 0.5), Recorded([0, 9, 64], 64)], ids=repr)
+    @pytest.mark.parametrize("population", [Fixed(0.02), Beta(0.3, 0.5), Recorded([0, 9, 64], 64)], ids=repr)
     @pytest.mark.parametrize("g", [2, 3, 16, 63])
-    def test_its_moments_are_the_closed_forms(self, law, g):
-        values, chances = advantage_variance_distribution(law, g)
+    def test_its_moments_are_the_closed_forms(self, population, g):
+        values, chances = advantage_variance_distribution(population, g)
         mean = chances @ values
         assert chances.sum() == pytest.approx(1, rel=1e-13, abs=0)
-        assert chances[0] == pytest.approx(degenerate_probability(law, g), rel=1e-12, abs=0)
-        assert mean == pytest.approx(advantage_variance(law, g), rel=1e-12, abs=0)
-        assert chances @ (values - mean) ** 2 == pytest.approx(variance_of_advantage_variance(law, g), rel=1e-12, abs=0)
+        assert chances[0] == pytest.approx(degenerate_probability(population, g), rel=1e-12, abs=0)
+        assert mean == pytest.approx(advantage_variance(population, g), rel=1e-12, abs=0)
+        assert chances @ (values - mean) ** 2 == pytest.approx(
+            variance_of_advantage_variance(population, g), rel=1e-12, abs=0
+        )
 
     def test_spread_between_prompts_counts(self):
         """Half of the prompts at p = 1/2, half at p = 0: total variance, not the mean of variances."""
@@ -237,12 +243,12 @@ class TestAdvantageVarianceLaw:
 class TestOrder:
     """Inequalities that hold for every mixture. Slack of 1e-15 of the value where two roundings meet."""
 
-    LAWS = (*(Fixed(p) for p in MEANS), *(Beta(m, rho) for m in MEANS for rho in DISPERSIONS))
+    POPULATIONS = (*(Fixed(p) for p in MEANS), *(Beta(m, rho) for m in MEANS for rho in DISPERSIONS))
 
-    @pytest.mark.parametrize("law", [*LAWS, Recorded([0, 1, 30, 63, 64], 64)], ids=repr)
-    def test_larger_groups_are_never_less_often_informative(self, law):
+    @pytest.mark.parametrize("population", [*POPULATIONS, Recorded([0, 1, 30, 63, 64], 64)], ids=repr)
+    def test_larger_groups_are_never_less_often_informative(self, population):
         """So group_size_for may halve its interval; equality at every step counts as never less."""
-        share = np.array([informative_probability(law, g) for g in range(2, 65)])
+        share = np.array([informative_probability(population, g) for g in range(2, 65)])
         assert np.all(np.diff(share) >= -1e-15)
         assert share[-1] > share[0]
 
@@ -333,7 +339,7 @@ class TestCriticalDispersion:
         assert degenerate_probability(Beta(0.5, rho), g) == pytest.approx(level, rel=1e-12, abs=0)
 
     def test_small_levels(self):
-        """Measured on dead groups themselves: 1e-6 of them are not 1 less a rounded 0.999999."""
+        """Measured on degenerate groups themselves: 1e-6 of them are not 1 less a rounded 0.999999."""
         assert degenerate_probability(Beta(0.5, critical_dispersion(64, level=1e-6)), 64) == pytest.approx(
             1e-6, rel=1e-12, abs=0
         )
@@ -355,17 +361,19 @@ class TestCriticalDispersion:
 class TestGroupSizeFor:
     @pytest.mark.parametrize("informative", [0.01, 0.3, 0.5, 0.9, 0.99])
     @pytest.mark.parametrize(
-        "law", [0.001, 0.05, 0.5, 0.97, Beta(0.3, 0.2), Beta(0.1, 0.05), Recorded(np.arange(1, 65), 64)], ids=repr
+        "population",
+        [0.001, 0.05, 0.5, 0.97, Beta(0.3, 0.2), Beta(0.1, 0.05), Recorded(np.arange(1, 65), 64)],
+        ids=repr,
     )
-    def test_reaches_the_target_and_one_fewer_does_not(self, law, informative):
+    def test_reaches_the_target_and_one_fewer_does_not(self, population, informative):
         try:
-            g = group_size_for(law, informative=informative, largest=10**4)
+            g = group_size_for(population, informative=informative, largest=10**4)
         except ValueError:
-            largest = 64 if isinstance(law, Recorded) else 10**4
-            assert informative_probability(law, largest) < informative
+            largest = 64 if isinstance(population, Recorded) else 10**4
+            assert informative_probability(population, largest) < informative
             return
-        assert informative_probability(law, g) >= informative
-        assert g == 2 or informative_probability(law, g - 1) < informative
+        assert informative_probability(population, g) >= informative
+        assert g == 2 or informative_probability(population, g - 1) < informative
 
     def test_targets_that_are_met_exactly(self):
         """At p = 1/2 the informative probability is 1 - 2^(1-g), a float."""
@@ -407,12 +415,12 @@ class TestDraws:
         assert abs(variance.mean() - p * (1 - p)) > 5 * error
 
     def test_its_own_variance(self):
-        """Not that of a normal sample, 2 sigma^4 (g-1)/g^2. The error is from the fourth moment of the law of v."""
+        """Not that of a normal sample, 2 sigma^4 (g-1)/g^2. The error is from the fourth moment of v."""
         p, g = 0.2, 8
         values, chances = advantage_variance_distribution(p, g)
-        spread = (values - advantage_variance(p, g)) ** 2
+        squared = (values - advantage_variance(p, g)) ** 2
         truth = variance_of_advantage_variance(p, g)
-        error = sqrt((chances @ spread**2 - truth**2) / self.GROUPS)
+        error = sqrt((chances @ squared**2 - truth**2) / self.GROUPS)
         sampled = np.mean((self.groups(p, g, seed=2).var(-1) - advantage_variance(p, g)) ** 2)
         assert abs(sampled - truth) < 5 * error
         assert abs(sampled - 2 * (p * (1 - p)) ** 2 * (g - 1) / g**2) > 5 * error
@@ -430,7 +438,7 @@ class TestDraws:
         assert abs(dead - degenerate_probability(Beta(mean, 1 / size), g)) > 5 * error
 
     def test_variance_of_standardised_advantages(self):
-        """Not the closed form (V1): a mixed group's is 1 whatever its K."""
+        """Not the closed form (V1): an informative group's is 1 whatever its K."""
         p, g = 0.1, 8
         mixed = self.groups(p, g, seed=5).var(-1) > 0
         truth = GRPO.variance(p, g)
