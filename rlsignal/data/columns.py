@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from rlsignal.data.cells import COMMA, LETTERS, WORDS, hashable, listed, missing, number, part, share, verdict, verdicts
@@ -142,7 +144,10 @@ def recognise(table: Table, rows: Sequence[tuple[int, Any]], wanted: Wanted, kno
     """The kind of a table and its columns, from its first rows."""
     head = Head(table, rows)
     table.comma = table.comma or _decimal_comma(head)
-    found = {idea: head.named(idea, name) for idea, name in wanted.columns.items() if "*" not in name}
+    columns = dict(wanted.columns)
+    if known is not None and f"{columns.get('reward')} = " in f" | {known.reward}":
+        wanted = replace(wanted, scorer=columns.pop("reward"))
+    found = {idea: head.named(idea, name) for idea, name in columns.items() if "*" not in name}
     globs = {idea: name for idea, name in wanted.columns.items() if "*" in name}
     if known is not None and known.kind == "log" and wanted.kind in ("", "log"):
         return _log(head, wanted, found, known)
@@ -700,10 +705,12 @@ def _log(head: Head, wanted: Wanted, given: dict[str, str], known: Format | None
     if about is not None:
         names["degenerate"], getters["degenerate"] = about
 
+    numbers = count(1)
+
     def project(place: int, row: Any) -> dict[str, Any]:
         cells = {idea: get(row) for idea, get in getters.items()}
         if "step" not in getters:
-            cells["step"] = place
+            cells["step"] = next(numbers)
         return cells
 
     return Columns(
@@ -746,6 +753,9 @@ def _formula(head: Head, text: str, wanted: Wanted) -> tuple[str, Callable[[Any]
             found += [_getter(head.paths[x]) for x in chosen]
         return found
 
+    if "+" not in text and "/ " not in text and "#" not in text and text not in head.paths and not one_minus:
+        text = _main(several, wanted) if (several := head.all(text)) else text
+        top = text
     above, below = columns(top), columns(bottom)
     if not above or below is None:
         return None

@@ -579,6 +579,8 @@ def shape(value: Any, *, lists: bool = True, limit: int = 3000) -> dict[str, tup
             for key, inner in list(value.items())[:400]:
                 look(inner, f"{name}.{key}" if name else str(key), (*path, key))
         elif lists and isinstance(value, list):
+            if not name and value and all(isinstance(x, str) for x in value):
+                found["[][]"] = path
             for inner in value[:4]:
                 if isinstance(inner, dict):
                     look(inner, f"{name}[]", (*path, 0))

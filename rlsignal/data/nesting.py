@@ -41,7 +41,7 @@ def peek(table: Table, wanted: Wanted) -> tuple[list[tuple[int, Any]], Iterator[
         head, items = _flat(table, head, items, lambda place, value: iter(_exploded(value, wanted)))
         return head, items, match([value for _, value in head[:16]]) or known
     own = [value for value in values if is_row(value, wanted)]
-    if (known is not None and known.kind == "log") or (known is not None and own):
+    if known is not None:
         return head, chain(head, items), known
     if not own or _sums_up(own, wanted):
         deep = bool(own)
