@@ -21,6 +21,7 @@ from rlsignal.data.names import (
     ROLLOUTS,
     SAMPLE_STEMS,
     SYNONYMS,
+    TOTALS,
     UNIT,
 )
 from rlsignal.data.records import Note
@@ -142,7 +143,7 @@ KINDS = ("evaluation", "counts", "rates", "rollouts", "log")
 
 def recognise(table: Table, rows: Sequence[tuple[int, Any]], wanted: Wanted, known: Format | None) -> Columns:
     """The kind of a table and its columns, from its first rows."""
-    head = Head(table, rows)
+    head = Head(table, _without_totals(rows) if table.header is not None else rows)
     table.comma = table.comma or _decimal_comma(head)
     columns = dict(wanted.columns)
     if known is not None and f"{columns.get('reward')} = " in f" | {known.reward}":
@@ -154,6 +155,14 @@ def recognise(table: Table, rows: Sequence[tuple[int, Any]], wanted: Wanted, kno
     if known is not None and wanted.kind not in ("log", "counts", "rates"):
         return _known(head, wanted, found, known)
     return _by_synonyms(head, wanted, found, globs)
+
+
+def _without_totals(rows: Sequence[tuple[int, Any]]) -> Sequence[tuple[int, Any]]:
+    """Rows without last ones that sum up the others, which say nothing of the columns."""
+    last = len(rows)
+    while last > 2 and any(isinstance(x, str) and x.strip().rstrip(":").lower() in TOTALS for x in rows[last - 1][1]):
+        last -= 1
+    return rows[:last]
 
 
 def _known(head: Head, wanted: Wanted, given: dict[str, str], known: Format) -> Columns:
@@ -293,6 +302,14 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
     if wanted.kind == "log" or (not wanted.kind and told and lively and not keyed and (found["step"] or single)):
         return _log(head, wanted, given, None)
 
+    if single and not keyed and not wanted.group_size and not given:
+        cells_of_one = [x for name in head.top for x in head.cells(name)]
+        if not any(isinstance(x, list | tuple) for x in cells_of_one):
+            raise NotRows(
+                f"{table.name} holds averages only ({some(head.top)}): one number for all prompts. Read the file with "
+                "a verdict for every response, or with counts for every prompt."
+            )
+
     # One column a sample.
     wide = _wide(head, globs)
     if wide and not given.keys() & {"reward", "correct", "rate"} and not found["reward"]:
@@ -318,6 +335,16 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
     counted = whole and n_known and found["correct"] != found["samples"] and not bools
     if counted and not found["samples"]:
         counted = bool(lists) or "correct" in given or any((number(x) or 0) > 1 for x in cells("correct"))
+    unsaid = (
+        bool(whole)
+        and not n_known
+        and not bools
+        and found["reward"] in (None, found["correct"])
+        and all(number(x) is not None and float(number(x) or 0).is_integer() for x in cells("correct"))
+        and max((number(x) or 0 for x in cells("correct")), default=0) > 1
+        and bool(found["prompt"])
+        and all_differ([hashable(x) for x in cells("prompt")])
+    )
     if wanted.kind in ("counts", "rates"):
         kind = wanted.kind
     elif wanted.kind in ("evaluation", "rollouts") or "reward" in given:
@@ -328,6 +355,8 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
         kind = "rates"
     elif wide:
         kind = "rollouts"
+    elif unsaid:
+        kind = "counts"
     elif counted and not (
         found["reward"]
         and found["reward"] != found["correct"]
@@ -361,9 +390,10 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
     if kind == "counts" and lists and not found["samples"]:
         found["samples"] = lists
     if kind == "counts" and not found["samples"] and not wanted.samples:
+        most = max((number(x) or 0 for x in cells("correct")), default=8)
         raise ValueError(
-            f"{table.name} counts correct samples in {found['correct']!r} and does not say of how many. Give samples=8 "
-            "if there are 8 of each prompt, or name the column that says."
+            f"{table.name} counts correct samples in {found['correct']!r} and does not say of how many. Give "
+            f"samples={most:g} if there are {most:g} of each prompt, or the number, or the column that holds it."
         )
 
     _keys(head, wanted, given, found, kind, notes)
@@ -375,13 +405,6 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
         if kinds_of and kinds_of <= {"c", "i", "n", "p", ""} and "i" in kinds_of:
             words = {**WORDS, **LETTERS}
     if kind == "rollouts" and not (found["prompt"] or found["group"]) and not wanted.group_size:
-        if single and not any(
-            isinstance(x, list) for _, row in head.rows for x in (row.values() if isinstance(row, Mapping) else row)
-        ):
-            raise NotRows(
-                f"{table.name} holds averages only ({some(head.top)}): one number for all prompts. Read the file with "
-                "a verdict for every response, or with counts for every prompt."
-            )
         raise _without_key(head)
     summed = False
     if kind == "rollouts" and not wide:
@@ -439,6 +462,11 @@ def _keys(
         found["group"] = None
     if "prompt" not in given and found["prompt"]:
         _better_prompt(head, found, kind)
+    if not found["prompt"] and not found["group"]:  # ids of samples, which another column repeats
+        ids = head.first(("sample_id", "sample_idx", "sample_index", "sample"), names)
+        again = head.first([x for x in SYNONYMS["repeat"] if not x.startswith("sample")], names)
+        if ids and again and len({hashable(x) for x in head.cells(ids)}) < len(head.rows):
+            found["prompt"] = ids
     if "repeat" not in given:
         repeat = head.first(
             SYNONYMS["repeat"], [x for x in names if x not in (found["prompt"], found["step"], found["group"])]
@@ -538,10 +566,11 @@ def _find_reward(
             found["reward"] = others  # a column of words beside one of verdicts
     if found["reward"] is None:
         candidates = head.fair_rewards(WORDS, taken)
-        raise NotRows(
-            f"no column of {table.name} is known as a reward; it has {some(head.offered())}. "
-            + (f"Name it: {offers('reward', candidates)}." if candidates else "Name the column with reward=.")
-        )
+        shares = [x for x in head.top if any(h in bare(x) for h in HINTS) and all(in_unit(c) for c in head.cells(x))]
+        way = f"Name it: {offers('reward', candidates)}." if candidates else "Name the column with reward=."
+        if not candidates and shares:
+            way = f"If it has a prompt's share of correct samples, name it: {offers('rate', shares)}."
+        raise NotRows(f"no column of {table.name} is known as a reward; it has {some(head.offered())}. {way}")
 
 
 def _of_one_mind(head: Head, reward: str, taken: Sequence[str | None]) -> None:

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from rlsignal.data.cells import hashable, is_nan, listed, missing, number, part, shown, verdict
-from rlsignal.data.names import UNIT
+from rlsignal.data.names import TOTALS, UNIT
 from rlsignal.data.records import Counts, Floats, Note, Rollouts
 from rlsignal.data.tables import Collector, Columns, Table, Wanted, has, label, offers, to_float
 
 LARGEST_INFERRED = 256  # samples per prompt that are inferred from shares
-TOTALS = {"total", "totals", "mean", "average", "avg", "overall", "all", "sum", "macro avg", "micro avg", "mean/total"}
 
 
 class Tally(Collector):
@@ -445,8 +444,8 @@ class Tally(Collector):
             if usual < 0.9 * len(parts):
                 raise ValueError(
                     f"{column} of {self.table.name} differs within {self.columns.names.get('prompt', 'prompt')} "
-                    f"{shown(shared[0])}, and the numbers of rollouts differ too. {offers('dataset', [column])} takes "
-                    f"equal prompts of two for two prompts; {offers('repeat', [column])} counts them together."
+                    f"{shown(shared[0])}, and the numbers of rollouts differ too. {offers('repeat', [column])} counts a "
+                    f"prompt's rollouts together; {offers('dataset', [column])} takes them for different prompts."
                 )
         text = f"{len(shared)} prompts stand in several data sets ({column}) and are counted as different prompts."
         return [Note("data sets", text, shown(shared[0]), len(shared))]

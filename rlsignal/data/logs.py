@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from rlsignal.data.cells import missing, part, shown
-from rlsignal.data.counts import TOTALS, smallest_count
+from rlsignal.data.counts import smallest_count
+from rlsignal.data.names import TOTALS
 from rlsignal.data.records import Counts, Floats, Note, TrainingLog
 from rlsignal.data.tables import Collector, Columns, NotRows, Table, Wanted, has, offers, some, to_float
 

@@ -101,3 +101,4 @@ SAMPLE_STEMS = set(
         "pass passed result seed repeat s r acc success epoch"
     )
 )
+TOTALS = {"total", "totals", "mean", "average", "avg", "overall", "all", "sum", "macro avg", "micro avg"}

@@ -45,6 +45,10 @@ def peek(table: Table, wanted: Wanted) -> tuple[list[tuple[int, Any]], Iterator[
         return head, chain(head, items), known
     if not own or _sums_up(own, wanted):
         deep = bool(own)
+        if len(values) > 1 and not deep and all(isinstance(value, dict) for value in values):
+            inner = [len(list(islice(unfold(value, wanted, {}), 2))) for value in values[:16]]
+            if max(inner) < 2:  # each is a row of its own, perhaps with nested columns
+                return head, chain(head, items), known
         head, items = _flat(table, head, items, lambda place, value: unfold(value, wanted, {}, place, deep=deep))
         if not head:
             raise _unknown(table, values)

@@ -188,6 +188,8 @@ def _text(file: IO[bytes], name: str, start: bytes, wanted: Wanted) -> Table:
         file.read(len(codecs.BOM_UTF8))
         start = start[len(codecs.BOM_UTF8) :]
     first = start.lstrip()[:1]
+    if first == b"[" and _lists_by_line(start):
+        return _with_notes(Table(name, "line", iter(())), lambda table: json_lines(file, table))
     if first == b"[" and not _is_prose(start):
         return _with_notes(Table(name, "record", iter(())), lambda table: json_list(file, table))
     if first == b"{" and not start.lstrip().startswith((b"{'", b"{\"'")):
@@ -200,6 +202,12 @@ def _text(file: IO[bytes], name: str, start: bytes, wanted: Wanted) -> Table:
         file.seek(at)
     table = csv_table(file, name, start)
     return chart(table, wanted.filter) if " - " in "".join(table.header or ()) else table
+
+
+def _lists_by_line(start: bytes) -> bool:
+    """Whether every line is a list of its own."""
+    lines = start.split(b"\n")[:3]
+    return len(lines) > 1 and all(x.strip()[:1] == b"[" and x.strip()[-1:] == b"]" for x in lines[:2])
 
 
 def _is_prose(start: bytes) -> bool:
@@ -245,7 +253,7 @@ def _own_binary(name: str, start: bytes) -> str | None:
         return (
             "is an Arrow file. Write parquet: Dataset.to_parquet('data.parquet'), or pass the data set itself to read."
         )
-    if low.endswith(".safetensors") or re.match(rb".{8}\{\"", start, re.S):
+    if low.endswith(".safetensors") or re.match(rb".{4}\0{4}\{\"", start, re.S):
         return "holds tensors and no rollouts."
     if start.startswith(b"\x89HDF"):
         return "is HDF5. Write CSV or parquet instead."

@@ -243,6 +243,10 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
         if row is None:
             raise ValueError(f"{name} names no columns. Give it a header, such as prompt,reward.")
         header = row
+    if len(header) > 1 and all(number(x) is not None for x in header):
+        raise NotRows(
+            f"{name} begins with numbers and no header. Give its columns names, such as prompt,sample_1,sample_2."
+        )
     if len(header) < 2:
         raise NotRows(
             f"{name} is neither a table nor the output of a trainer: no step and no metrics are printed in it. Give it "

@@ -203,7 +203,7 @@ class TestDamage:
             (b"prompt,reward\na,1\n\xff,1\n", "^x is not UTF-8 after line 2: "),
             ("prompt,reward\na,1\na,0.37\n", r"^reward must be 0 or 1, got 0\.37 in line 3 of x\."),
             ("prompt,reward,reward\na,1,1\n", "^column 'reward' stands twice in x"),
-            ("1,0\n0,0\n", "^no column of x is known as a reward; it has 1, 0"),
+            ("1,0\n0,0\n", "^x begins with numbers and no header"),
             ("prompt,reward\n", "^x holds no rows"),
             ("", "^x is empty"),
             (b"a\0b", "^x is binary, and neither parquet nor numpy"),

@@ -67,7 +67,7 @@ REFUSED = {
     "hostile/deep_header.npy": "is damaged",
     "hostile/hugeint_reward.jsonl": "reward must be a number",
     "hostile/nested_summary18.json": "holds averages only",
-    "hostile/reward_dict2.jsonl": "verdicts that differ",
+    "hostile/reward_dict2.jsonl": "holds several values",
     "cases/compare_spread_collapsed.json": "section .* is 'spread' and 'collapsed'",
 }
 
