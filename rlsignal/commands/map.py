@@ -58,7 +58,7 @@ def run(chosen: argparse.Namespace) -> int:
             seed=chosen.seed,
             runner=runner,
         )
-        picture = "inversion-map.png", plots.plot_map(result)
+        picture = "inversion-map.png", lambda: plots.plot_map(result)
         return Report({"inversion-map": result}, str(result), result.summary, picture)
 
     return run_study(chosen, study)

@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Sequence
 from time import asctime, perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlsignal import saving, store
+from rlsignal._show import visible
 from rlsignal.commands.terminal import Bar, add_seed, one_device_per_core
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ class Report(NamedTuple):
     results: dict[str, Any]  # by the name of the file that keeps each
     text: str
     summary: dict[str, Any]  # JSON-ready
-    picture: tuple[str, "Figure"]  # and the name of its file
+    picture: tuple[str, Callable[[], "Figure"]]  # drawn once all else is written; and the name of its file
     records: Sequence[dict[str, Any]] = ()  # rows for records.jsonl, if any
 
 
@@ -54,13 +56,19 @@ def run_study(chosen: argparse.Namespace, study: Callable[["Runner"], Report]) -
         rows = "".join(json.dumps(row) + "\n" for row in report.records).encode()
         written.append(folder / "records.jsonl")
         store.write_atomically(written[-1], lambda file: file.write(rows))
-    name, figure = report.picture
-    written.append(folder / name)
-    store.write_atomically(written[-1], lambda file: figure.savefig(file, format="png", dpi=110))
     blocks.clear()  # the results hold all that they did
+    picture, failure = folder / report.picture[0], ""
+    try:
+        figure = report.picture[1]()
+        store.write_atomically(picture, lambda file: figure.savefig(file, format="png", dpi=110))
+        written.append(picture)
+    except Exception as error:  # minutes of work are never lost to their picture
+        failure = f"{picture.name} could not be drawn ({error}); the results are saved, and rlsignal.load reads them."
     names = [str(path) for path in written]
     if chosen.json:
         print(json.dumps({**report.summary, "seconds": seconds, "files": names}))
     else:
         print(f"{report.text}\nWrote {', '.join(names)} in {seconds:.0f} s.")
-    return 0
+    if failure:
+        print(f"rlsignal {chosen.command}: {visible(' '.join(failure.split()))}", file=sys.stderr)
+    return 2 if failure else 0

@@ -1,6 +1,8 @@
 """The inversion map's pictures, and its page as one Figure."""
 
+from collections.abc import Mapping
 from itertools import cycle
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -51,7 +53,7 @@ def plot_sharpening(
     face = result.sharpening
     ax = _outcome(face.rows, face.pass_rate, face.outcome[i, b].mean(-1).T, ax)
     law = face.reached[i, b].mean(-1).T
-    ax.contour(face.rows, face.pass_rate, law, list(_LINES), colors="#d62728", linestyles=":", linewidths=2)
+    _contours(ax, face.rows, face.pass_rate, law, dict.fromkeys(_LINES, "#d62728"), linestyles=":", linewidths=2)
     sampled = face.sampled[i, b].mean(-1)
     x, y = np.meshgrid(face.rows, face.pass_rate, indexing="ij")
     ran = np.isfinite(sampled)
@@ -86,11 +88,18 @@ def plot_dispersion(
     across = face.entropy[:, -2]  # labels stand where each contour crosses the last but one column
     levels = np.linspace(across.min(), across.max(), 6)[1:-1]
     order = np.argsort(across)
-    places = [(np.interp(level, across[order], face.rows[order]), face.pass_rate[-2]) for level in levels]
-    lines = ax.contour(
-        face.rows, face.pass_rate, face.entropy.T, levels, colors="#d62728", linestyles="-.", linewidths=1.5
+    lines = _contours(
+        ax,
+        face.rows,
+        face.pass_rate,
+        face.entropy.T,
+        dict.fromkeys(levels, "#d62728"),
+        linestyles="-.",
+        linewidths=1.5,
     )
-    ax.clabel(lines, fmt="%.1f nats", fontsize=8, manual=places)
+    if lines is not None:
+        places = [(np.interp(level, across[order], face.rows[order]), face.pass_rate[-2]) for level in lines.levels]
+        ax.clabel(lines, fmt="%.1f nats", fontsize=8, manual=places)
     ax.set_xlabel("dispersion of the start")
     ax.set_ylabel("pass@1 of the start")
     return ax
@@ -184,9 +193,20 @@ def _outcome(x: np.ndarray, y: np.ndarray, outcome: np.ndarray, ax: Axes | None)
     ax = ax if ax is not None else plt.subplots()[1]
     ax.set_facecolor("#dddddd")
     ax.contourf(x, y, outcome, _FILLED, cmap=_COLOURS, vmin=0, vmax=1)
-    lines = ax.contour(x, y, outcome, list(_LINES), colors=list(_LINES.values()), linewidths=1.3)
-    ax.clabel(lines, fmt="%.1f", fontsize=9)
+    lines = _contours(ax, x, y, outcome, _LINES, linewidths=1.3)
+    if lines is not None:
+        ax.clabel(lines, fmt="%.1f", fontsize=9)
     return ax
+
+
+def _contours(ax: Axes, x: Any, y: Any, values: np.ndarray, colours: Mapping[Any, str], **style: Any) -> Any:
+    """Contours at the levels that the values cross, in their colours; None where they cross none."""
+    known = values[np.isfinite(values)]
+    crossed = [level for level in colours if known.size and known.min() < level < known.max()]
+    if not crossed:
+        return None
+    lines = ax.contour(x, y, values, crossed, colors=[colours[level] for level in crossed], **style)
+    return lines if any(map(len, lines.allsegs)) else None
 
 
 def _striking_pair(result: InversionMap, i: int, b: int, ax: Axes) -> None:

@@ -130,3 +130,36 @@ def test_a_trend_shows_what_was_tracked():
     np.testing.assert_array_equal(expected.get_ydata(), trend.expected)
     np.testing.assert_array_equal(mean.get_ydata(), trend.from_the_mean)
     assert warned.get_xdata()[0] == trend.warned_at
+
+
+class TestMapsWithNothingToLabel:
+    """A run is not lost to its picture: surfaces that cross no contour, or that hardly exist, are drawn all the same."""
+
+    def test_flat_surfaces(self, small_map):
+        def flat(face, outcome):
+            return replace(
+                face,
+                outcome=np.full_like(face.outcome, outcome),
+                reached=np.zeros_like(face.reached),
+                entropy=np.ones_like(face.entropy),
+            )
+
+        for outcome in (0.0, 0.2, 1.0):
+            changed = replace(
+                small_map,
+                sharpening=flat(small_map.sharpening, outcome),
+                dispersion=flat(small_map.dispersion, outcome),
+            )
+            figure = plots.plot_map(changed)
+            figure.canvas.draw()
+
+    def test_few_starts_that_exist(self, small_map):
+        def thinned(face):
+            outcome = face.outcome.copy()
+            outcome[..., 1:, :, :] = np.nan
+            return replace(face, outcome=outcome)
+
+        changed = replace(
+            small_map, sharpening=thinned(small_map.sharpening), dispersion=thinned(small_map.dispersion)
+        )
+        plots.plot_map(changed).canvas.draw()
