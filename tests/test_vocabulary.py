@@ -28,7 +28,7 @@ TERMS = {  # what is not said -> what is, and where the rule holds
         "distribution, or pmf",
         EVERYWHERE,
     ),
-    r"\bspread(s|ing)?\b": ("dispersion, standard deviation, variance or range", EVERYWHERE),
+    r"(?<!')\bspread(s|ing)?\b(?!')": ("dispersion, standard deviation, variance or range", EVERYWHERE),
     r"\btold\b|\bforet(ell|ells|old)\b|\b(by|of) (its|their) manners\b": ("estimated, reported, predicted", EVERYWHERE),
     r"\bsaid\b|\bwas met\b|\bis met\b": ("reported, found", DOCUMENTS),
     r"\brungs?\b|\bRungs\b|\bCourse\b|\bClimb(ed)?\b": ("checkpoint, task, train", EVERYWHERE),

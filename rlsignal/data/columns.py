@@ -298,8 +298,8 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
     # A log: a step and a mean, columns that only logs have, and no key.
     keyed = found["prompt"] or found["group"]
     lively = (IN_LOGS_ONLY & plain or any(head.all(x) for x in COUNTED)) and not OF_ROLLOUTS_ONLY & plain
-    told = found["mean"] or found["degenerate"]
-    if wanted.kind == "log" or (not wanted.kind and told and lively and not keyed and (found["step"] or single)):
+    known = found["mean"] or found["degenerate"]
+    if wanted.kind == "log" or (not wanted.kind and known and lively and not keyed and (found["step"] or single)):
         return _log(head, wanted, given, None)
 
     if single and not keyed and not wanted.group_size and not given:
@@ -715,7 +715,7 @@ def _log(head: Head, wanted: Wanted, given: dict[str, str], known: Format | None
             )
         )
         del keys["mean"]
-    spread = ("std", "frac", "rate", "len", "loss", "error", "wrong", "time", "clip", "min", "max", "format")
+    deviations = ("std", "frac", "rate", "len", "loss", "error", "wrong", "time", "clip", "min", "max", "format")
     candidates = tuple(
         sorted(
             (
@@ -723,7 +723,7 @@ def _log(head: Head, wanted: Wanted, given: dict[str, str], known: Format | None
                 for x in head.top
                 if x != found.get("mean")
                 and any(h in bare(x) for h in HINTS)
-                and not any(s in bare(x) for s in spread)
+                and not any(s in bare(x) for s in deviations)
                 and not bare(x).startswith(("val/", "eval"))
                 and all(in_unit(c) for c in head.cells(x))
             ),

@@ -39,7 +39,7 @@ class Tally(Collector):
         self.table, self.columns, self.layout = table, columns, layout
         if columns.ambiguous:
             self.guessed.add(columns.names["repeat"])
-        self.in_step: dict[Any, int] = {}  # rows of each step, where groups are told by order only
+        self.in_step: dict[Any, int] = {}  # rows of each step, where only the order separates groups
         keys = [columns.key[idea] for idea in layout]
         self.known = self.units.setdefault((None if "step" in layout else table.step, layout, table.dataset), {})
         if self.wanted.filter is not None and "filter" in columns.key:

@@ -1,6 +1,6 @@
 """Where data comes from: files, folders, globs, standard input, archives, and what is in memory already.
 
-A file is told apart by its first bytes, whatever its name. Nothing is executed, unpickled or written.
+A file is recognised by its first bytes, whatever its name. Nothing is executed, unpickled or written.
 """
 
 import codecs

@@ -1,4 +1,4 @@
-"""Files are told apart by what is in them, read row by row, and never executed; damage is named with its place.
+"""Files are recognised by what is in them, read row by row, and never executed; damage is named with its place.
 
 Recorded data of others is looked for in `../shared/data` from the project's root, and skipped where it is not at hand.
 """
