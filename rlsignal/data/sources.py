@@ -52,6 +52,8 @@ def _listed(source: str | os.PathLike[str]) -> tuple[list[Path | None], bool]:
     """The files that a path, a pattern or a folder names, and whether it is a folder; None is standard input."""
     if os.fspath(source) == "-":
         return [None], False
+    if not os.fspath(source):
+        raise ValueError("path must name a file or a folder, got ''. Give its name, or - for standard input.")
     path = Path(source).expanduser()
     if path.is_dir():
         return list(_of_folder(path)), True
@@ -324,11 +326,27 @@ def _parquet(file: IO[bytes], name: str) -> Table:
         place = 0
         try:
             for batch in opened.iter_batches(batch_size=4096):
-                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                columns = [cells(column, x, place) for column, x in zip(header, batch.columns, strict=True)]
+                for row in zip(*columns, strict=True):
                     place += 1
                     yield place, row
-        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        except (pyarrow.ArrowException, OSError) as error:
             raise ValueError(f"{name} is damaged parquet after row {place}: {_brief(error)}. Write it again.") from None
+
+    def cells(column: str, batch: Any, before: int) -> list[Any]:
+        """A column as Python values; one that Python cannot hold, such as a date in the year 10000, is named."""
+        try:
+            return list(batch.to_pylist())
+        except (pyarrow.ArrowException, ValueError, OverflowError):
+            for row, cell in enumerate(batch, before + 1):
+                try:
+                    cell.as_py()
+                except (pyarrow.ArrowException, ValueError, OverflowError) as error:
+                    raise ValueError(
+                        f"column {column!r} must hold values that Python can, got one that it cannot in row {row} of "
+                        f"{name} ({_brief(error)}). Leave the column out of the file, or write it as text."
+                    ) from None
+            raise
 
     return Table(name, "row", items(), header)
 

@@ -403,3 +403,19 @@ class TestRecordedData:
         with pytest.raises(ValueError, match=r"does not say which rollouts share a prompt; .* group_size="):
             read(path)
         assert read(path, group_size=5).correct.tolist() == [3]
+
+
+class TestWhatCannotBeRead:
+    def test_an_empty_path_is_not_the_current_folder(self):
+        with pytest.raises(ValueError, match=r"^path must name a file or a folder, got ''\."):
+            read("")
+
+    def test_a_date_that_python_does_not_have_is_named_with_its_place(self, tmp_path):
+        pyarrow = pytest.importorskip("pyarrow", reason="parquet is read with pyarrow")
+        from pyarrow import parquet
+
+        days = pyarrow.array([0, 1, 2**30], pyarrow.int32()).cast(pyarrow.date32())
+        table = pyarrow.table({"prompt": ["a", "a", "a"], "reward": [0, 1, 1], "day": days})
+        parquet.write_table(table, tmp_path / "dates.parquet")
+        with pytest.raises(ValueError, match=r"^column 'day' must hold .* in row 3 of dates\.parquet"):
+            read(tmp_path / "dates.parquet")
