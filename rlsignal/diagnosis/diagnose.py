@@ -5,7 +5,6 @@ No mathematics is done here: every number is a call of `rlsignal.theory`; what i
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,12 @@ from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
-from rlsignal.inference.bounds import group_bounds
-from rlsignal.inference.intervals import Estimate, Statistic, dispersion_estimate, group_estimate
-from rlsignal.inference.population import BetaEstimate, beta_estimate
-from rlsignal.theory.distributions import Beta
+from rlsignal.inference.evaluation import Evaluation
+from rlsignal.inference.intervals import Estimate, dispersion_estimate
+from rlsignal.inference.population import posterior
 from rlsignal.theory.passk import pass_at_k
 from rlsignal.theory.recorded import Recorded
-from rlsignal.theory.signal import advantage_variance, degenerate_probability
+from rlsignal.theory.signal import advantage_variance, degenerate_probability, informative_probability
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,12 +70,13 @@ class Diagnosis(Result):
     """How much signal an evaluation holds for groups of each size. `print` it for the findings.
 
     source, checkpoint : what was diagnosed; checkpoint is empty where the data has none.
-    prompts, samples : how many prompts, and the fewest samples of one.
+    prompts, samples, fewest : how many prompts, the samples that at least half of them have, and the fewest of one.
     group_size : the one that was asked for.
     pass_at_1, pass_at_g : of the policy.
     signal : E[p(1-p)] over prompts; times (g-1)/g it is the variance of mean-centred advantages.
     dispersion : Var(p) / (mean (1 - mean)) of the pass rates.
     never, always : share of prompts with no sample correct, and with every one correct.
+    informative_of_never, informative_of_always : share of informative groups on these prompts, by the fitted Beta.
     goodness_of_fit_p : p-value of "the pass rates are a Beta"; NaN where the samples do not allow a test.
     sizes : one GroupSize for each group size looked at.
     findings : what to know, the weightiest first.
@@ -89,6 +88,7 @@ class Diagnosis(Result):
     checkpoint: str
     prompts: int
     samples: int
+    fewest: int
     group_size: int
     pass_at_1: Estimate
     pass_at_g: Estimate
@@ -96,6 +96,8 @@ class Diagnosis(Result):
     dispersion: Estimate
     never: float
     always: float
+    informative_of_never: float
+    informative_of_always: float
     goodness_of_fit_p: float
     sizes: tuple[GroupSize, ...]
     findings: tuple[Finding, ...]
@@ -116,6 +118,7 @@ class Diagnosis(Result):
             "checkpoint": self.checkpoint,
             "prompts": self.prompts,
             "samples": self.samples,
+            "fewest": self.fewest,
             "group_size": self.group_size,
             "pass_at_1": self.pass_at_1.summary,
             "pass_at_g": self.pass_at_g.summary,
@@ -123,11 +126,17 @@ class Diagnosis(Result):
             "dispersion": self.dispersion.summary,
             "never": self.never,
             "always": self.always,
+            "informative_of_never": plain(self.informative_of_never),
+            "informative_of_always": plain(self.informative_of_always),
             "goodness_of_fit_p": plain(self.goodness_of_fit_p),
             "degenerate": {str(size.group_size): size.degenerate.summary for size in self.sizes},
             "from_the_mean": {str(size.group_size): size.from_the_mean for size in self.sizes},
             "informative_per_batch": {
-                str(size.group_size): {"batch": size.batch, "mean": size.informative, "sd": size.informative_sd}
+                str(size.group_size): {
+                    "batch": size.batch,
+                    "mean": plain(size.informative),
+                    "sd": plain(size.informative_sd),
+                }
                 for size in self.sizes
             },
             "rollouts_per_informative_group": {str(size.group_size): plain(size.rollouts) for size in self.sizes},
@@ -139,7 +148,8 @@ class Diagnosis(Result):
         checkpoint = f", checkpoint {self.checkpoint}" if self.checkpoint else ""
         what = "groups" if self.source == "training log" else "prompts"
         yield from read_line(self.read_as)
-        yield f"{self.source}{checkpoint}: {self.prompts} {what} x {self.samples} samples"
+        fewest = f" (fewest {self.fewest})" if self.fewest < self.samples else ""
+        yield f"{self.source}{checkpoint}: {self.prompts} {what} x {self.samples} samples{fewest}"
         yield ""
         yield from numbered(self.findings)
         yield ""
@@ -150,10 +160,8 @@ class Diagnosis(Result):
             ("dispersion", self.dispersion),
         )
         yield Table(("policy", "estimate", "95%"), [(name, *value_and_interval(x)) for name, x in numbers])
-        yield (
-            f"{self.never:.0%} of the prompts have no correct sample in {self.samples}, {self.always:.0%} have only "
-            "correct ones."
-        )
+        if self.samples > 1:
+            yield f"{self.never:.0%} of the prompts have no correct sample, {self.always:.0%} have only correct ones."
         yield ""
         yield Table(
             ("g", "degenerate", "95%", "at the mean", f"informative of {self.chosen.batch}", "rollouts each", "from"),
@@ -162,9 +170,9 @@ class Diagnosis(Result):
                     str(x.group_size),
                     *value_and_interval(x.degenerate),
                     figure(x.from_the_mean),
-                    f"{x.informative:.0f} ± {x.informative_sd:.0f}",
-                    f"{x.rollouts:.1f}",
-                    _FROM[x.degenerate.how],
+                    "-" if np.isnan(x.informative) else f"{x.informative:.0f} ± {x.informative_sd:.0f}",
+                    "-" if np.isnan(x.rollouts) else f"{x.rollouts:.1f}",
+                    "bounds" if np.isnan(x.degenerate.value) else _FROM[x.degenerate.how],
                 )
                 for x in self.sizes
             ],
@@ -224,8 +232,9 @@ def diagnose(
 
     Returns
     -------
-    Diagnosis. Group sizes up to the fewest samples of a prompt are answered without bias from the samples; larger ones
-    by a fitted Beta, inside bounds that assume no shape. Intervals cluster by prompt.
+    Diagnosis. Group sizes up to the samples that at least half of the prompts have are answered without bias, from the
+    prompts that have as many; larger ones by a fitted Beta, inside bounds that assume no shape. Intervals cluster by
+    prompt.
 
     Raises
     ------
@@ -315,81 +324,69 @@ def _diagnosis(
     data: Recorded, labels: np.ndarray | None, g: int, batch: int, kind: str, checkpoint: str, notes: tuple[str, ...]
 ) -> Diagnosis:
     correct, samples = np.asarray(data.correct), np.asarray(data.samples)
-    n, prompts = int(samples.min()), len(correct) if labels is None else int(labels.max()) + 1
-    of_one_kind = not 0 < correct.sum() < samples.sum()
-    fit = beta_estimate(data) if n > 1 and not of_one_kind else None
-    answered = partial(_answered, data, labels, fit)
-    signal = answered(advantage_variance, 2)
-    sizes = tuple(_at_size(data, answered, size, batch) for size in sorted({*GROUP_SIZES, g}))
+    seen = Evaluation(data, labels)
+    signal = seen.estimate(advantage_variance, 2)
     diagnosis = Diagnosis(
         source=kind,
         checkpoint=checkpoint,
-        prompts=prompts,
-        samples=n,
+        prompts=len(correct) if labels is None else int(labels.max()) + 1,
+        samples=seen.reach,
+        fewest=int(samples.min()),
         group_size=g,
-        pass_at_1=answered(pass_at_k, 1),
-        pass_at_g=answered(pass_at_k, g),
+        pass_at_1=seen.estimate(pass_at_k, 1),
+        pass_at_g=seen.estimate(pass_at_k, g),
         signal=Estimate(2 * signal.value, 2 * signal.low, 2 * signal.high, signal.how, signal.warning),
-        dispersion=_dispersion(data, labels, n),
+        dispersion=_dispersion(seen),
         never=float(np.mean(correct == 0)),
         always=float(np.mean(correct == samples)),
-        goodness_of_fit_p=float("nan") if fit is None else fit.goodness_of_fit_p,
-        sizes=sizes,
+        informative_of_never=_still_informative(seen, correct == 0, g),
+        informative_of_always=_still_informative(seen, correct == samples, g),
+        goodness_of_fit_p=float("nan") if seen.fit is None else seen.fit.goodness_of_fit_p,
+        sizes=tuple(_at_size(seen, size, batch) for size in sorted({*GROUP_SIZES, g})),
         findings=(),
         notes=notes,
     )
     return replace(diagnosis, findings=_findings(diagnosis))
 
 
-def _answered(
-    data: Recorded, labels: np.ndarray | None, fit: BetaEstimate | None, statistic: Statistic, g: int
-) -> Estimate:
-    """A group statistic: from the samples where they reach, else by the fitted Beta inside the bounds of all."""
-    if g <= np.min(data.samples):
-        return group_estimate(statistic, data, g, clusters=labels)
-    if fit is None:  # one sample each, or all alike: only the mean is known
-        ends = [float(np.asarray(statistic(Beta(data.mean, dispersion), g))) for dispersion in (0, 1)]
-        return Estimate(ends[0], min(ends), max(ends), "bounds", "the samples do not determine a dispersion.")
-    fitted, allowed = fit.predict(statistic, g), group_bounds(statistic, data, g)
-    value = float(np.clip(fitted.value, allowed.low, allowed.high))
-    return Estimate(value, allowed.low, allowed.high, "bounds", fitted.warning)
-
-
-def _dispersion(data: Recorded, labels: np.ndarray | None, n: int) -> Estimate:
-    if n < 2:
+def _dispersion(seen: Evaluation) -> Estimate:
+    """Of the prompts with two samples or more."""
+    if seen.reach < 2:
         return Estimate(float("nan"), 0.0, 1.0, "samples", "one sample of a prompt does not determine a dispersion.")
-    return dispersion_estimate(data, clusters=labels)
+    part, labels, enough = seen.with_samples(2)
+    if min(enough.sum(), len(np.unique(labels)) if labels is not None else 3) < 3:
+        return Estimate(float("nan"), 0.0, 1.0, "samples", "fewer than 3 prompts do not determine a dispersion.")
+    return dispersion_estimate(part, clusters=labels)
 
 
-def _at_size(data: Recorded, answered: Any, g: int, batch: int) -> GroupSize:
-    share = answered(degenerate_probability, g)
+def _still_informative(seen: Evaluation, which: np.ndarray, g: int) -> float:
+    """Share of informative groups on prompts that showed only one kind of sample, by the fitted Beta (I7)."""
+    if seen.fit is None or not which.any():
+        return float("nan")
+    correct, samples = np.asarray(seen.data.correct)[which], np.asarray(seen.data.samples)[which]
+    total = 0.0
+    for (c, n), prompts in zip(*np.unique(np.stack([correct, samples], 1), axis=0, return_counts=True), strict=True):
+        total += prompts * float(informative_probability(posterior(seen.fit.distribution, int(c), int(n)), g))
+    return float(total / len(correct))
+
+
+def _at_size(seen: Evaluation, g: int, batch: int) -> GroupSize:
+    share = seen.estimate(degenerate_probability, g)
     return GroupSize(
         group_size=g,
         degenerate=share,
-        from_the_mean=float(degenerate_probability(float(data.mean), g)),
+        from_the_mean=float(degenerate_probability(float(seen.data.mean), g)),
         batch=batch,
         informative=batch * (1 - share.value),
         informative_sd=float(np.sqrt(batch * share.value * (1 - share.value))),
-        rollouts=g / (1 - share.value) if share.value < 1 else float("inf"),
+        rollouts=g / (1 - share.value) if share.value != 1 else float("inf"),
     )
 
 
 def _findings(found: Diagnosis) -> tuple[Finding, ...]:
     """What a careful colleague would point out, the weightiest first."""
-    g, here = found.group_size, found.chosen
-    share, at_mean = here.degenerate, here.from_the_mean
-    findings = [
-        Finding(
-            "degenerate groups",
-            f"{share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of groups of {g} are degenerate (no gradient): of "
-            f"{here.batch} groups, {here.informative:.0f} ± {here.informative_sd:.0f} are informative.",
-            f"An informative group costs {here.rollouts:.0f} rollouts; `rlsignal group-size` shows what other sizes "
-            "would change."
-            if np.isfinite(here.rollouts)
-            else "No group is informative: start from another checkpoint, or use easier or harder prompts.",
-            1.0,
-        )
-    ]
+    g, share, at_mean = found.group_size, found.chosen.degenerate, found.chosen.from_the_mean
+    findings = [_headline(found)]
     if share.value - at_mean > max(0.02, share.value - share.low):
         findings.append(
             Finding(
@@ -401,20 +398,11 @@ def _findings(found: Diagnosis) -> tuple[Finding, ...]:
                 share.value - at_mean,
             )
         )
-    for fraction, what, action in (
-        (found.never, "never correct", "They cost rollouts and give no gradient until something else solves them"),
-        (found.always, "always correct", "They cost rollouts and give no gradient"),
-    ):
-        if fraction > 0.1:
-            findings.append(
-                Finding(
-                    what,
-                    f"{fraction:.0%} of the prompts are {what} in {found.samples} samples.",
-                    f"{action}: leave them out, or let dynamic sampling pay for them.",
-                    fraction / 2,
-                )
-            )
-    if found.samples < g:
+    if found.pass_at_1.value in (0, 1):
+        findings.append(_one_kind(found))
+    elif found.samples > 1:
+        findings += _one_sided(found)
+    if found.samples < g and np.isfinite(share.value):
         findings.append(
             Finding(
                 "few samples",
@@ -436,5 +424,76 @@ def _findings(found: Diagnosis) -> tuple[Finding, ...]:
             )
         )
     if share.warning and share.how == "samples":
-        findings.append(Finding("unsure", f"The brackets may hold less often than 95%: {share.warning}", "", 0.04))
+        findings.append(Finding("unsure", f"About the brackets: {share.warning}", "", 0.04))
     return tuple(sorted(findings, key=lambda finding: -finding.weight))
+
+
+def _headline(found: Diagnosis) -> Finding:
+    """How many groups are degenerate, or between what and what."""
+    g, here, share = found.group_size, found.chosen, found.chosen.degenerate
+    if np.isnan(share.value):
+        return Finding(
+            "degenerate groups",
+            f"Between {share.low:.0%} and {share.high:.0%} of groups of {g} are degenerate (no gradient): "
+            f"{share.warning}",
+            f"Sample each prompt {g} times to know.",
+            1.0,
+        )
+    action = "No group is informative: start from another checkpoint, or use easier or harder prompts."
+    if np.isfinite(here.rollouts):
+        action = (
+            f"An informative group costs {here.rollouts:.0f} rollouts; `rlsignal group-size` shows what other sizes "
+            "would change."
+        )
+    return Finding(
+        "degenerate groups",
+        f"{share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of groups of {g} are degenerate (no gradient): of "
+        f"{here.batch} groups, {here.informative:.0f} ± {here.informative_sd:.0f} are informative.",
+        action,
+        1.0,
+    )
+
+
+def _one_kind(found: Diagnosis) -> Finding:
+    """All samples are correct, or none is."""
+    mean = found.pass_at_1
+    if mean.value == 0:
+        return Finding(
+            "all incorrect",
+            f"No sample is correct: the mean pass rate may be anything up to {mean.high:.2g}.",
+            "Check that the reward can be 1 at all (answer format, parser, time limit), then use easier prompts.",
+            0.9,
+        )
+    return Finding(
+        "all correct",
+        f"All samples are correct: the mean pass rate may be anything from {mean.low:.2g}.",
+        "Check that the reward can be 0 at all, then use harder prompts.",
+        0.9,
+    )
+
+
+def _one_sided(found: Diagnosis) -> list[Finding]:
+    """Prompts that showed one kind of sample only: whether to leave them out."""
+    g, informative = found.group_size, 1 - found.chosen.degenerate.value
+    findings = []
+    for fraction, left, what, hard in (
+        (found.never, found.informative_of_never, "never correct", "hard, not hopeless"),
+        (found.always, found.informative_of_always, "always correct", "easy, not certain"),
+    ):
+        if fraction <= 0.1:
+            continue
+        text = f"{fraction:.0%} of the prompts are {what} in {found.samples} samples"
+        lost = min(fraction * left / informative, 1.0) if informative > 0 else float("nan")
+        if not left >= LITTLE:
+            action = "They cost rollouts and give next to no gradient: leave them out, or sample them more to be sure."
+        else:
+            action = f"They are {hard}: leaving them out would lose about {lost:.0%} of the informative groups."
+        more = (
+            f"; by the fitted Beta {left:.0%} of groups of {g} on them are informative." if np.isfinite(left) else "."
+        )
+        findings.append(Finding(what, text + more, action, fraction / 2))
+    return findings
+
+
+LITTLE = 0.02
+"""Prompts on which fewer groups than this are informative may as well be left out."""

@@ -1,19 +1,37 @@
 """What samples say of larger groups without assuming a shape of the pass rates: bounds by linear programming."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.inference.intervals import Estimate, Statistic, bounded_interval, effective_trials, group_table
+from rlsignal.inference.intervals import (
+    Estimate,
+    Statistic,
+    bounded_interval,
+    clustered,
+    common_samples,
+    effective_trials,
+    group_table,
+)
 from rlsignal.inference.population import beta_estimate
 from rlsignal.theory.distributions import Beta, Fixed
 from rlsignal.theory.pmf import LARGEST_SUMMED
 from rlsignal.theory.recorded import Recorded
 
+LARGEST_PRICED = 128
+"""More samples of a prompt are thinned to so many: what they would add is less than the programme's size costs."""
+
 
 def group_bounds(
-    statistic: Statistic, p: Recorded | Beta, g: int, *, samples: int = 0, level: float = 0.95
+    statistic: Statistic,
+    p: Recorded | Beta,
+    g: int,
+    *,
+    samples: int = 0,
+    clusters: ArrayLike | None = None,
+    level: float = 0.95,
 ) -> Estimate:
     """Bounds of a group statistic beyond the samples, g > n, for pass rates of any distribution at all (I8).
 
@@ -25,9 +43,11 @@ def group_bounds(
     ----------
     statistic : a public function (p, g), such as degenerate_probability.
     p : recorded counts, whose sampling noise is added; or a Beta, seen through `samples` samples of infinitely many
-        prompts.
+        prompts. Of recorded counts n is the number of samples that at least half of the prompts have; longer prompts
+        are thinned to it, shorter ones count in the fit that the search begins with.
     g : group size, at most 4096.
     samples : n, for a Beta.
+    clusters : [prompts], as for `group_estimate`.
     level : coverage of the noise of recorded counts; approximate, as the counts also choose what they bound.
 
     Returns
@@ -37,7 +57,12 @@ def group_bounds(
 
     Raises
     ------
-    ValueError : g or level out of range; recorded samples that are all correct or all incorrect.
+    ValueError : g or level out of range; one prompt or cluster; labels that do not match the prompts.
+
+    Notes
+    -----
+    Where all samples are correct or all incorrect, the bounds hold every distribution of pass rates that shows this
+    with a chance of at least (1 - level)/2.
 
     Source: derived in docs/theory.md (I8).
 
@@ -51,17 +76,27 @@ def group_bounds(
     table = group_table(statistic, g)
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     if isinstance(p, Recorded):
-        n = int(np.min(p.samples))
-        counts = p.each(n)  # of the unbiased pmf of c in n samples; 0 and 1 where a prompt has n
-        target = beta_estimate(p).distribution.pmf(n)
-        loose = np.sqrt(target * (1 - target) / len(counts))
+        n = min(common_samples(p), LARGEST_PRICED)
+        enough = np.asarray(p.samples) >= n
+        seen = Recorded(np.asarray(p.correct)[enough], np.asarray(p.samples)[enough])
+        labels = None if clusters is None else np.asarray(clusters)[enough]
+        units, _ = clustered(np.ones(int(enough.sum())), labels)
+        if units < 2:
+            raise ValueError(f"p must hold at least 2 prompts or clusters for bounds, got {units:.3g}.")
+        rate = np.asarray(seen.correct).sum() / np.asarray(seen.samples).sum()
+        if rate in (0, 1):
+            low, high = _if_all_alike(statistic, g, n, units, float(rate), level)
+            return Estimate(float("nan"), low, high, "bounds")
+        counts = seen.each(n)  # of the unbiased pmf of c in n samples; 0 and 1 where a prompt has n
+        target = beta_estimate(p).distribution.pmf(n) if n > 1 else counts.mean(0)
+        loose = np.sqrt(target * (1 - target) / units)
     else:
         n = _validate.whole("samples", samples, 1, LARGEST_SUMMED)
-        counts, target, loose = None, p.pmf(n), np.zeros(n + 1)
+        counts, target, loose, labels = None, p.pmf(n), np.zeros(n + 1), None
     ends = []
     for sign in (-1, 1):
         prices, slack = _prices(statistic, sign, g, target, loose)
-        dearest = float(target @ prices) if counts is None else _upper_end(counts @ prices, prices, level)
+        dearest = float(target @ prices) if counts is None else _upper_end(counts @ prices, prices, level, labels)
         ends.append(dearest + slack)
     low, high = np.clip([-ends[0], ends[1]], table.min(), table.max())
     return Estimate(float("nan"), float(low), float(high), "bounds")
@@ -95,8 +130,25 @@ def _prices(statistic: Statistic, sign: int, g: int, target: Floats, loose: Floa
     return prices, float(np.max(worth(fine) - Fixed(fine).pmf(n) @ prices))
 
 
-def _upper_end(paid: Floats, prices: Floats, level: float) -> float:
-    """Upper end of the interval for the mean price, prompts being the units."""
+def _if_all_alike(statistic: Statistic, g: int, n: int, units: float, rate: float, level: float) -> tuple[float, float]:
+    """Where no sample differs: the extremes over all pass rates that show this at least once in 2/(1 - level) times."""
+    from scipy.optimize import linprog
+
+    grid = np.sin(np.linspace(0, np.pi / 2, 16 * max(n, g) + 1)) ** 2
+    worth, alike = np.asarray(statistic(Fixed(grid), g)), (grid if rate else 1 - grid) ** n
+    likely = ((1 - level) / 2) ** (1 / units)
+    ends = [
+        sign * linprog(sign * worth, A_ub=-alike[None], b_ub=[-likely], A_eq=np.ones((1, len(grid))), b_eq=[1.0]).fun
+        for sign in (1, -1)
+    ]
+    table = group_table(statistic, g)
+    return float(max(ends[0], table.min())), float(min(ends[1], table.max()))
+
+
+def _upper_end(paid: Floats, prices: Floats, level: float, labels: ArrayLike | None) -> float:
+    """Upper end of the interval for the mean price, prompts or clusters being the units."""
     bounds, mean = (float(prices.min()), float(prices.max())), float(paid.mean())
-    trials = effective_trials(mean, float(paid.var(ddof=1)) / len(paid), bounds, len(paid))
-    return float(bounded_interval(mean, trials, bounds, float(stdtrit(len(paid) - 1, (1 + level) / 2)))[1])
+    units, sums = clustered(paid - mean, labels)
+    squared_error = units / (units - 1) * float(sums @ sums) / len(paid) ** 2
+    trials = effective_trials(mean, squared_error, bounds, units)
+    return float(bounded_interval(mean, trials, bounds, float(stdtrit(units - 1, (1 + level) / 2)))[1])

@@ -135,9 +135,9 @@ def group_estimate(
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     values, table = per_prompt_estimate(statistic, data, g), group_table(statistic, g)
     value, bounds = float(values.mean()), (float(table.min()), float(table.max()))
-    units, sums = _clustered(values - value, clusters)
+    units, sums = clustered(values - value, clusters)
     if units < 2:
-        raise ValueError(f"clusters must be at least 2 for an interval, got {units}. One unit has no error bar.")
+        raise ValueError(f"clusters must be at least 2 for an interval, got {units:.3g}. One unit has no error bar.")
     if clusters is None:
         trials = float(trials_over_prompts(*_histogram(data), table))
     else:
@@ -146,6 +146,12 @@ def group_estimate(
     error = np.sqrt(max((value - bounds[0]) * (bounds[1] - value), 0) / trials)
     warning = _against(data, value, bounds, units)
     return Estimate(value, float(low), float(high), "samples", warning, float(error))
+
+
+def common_samples(data: Recorded) -> int:
+    """The most samples that at least half of the prompts have: one short prompt does not decide what is known."""
+    samples = np.sort(np.asarray(data.samples))
+    return int(samples[len(samples) // 2])
 
 
 def group_table(statistic: Statistic, g: int) -> Floats:
@@ -192,12 +198,18 @@ def dispersion_estimate(data: Recorded, *, clusters: ArrayLike | None = None, le
     ------
     ValueError : a prompt of one sample, fewer than three clusters, labels that do not match the prompts.
 
+    Notes
+    -----
+    The interval holds every dispersion that a test does not reject. The test's standard error is that of a Beta
+    population of the data's mean and the dispersion that is tested, so that identical prompts, whose dispersion is 0,
+    are rejected as rarely as any other, and sparse successes do not make the interval too short.
+
     Source: derived and simulated in docs/theory.md (I9).
 
     Examples
     --------
     >>> print(dispersion_estimate(Recorded([0, 1, 2, 4] * 30, 4)))
-    0.410 [0.303, 0.526]
+    0.410 [0.309, 0.512]
     """
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     c, n = np.asarray(data.correct), np.asarray(data.samples)
@@ -206,32 +218,70 @@ def dispersion_estimate(data: Recorded, *, clusters: ArrayLike | None = None, le
             f"samples must be at least 2 for a dispersion, got 1 at index {n.argmin()}. Leave such prompts out."
         )
     share = c / n
-    units, correct = _clustered(share, clusters)
+    units, _ = clustered(share, clusters)
     if units < 3:
-        raise ValueError(f"clusters must be at least 3 for the interval of a dispersion, got {units}.")
-    inside, prompts = (_clustered(x, clusters)[1] for x in (share * (1 - share) * n / (n - 1), np.ones(len(c))))
+        raise ValueError(f"clusters must be at least 3 for the interval of a dispersion, got {units:.3g}.")
     value = float(data.dispersion)
     if np.isnan(value):
         return Estimate(np.nan, 0.0, 1.0, "samples", "samples that are all alike do not determine a dispersion.")
-    left = prompts.sum() - prompts
-    of_all = (correct.sum() - correct) * (left - correct.sum() + correct) / left**2
-    without = 1 - (inside.sum() - inside) / left / np.where(of_all > 0, of_all, 1.0)
-    squared_error = float((units - 1) / units * ((without - without.mean()) ** 2).sum())
-    trials = effective_trials(value, squared_error, (0.0, 1.0), units)
-    low, high = bounded_interval(value, trials, (0.0, 1.0), float(stdtrit(units - 1, (1 + level) / 2)))
+    grid = np.concatenate([[0.0], np.geomspace(1e-5, 0.05, 60), np.linspace(0.06, 1, 95)])
+    errors = _dispersion_errors(data, grid)
+    if clusters is not None:
+        mean, inside = share.mean(), share * (1 - share) * n / (n - 1)
+        within = inside.mean() / (mean * (1 - mean))
+        deviations = within * (1 - 2 * mean) * (share - mean) - (inside - inside.mean())
+        _, sums = clustered(deviations, clusters)
+        errors *= max(float(sums @ sums / (deviations @ deviations or 1.0)), 1.0) ** 0.5
+    quantile = float(stdtrit(units - 1, (1 + level) / 2))
+    low, high = _not_rejected(grid, np.abs(grid - value) - quantile * errors)
     warning = _against(data, value, (0.0, 1.0), units)
-    return Estimate(value, float(low), float(high), "samples", warning, squared_error**0.5)
+    return Estimate(value, low, high, "samples", warning, float(np.interp(value, grid, errors)))
 
 
-def _clustered(deviations: Floats, clusters: ArrayLike | None) -> tuple[int, Floats]:
-    """How many independent units, and the sum of each."""
+def _dispersion_errors(data: Recorded, dispersions: Floats) -> Floats:
+    """Standard error of `data.dispersion` if the pass rates were a Beta of the data's mean and each dispersion (I9).
+
+    An error taken from the data itself is far too small where few prompts carry the dispersion, and is unknown at 0.
+    """
+    mean, variance = float(data.mean), 0.0
+    spare = mean * (1 - mean)
+    for size, prompts in zip(*np.unique(np.asarray(data.samples), return_counts=True), strict=True):
+        n = min(int(size), LARGEST_SUMMED)
+        share = np.arange(n + 1) / n
+        chances = Beta(np.full(dispersions.shape, mean), dispersions).pmf(n)
+        slope = (1 - dispersions[:, None]) * (1 - 2 * mean) * (share - mean)  # of the whole's variance, in its mean
+        influence = (slope - share * (1 - share) * n / (n - 1)) / spare
+        moments = [(chances * influence**k).sum(-1) for k in (1, 2)]
+        variance = variance + prompts * (moments[1] - moments[0] ** 2)
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)) / len(np.asarray(data.samples)))
+
+
+def _not_rejected(grid: Floats, excess: Floats) -> tuple[float, float]:
+    """The ends of the stretch of a grid where an excess is not positive; between two points by a straight line."""
+    kept = np.flatnonzero(excess <= 0)
+    if not len(kept):
+        nearest = float(grid[np.argmin(excess)])
+        return nearest, nearest
+    ends = []
+    for inside, outside in ((kept[0], kept[0] - 1), (kept[-1], kept[-1] + 1)):
+        if 0 <= outside < len(grid):
+            share = excess[inside] / (excess[inside] - excess[outside])
+            ends.append(float(grid[inside] + share * (grid[outside] - grid[inside])))
+        else:
+            ends.append(float(grid[inside]))
+    return ends[0], ends[1]
+
+
+def clustered(deviations: Floats, clusters: ArrayLike | None) -> tuple[float, Floats]:
+    """How many independent units, and the sum of each. Unequal clusters count as fewer, by Kish's effective number."""
     if clusters is None:
         return len(deviations), deviations
     labels = np.asarray(clusters)
     if labels.shape != deviations.shape:
         raise ValueError(f"clusters must be one label per prompt [{len(deviations)}], got shape {labels.shape}.")
-    names, which = np.unique(labels, return_inverse=True)
-    return len(names), np.bincount(which.reshape(-1), deviations).astype(np.float64)
+    _, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    units = float(sizes.sum() ** 2 / (sizes @ sizes))
+    return units, np.bincount(which.reshape(-1), deviations).astype(np.float64)
 
 
 def _histogram(data: Recorded) -> tuple[Floats, NDArray[np.int64]]:
@@ -273,13 +323,13 @@ def _moments(shares: Floats, worth: Floats) -> tuple[Floats, Floats]:
     return mean, (shares * (worth - mean[..., None]) ** 2).sum(-1)
 
 
-def _against(data: Recorded, value: float, bounds: tuple[float, float], units: int) -> str:
+def _against(data: Recorded, value: float, bounds: tuple[float, float], units: float) -> str:
     """What lies outside of the region that was simulated, in words."""
     span = bounds[1] - bounds[0]
     looked_at = [("mean", float(data.mean), CHECKED_MEANS)]
     if span:
         looked_at.append(("value as a share of its range", (value - bounds[0]) / span, CHECKED_VALUES))
-    outside = [f"{units} clusters, fewer than {CHECKED_CLUSTERS}"] if units < CHECKED_CLUSTERS else []
+    outside = [f"{units:.4g} clusters, fewer than {CHECKED_CLUSTERS}"] if units < CHECKED_CLUSTERS else []
     if np.min(np.asarray(data.samples)) > 1:
         looked_at.insert(1, ("dispersion", float(np.nan_to_num(data.dispersion)), CHECKED_DISPERSIONS))
     else:

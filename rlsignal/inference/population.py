@@ -11,7 +11,14 @@ from scipy.special import chdtrc, ndtri
 from rlsignal import _validate
 from rlsignal._show import Part, Result
 from rlsignal._validate import Floats
-from rlsignal.inference.intervals import Estimate, Statistic, bounded_interval, effective_trials, group_table
+from rlsignal.inference.intervals import (
+    Estimate,
+    Statistic,
+    bounded_interval,
+    clustered,
+    effective_trials,
+    group_table,
+)
 from rlsignal.theory.distributions import Beta
 from rlsignal.theory.pmf import LARGEST_SUMMED
 from rlsignal.theory.recorded import Recorded
@@ -25,7 +32,7 @@ class BetaEstimate(Result):
 
     mean, dispersion : of the population.
     covariance : [2, 2], of these two.
-    units : prompts or groups behind it.
+    units : prompts, clusters or groups behind it.
     goodness_of_fit_p : p-value of "it is a Beta", from the counts; nan where they are too few for a test.
     warning : a reason against using it; empty if none is known.
     """
@@ -33,7 +40,7 @@ class BetaEstimate(Result):
     mean: float
     dispersion: float
     covariance: Floats
-    units: int
+    units: float
     goodness_of_fit_p: float = float("nan")
     warning: str = ""
 
@@ -91,18 +98,19 @@ class BetaEstimate(Result):
         errors = self.standard_errors
         line = (
             f"Beta of mean {self.mean:.4g} ± {errors[0]:.2g} and dispersion {self.dispersion:.4g} ± {errors[1]:.2g}, "
-            f"from {self.units}"
+            f"from {self.units:.4g}"
         )
         line += "" if np.isnan(self.goodness_of_fit_p) else f"; goodness-of-fit p = {self.goodness_of_fit_p:.2g}"
         yield f"{line}. Warning: {self.warning}" if self.warning else line
 
 
-def beta_estimate(data: Recorded) -> BetaEstimate:
+def beta_estimate(data: Recorded, *, clusters: ArrayLike | None = None) -> BetaEstimate:
     """The Beta population of greatest likelihood behind recorded counts, and whether it fits them (I5).
 
     Parameters
     ----------
     data : the samples; their number may differ between prompts.
+    clusters : [prompts], as for `group_estimate`; the errors are then those of sums over clusters.
 
     Returns
     -------
@@ -130,11 +138,17 @@ def beta_estimate(data: Recorded) -> BetaEstimate:
     rho = _falling_root(lambda rho: likelihood.slopes(likelihood.best_mean(rho), rho)[1]) if mixed else 1.0
     mean = likelihood.best_mean(rho)
     if rho < 1:
-        covariance = np.asarray(
-            np.linalg.inv(_Likelihood.expected(Beta(mean, rho), n).information(mean, rho)), np.float64
-        )
+        of = _Likelihood.expected(Beta(mean, rho), n) if n.max() <= LARGEST_SUMMED else likelihood
+        covariance = np.asarray(np.linalg.inv(of.information(mean, rho)), np.float64)
+        each = np.stack(likelihood.each_slope(c, n, mean, rho))
     else:
         covariance = np.array([[mean * (1 - mean) / len(c), 0.0], [0.0, 0.0]])
+        each = np.stack([(c / n - mean) / (mean * (1 - mean)), np.zeros(len(c))])
+    units = float(len(c))
+    if clusters is not None:
+        sums = np.stack([clustered(slope, clusters)[1] for slope in each])
+        units, _ = clustered(each[0], clusters)
+        covariance = np.maximum(1, units / (units - 1)) * covariance @ (sums @ sums.T) @ covariance
     warning = ""
     if rho in (0, 1):
         warning = f"the likeliest dispersion is its end {rho:g}, where standard errors are rough. "
@@ -144,7 +158,7 @@ def beta_estimate(data: Recorded) -> BetaEstimate:
             f"the counts are not those of a Beta (p = {goodness_of_fit_p:.2g}); predictions may miss by more than "
             "their errors."
         )
-    return BetaEstimate(mean, rho, covariance, len(c), goodness_of_fit_p, warning.strip())
+    return BetaEstimate(mean, rho, covariance, units, goodness_of_fit_p, warning.strip())
 
 
 def log_estimate(mean: float, degenerate: float, g: int, groups: int) -> BetaEstimate:
@@ -336,6 +350,17 @@ class _Likelihood(NamedTuple):
         in_rho = self.correct * (i - mean) / x + self.incorrect * (i - 1 + mean) / y - self.both * (i - 1) / z
         return float(in_mean.sum()), float(in_rho.sum())
 
+    def each_slope(self, c: NDArray[np.int64], n: NDArray[np.int64], mean: float, rho: float) -> tuple[Floats, Floats]:
+        """The same of each prompt by itself: [prompts], [prompts]."""
+        i, (x, y, z) = np.arange(len(self.both)), self._odds(mean, rho)
+
+        def up_to(terms: Floats) -> Floats:
+            return np.concatenate([[0.0], np.cumsum(terms)])
+
+        in_mean = (1 - rho) * (up_to(1 / x)[c] - up_to(1 / y)[n - c])
+        in_rho = up_to((i - mean) / x)[c] + up_to((i - 1 + mean) / y)[n - c] - up_to((i - 1) / z)[n]
+        return np.asarray(in_mean), np.asarray(in_rho)
+
     def best_mean(self, rho: float) -> float:
         """The likeliest mean at this rho: the log-likelihood is concave in it."""
         if rho == 1:  # only first samples count
@@ -360,7 +385,7 @@ def _goodness_of_fit(data: Recorded, fitted: Beta) -> float:
     """p-value of the counts under the Beta: Pearson's chi-square, two parameters spent, cells of at least five."""
     c, n = np.asarray(data.correct), np.asarray(data.samples)
     chi_square, freedom = 0.0, -2
-    for size in np.unique(n):
+    for size in np.unique(n[n <= LARGEST_SUMMED]):
         here = c[n == size]
         expected = len(here) * fitted.pmf(int(size))
         edges = _merged(expected)

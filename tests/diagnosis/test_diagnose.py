@@ -103,11 +103,62 @@ class TestFindings:
         assert found.findings[0].action.startswith("No group is informative")
         assert np.isnan(found.dispersion.value)
 
+    def test_all_incorrect_leaves_room_beyond_the_samples(self):
+        found = diagnose(counts([0] * 100), 8)
+        beyond = {x.group_size: x.degenerate for x in found.sizes}
+        assert beyond[8].value == 1
+        assert np.isnan(beyond[16].value)
+        assert beyond[16].low == pytest.approx(0.929, abs=5e-4)
+        assert beyond[16].high - beyond[16].low > beyond[8].high - beyond[8].low
+        assert {"all incorrect"} <= {x.name for x in found.findings}
+        assert "0.038" in next(x.text for x in found.findings if x.name == "all incorrect")
+        assert not {"never correct", "few samples"} & {x.name for x in found.findings}
+
+    def test_a_prompt_without_a_success_in_eight_is_not_hopeless(self):
+        """The advice follows the posterior: 28% of the groups on such prompts are informative here."""
+        found = next(x for x in diagnose(counts(drawn(0.28, 0.34)), 8).findings if x.name == "never correct")
+        assert "of groups of 8 on them are informative" in found.text
+        assert found.action.startswith("They are hard, not hopeless: leaving them out would lose about ")
+        hopeless = next(x for x in diagnose(counts([0] * 60 + [32] * 60, 64), 8).findings if x.name == "never correct")
+        assert "leave them out" in hopeless.action
+
     def test_one_sample_of_each_prompt_gives_the_mean_and_says_what_it_cannot(self):
         found = diagnose(counts([0, 1, 1, 0] * 30, 1), 8)
         assert found.pass_at_1.value == 0.5
+        assert np.isnan(found.chosen.degenerate.value)
+        assert found.findings[0].text.startswith(
+            "Between 1% and 100% of groups of 8 are degenerate (no gradient): one "
+        )
+        assert not any("leave them out" in x.action for x in found.findings)
+        json.dumps(found.summary, allow_nan=False)
         assert found.dispersion.warning == "one sample of a prompt does not determine a dispersion."
-        assert (found.chosen.degenerate.low, found.chosen.degenerate.high) == (pytest.approx(2 / 256), 1)
+        assert (found.chosen.degenerate.low, found.chosen.degenerate.high) == (pytest.approx(2 / 256, rel=0.02), 1)
+
+
+class TestUnequalSamples:
+    def test_one_short_prompt_does_not_set_what_is_known(self):
+        correct = drawn(0.3, 0.4, n=16)
+        data = {"prompt": range(201), "n": [16] * 200 + [1], "c": [*correct, 1]}
+        found, without = diagnose(data, 8), diagnose(counts(correct, 16), 8)
+        assert (found.samples, found.fewest, found.prompts) == (16, 1, 201)
+        assert found.chosen.degenerate.value == without.chosen.degenerate.value
+        assert (found.chosen.degenerate.low, found.chosen.degenerate.high) == pytest.approx(
+            (without.chosen.degenerate.low, without.chosen.degenerate.high), abs=1e-3
+        )
+        assert "without the 1 of 201 prompts that have fewer than 8 samples" in found.chosen.degenerate.warning
+        assert found.pass_at_1.value == pytest.approx((correct / 16).sum() / 201 + 1 / 201)
+
+    def test_half_of_the_prompts_are_enough(self):
+        correct = [*drawn(0.3, 0.4, n=8)[:100], *drawn(0.3, 0.4, n=16)[:100]]
+        found = diagnose({"prompt": range(200), "n": [8] * 100 + [16] * 100, "c": correct}, 16)
+        assert (found.samples, found.chosen.degenerate.how) == (16, "samples")
+        found = diagnose({"prompt": range(199), "n": [8] * 100 + [16] * 99, "c": correct[:-1]}, 16)
+        assert (found.samples, found.chosen.degenerate.how) == (8, "bounds")
+
+    def test_ten_thousand_samples_of_a_prompt(self):
+        found = diagnose(counts([100, 5000, 9000, 200, 4000] * 12, 10_000), 8)
+        assert found.chosen.degenerate.how == "samples"
+        assert 0 < found.dispersion.low < found.dispersion.high < 1
 
 
 class TestShown:

@@ -80,6 +80,52 @@ def test_bounds_stay_in_the_range_of_the_statistic():
     assert 0 <= found.low < found.high <= 1
 
 
-def test_certain_prompts_are_refused():
-    with pytest.raises(ValueError, match=r"^correct must hold both correct and incorrect samples"):
-        group_bounds(degenerate_probability, Recorded([0, 0, 0], 4), 8)
+class TestAllAlike:
+    """100 prompts x 8 without a success."""
+
+    DATA = Recorded([0] * 100, 8)
+
+    def test_the_low_end_is_what_is_likely_enough_to_show_nothing(self):
+        """One in 40 such data sets comes from p = 0.0046 on all prompts, which is the least degenerate."""
+        p = 1 - 0.025 ** (1 / 800)
+        found = group_bounds(degenerate_probability, self.DATA, 16)
+        assert (found.low, found.high) == (pytest.approx(degenerate_probability(p, 16), abs=1e-5), 1)
+        assert found.low == pytest.approx(0.929, abs=5e-4)
+
+    def test_beyond_is_never_narrower_than_within(self):
+        within = group_estimate(degenerate_probability, self.DATA, 8)
+        widths = [group_bounds(degenerate_probability, self.DATA, g) for g in (16, 32, 64)]
+        assert within.high - within.low < widths[0].high - widths[0].low
+        assert [x.low for x in widths] == sorted((x.low for x in widths), reverse=True)
+
+    def test_all_correct_is_the_mirror(self):
+        other = group_bounds(degenerate_probability, Recorded([8] * 100, 8), 16)
+        assert other.low == pytest.approx(group_bounds(degenerate_probability, self.DATA, 16).low, abs=1e-6)
+        assert group_bounds(pass_at_k, Recorded([8] * 100, 8), 1).low == pytest.approx(0.025**0.01, abs=1e-5)
+
+
+def test_one_sample_of_each_prompt_shows_the_mean_alone():
+    """All that has a mean of 1/2, less noise: identical prompts at one end, all or nothing at the other."""
+    found = group_bounds(degenerate_probability, Recorded([0, 1] * 100, 1), 8)
+    assert found.low == pytest.approx(2 / 256, rel=0.01)
+    assert found.high == 1
+
+
+def test_one_short_prompt_does_not_decide_what_is_known():
+    correct = np.repeat(np.arange(17), 30)
+    whole = group_bounds(degenerate_probability, Recorded(correct, 16), 32)
+    short = group_bounds(degenerate_probability, Recorded([*correct, 1], [16] * len(correct) + [1]), 32)
+    assert (short.low, short.high) == pytest.approx((whole.low, whole.high), abs=0.005)
+
+
+def test_visits_of_a_prompt_are_one_unit():
+    """40 prompts visited 8 times: 60 evaluations, of which the bounds that ignore it hold too few."""
+    rng, truth, runs = np.random.default_rng(0), degenerate_probability(Beta(0.3, 0.5), 16), 60
+    labels, held = np.repeat(np.arange(40), 8), []
+    for _ in range(runs):
+        data = Recorded(rng.binomial(8, np.repeat(rng.beta(0.3, 0.7, 40), 8)), 8)
+        found = [group_bounds(degenerate_probability, data, 16, clusters=x) for x in (None, labels)]
+        held.append([x.low <= truth <= x.high for x in found])
+    ignored, honest = np.mean(held, 0)
+    assert ignored < 0.9
+    assert honest >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / runs)

@@ -177,6 +177,14 @@ class TestClusters:
         estimate = group_estimate(pass_at_k, Recorded([1, 2, 3, 5, 8] * 3, 8), 1, clusters=[0, 1, 2, 3, 4] * 3)
         assert "5 clusters, fewer than 100" in estimate.warning
 
+    def test_unequal_clusters_count_as_fewer(self):
+        """One prompt visited 91 times and nine once: (100)^2 / (91^2 + 9) = 1.2 effective units, which are too few."""
+        data, labels = Recorded([1, 2, 3, 5] * 25, 8), np.concatenate([np.zeros(91), np.arange(1, 10)])
+        with pytest.raises(ValueError, match=r"^clusters must be at least 2 for an interval, got 1\.21\."):
+            group_estimate(pass_at_k, data, 1, clusters=labels)
+        half = np.concatenate([np.zeros(40), np.repeat(np.arange(1, 7), 10)])
+        assert "4.545 clusters, fewer than 100" in group_estimate(pass_at_k, data, 1, clusters=half).warning
+
     def test_labels_must_fit(self):
         with pytest.raises(ValueError, match=r"^clusters must be one label per prompt \[2\], got shape \(3,\)\."):
             group_estimate(pass_at_k, Recorded([1, 2], 4), 1, clusters=[0, 1, 2])
@@ -242,6 +250,23 @@ class TestDispersion:
             found = dispersion_estimate(Recorded(c, 16))
             held.append(found.low <= rho <= found.high)
         assert 0.95 - 5 * np.sqrt(0.95 * 0.05 / 600) < np.mean(held) <= 0.985
+
+    @pytest.mark.parametrize(("mean", "n"), [(0.3, 8), (0.1, 16), (0.5, 4)])
+    def test_identical_prompts_are_called_different_as_rarely_as_stated(self, mean, n):
+        """Dispersion 0: in 600 data sets the interval leaves 0 out in one of 40, and not in half of them."""
+        rng = np.random.default_rng(0)
+        lows = [dispersion_estimate(Recorded(rng.binomial(n, mean, 100), n)).low for _ in range(600)]
+        assert np.mean(np.array(lows) > 0) < 0.025 + 3 * np.sqrt(0.025 * 0.975 / 600)
+
+    @pytest.mark.parametrize(
+        ("prompts", "n", "mean", "rho"), [(500, 16, 0.005, 0.1), (200, 8, 0.01, 0.15), (200, 8, 0.02, 0.1)]
+    )
+    def test_intervals_hold_where_successes_are_sparse(self, prompts, n, mean, rho):
+        rng, size, held = np.random.default_rng(0), (1 - rho) / rho, []
+        for _ in range(400):
+            found = dispersion_estimate(Recorded(rng.binomial(n, rng.beta(mean * size, (1 - mean) * size, prompts)), n))
+            held.append(found.low <= rho <= found.high)
+        assert np.mean(held) > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 400)
 
     def test_the_plug_in_takes_sampling_noise_for_dispersion(self):
         """Identical prompts: c/n differs all the same."""

@@ -106,6 +106,32 @@ class TestUncertainty:
         assert asked.value == fit.mean
         assert asked.standard_error == pytest.approx(fit.standard_errors[0], rel=1e-6)
 
+    def test_visits_of_a_prompt_are_one_unit(self):
+        """40 prompts visited 8 times, 200 evaluations: z of mean and dispersion have s.d. 1 with clusters."""
+        rng, runs, labels = np.random.default_rng(0), 200, np.repeat(np.arange(40), 8)
+        z = []
+        for _ in range(runs):
+            data = Recorded(rng.binomial(8, np.repeat(rng.beta(0.3, 0.7, 40), 8)), 8)
+            fits = [beta_estimate(data, clusters=x) for x in (None, labels)]
+            z.append(
+                [[(f.mean - 0.3) / f.standard_errors[0], (f.dispersion - 0.5) / f.standard_errors[1]] for f in fits]
+            )
+        alone, clustered = np.std(z, 0)
+        assert (alone > 1.5).all()
+        assert (abs(clustered - 1) < 5 / np.sqrt(2 * runs)).all()
+        assert fits[1].units == 40
+
+    def test_each_prompt_s_slope_sums_to_the_whole(self):
+        likelihood, c, n = _Likelihood.of(MIXED_SIZES), np.asarray(MIXED_SIZES.correct), np.asarray(MIXED_SIZES.samples)
+        each = likelihood.each_slope(c, n, 0.3, 0.2)
+        assert [x.sum() for x in each] == pytest.approx(likelihood.slopes(0.3, 0.2), rel=1e-10)
+
+    def test_ten_thousand_samples_of_a_prompt(self):
+        """More than groups that are summed: the observed information takes over."""
+        fit = beta_estimate(Recorded([100, 5000, 9000, 200, 4000] * 12, 10_000))
+        assert np.isfinite(fit.standard_errors).all()
+        assert fit.mean == pytest.approx(np.mean([0.01, 0.5, 0.9, 0.02, 0.4]), abs=0.02)
+
 
 class TestGoodnessOfFit:
     def test_a_beta_is_rejected_as_rarely_as_it_should_be(self):

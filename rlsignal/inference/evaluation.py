@@ -1,0 +1,84 @@
+"""A group statistic of an evaluation at any group size: from its samples as far as they reach, else a fit in bounds."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rlsignal.inference.bounds import group_bounds
+from rlsignal.inference.intervals import Estimate, Statistic, common_samples, group_estimate
+from rlsignal.inference.population import BetaEstimate, beta_estimate
+from rlsignal.theory.recorded import Recorded
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Samples of prompts, and what they say of groups of any size.
+
+    Parameters
+    ----------
+    data : the samples; their number may differ between prompts.
+    clusters : [prompts], one label per entry, when entries are not independent.
+
+    Examples
+    --------
+    >>> from rlsignal import degenerate_probability
+    >>> seen = Evaluation(Recorded([0, 1, 2, 5, 8] * 40, 8))
+    >>> print(seen.estimate(degenerate_probability, 8), seen.estimate(degenerate_probability, 16))
+    0.400 [0.334, 0.470] 0.281 [0.219, 0.438]
+    """
+
+    data: Recorded
+    clusters: ArrayLike | None = None
+
+    @property
+    def reach(self) -> int:
+        """The largest group that at least half of the prompts have samples for."""
+        return common_samples(self.data)
+
+    @property
+    def alike(self) -> bool:
+        """Whether all samples are correct, or all incorrect."""
+        correct, samples = np.asarray(self.data.correct).sum(), np.asarray(self.data.samples).sum()
+        return bool(correct in (0, samples))
+
+    @cached_property
+    def fit(self) -> BetaEstimate | None:
+        """The fitted Beta; None where samples that are all alike, or one of each prompt, determine none."""
+        if self.alike or self.reach < 2:
+            return None
+        return beta_estimate(self.data, clusters=self.clusters)
+
+    def with_samples(self, g: int) -> tuple[Recorded, ArrayLike | None, NDArray[np.bool_]]:
+        """The prompts with at least g samples, their labels, and which they are."""
+        enough = np.asarray(self.data.samples) >= g
+        part = Recorded(np.asarray(self.data.correct)[enough], np.asarray(self.data.samples)[enough])
+        return part, None if self.clusters is None else np.asarray(self.clusters)[enough], enough
+
+    def estimate(self, statistic: Statistic, g: int) -> Estimate:
+        """A group statistic with its interval.
+
+        Up to `reach` it is the unbiased one of the prompts with at least g samples. Beyond, the value is that of the
+        fitted Beta and the interval holds what every distribution of pass rates allows that agrees with the samples;
+        the value is NaN where no Beta can be fitted.
+        """
+        if g > self.reach:
+            allowed = group_bounds(statistic, self.data, g, clusters=self.clusters)
+            if self.fit is None:
+                why = "samples that are all alike do" if self.alike else "one sample of a prompt does"
+                return Estimate(np.nan, allowed.low, allowed.high, "bounds", f"{why} not show how prompts differ.")
+            fitted = self.fit.predict(statistic, g)
+            value = float(np.clip(fitted.value, allowed.low, allowed.high))
+            return Estimate(value, allowed.low, allowed.high, "bounds", fitted.warning)
+        part, labels, enough = self.with_samples(g)
+        found = group_estimate(statistic, part, g, clusters=labels)
+        if enough.all():
+            return found
+        rates = np.asarray(self.data.correct) / np.asarray(self.data.samples)
+        left_out = (
+            f"without the {(~enough).sum()} of {len(enough)} prompts that have fewer than {g} samples (their mean pass "
+            f"rate is {rates[~enough].mean():.3f}, that of the others {rates[enough].mean():.3f})."
+        )
+        numbers = (found.value, found.low, found.high, found.how)
+        return Estimate(*numbers, f"{found.warning} {left_out}".strip(), found.standard_error)
