@@ -13,6 +13,9 @@ import rlsignal as rl
 data = rl.Recorded(correct=[0, 1, 8], samples=8)
 share: float = rl.advantage_variance(0.2, 8) + rl.degenerate_probability(data, 4)
 table = rl.GRPO.table(4)
+weight: float = rl.GRPO.weight(0.05, 8)
+shown = round(rl.degenerate_probability(rl.Beta(0.33, 0.49), 8), 2)
+weights: rl.Estimate = rl.inference.group_estimate(rl.GRPO.weight, data, 8)
 first: float = table[0, 0]
 found = rl.diagnose([[0, 1], [1, 1]] * 30, 2)
 low: float = found.chosen.degenerate.low
@@ -52,5 +55,5 @@ def test_a_script_is_checked(tmp_path):
 def test_mistakes_are_seen(tmp_path):
     code, text = checked(SCRIPT + '\nrl.advantage_variance(0.2, "8")\nrl.GRPO.tables(4)\n', tmp_path)
     assert code == 1
-    assert 'No overload variant of "advantage_variance" matches' in text
+    assert 'No overload variant of "__call__" of "Question" matches argument types "float", "str"' in text
     assert 'has no attribute "tables"' in text

@@ -7,6 +7,7 @@ go through the pmf, so that each can be checked against the other.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, Protocol, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -298,6 +299,36 @@ class Mixture(Shown):
 
 
 PassRate = Fixed | Beta | Recorded | Mixture
+
+
+Rest = ParamSpec("Rest")
+
+
+class Question(Protocol[Rest]):
+    """To a type checker, a function of p and more: of one number a float, of an array one entry for each."""
+
+    __name__: str
+
+    @overload
+    def __call__(self, p: float | Recorded | Mixture, *args: Rest.args, **kwargs: Rest.kwargs) -> float: ...
+    @overload
+    def __call__(self, p: ArrayLike | PassRate, *args: Rest.args, **kwargs: Rest.kwargs) -> Any: ...
+
+
+class Method(Protocol):
+    """A method of (p, g), which is a question once it is bound."""
+
+    def __get__(self, instance: Any, owner: Any = None, /) -> Question[[int]]: ...
+
+
+def question(function: "Callable[Concatenate[ArrayLike | PassRate, Rest], float | Floats]") -> Question[Rest]:
+    """The function itself; a type checker learns that one number in is one number out."""
+    return cast(Question[Rest], function)
+
+
+def asked(method: Callable[[Any, ArrayLike | PassRate, int], float | Floats]) -> Method:
+    """The method itself, likewise."""
+    return cast(Method, method)
 
 
 def pass_rate(p: ArrayLike | PassRate) -> PassRate:

@@ -331,7 +331,7 @@ def _rare(entropy: Floats) -> Floats:
         p = np.exp(logs)
         height = _coin_entropy(p)
         logs = logs - np.log(height / level) * height / (p * (np.log1p(-p) - logs))
-    return np.exp(logs) * (entropy / level)  # under 1e-300 nats a chord, which is above
+    return np.asarray(np.exp(logs) * (entropy / level))  # under 1e-300 nats a chord, which is above
 
 
 def _tilt(gap: Floats) -> Floats:

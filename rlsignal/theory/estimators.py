@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from rlsignal import _validate
 from rlsignal._show import Part, Shown, Table, figure
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import PassRate, group
+from rlsignal.theory.distributions import PassRate, asked, group
 from rlsignal.theory.pmf import answer
 
 Side = Callable[[Any, int], Any]
@@ -129,6 +129,7 @@ class Estimator(Shown):
         table = self.table(values.shape[-1])
         return np.asarray(table[values, values.sum(-1, keepdims=True)])
 
+    @asked
     def weight(self, p: ArrayLike | PassRate, g: int) -> float | Floats:
         """w_g(p), the factor before grad p in the expected update (W1): E[A+(J+1) - A-(J)], J ~ Binomial(g-1, p).
 
@@ -151,6 +152,7 @@ class Estimator(Shown):
         what, g = group(p, g, summed=True)
         return answer(what.pmf(g - 1) @ self.gain(g))
 
+    @asked
     def objective(self, p: ArrayLike | PassRate, g: int) -> float | Floats:
         """h_g(p), the objective whose stochastic gradient the estimator is (W2): h_g' = w_g and h_g(0) = 0.
 
@@ -173,6 +175,7 @@ class Estimator(Shown):
         heights = np.concatenate([[0.0], np.cumsum(self.gain(g))]) / g
         return answer(what.pmf(g) @ heights)
 
+    @asked
     def variance(self, p: ArrayLike | PassRate, g: int) -> float | Floats:
         """Expected variance of its advantages inside a group, ddof 0 (V4): E[v (A+(K) - A-(K))^2], v = K(g-K)/g^2.
 
@@ -193,6 +196,7 @@ class Estimator(Shown):
         k, (incorrect, correct) = np.arange(g + 1), self.table(g)
         return answer(what.pmf(g) @ (k * (g - k) / g**2 * (correct - incorrect) ** 2))
 
+    @asked
     def second_moment(self, p: ArrayLike | PassRate, g: int) -> float | Floats:
         """E[A^2] of one rollout's advantage (E2): E[K A+(K)^2 + (g-K) A-(K)^2] / g.
 
@@ -211,6 +215,7 @@ class Estimator(Shown):
         """
         return self._per_rollout(p, g, np.square)
 
+    @asked
     def magnitude(self, p: ArrayLike | PassRate, g: int) -> float | Floats:
         """E|A| of one rollout's advantage (E3), the update mass: E[K |A+(K)| + (g-K) |A-(K)|] / g.
 

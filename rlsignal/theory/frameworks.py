@@ -87,9 +87,8 @@ def pass_at_k_training(k: int) -> Estimator:
 
     def correct(K: Floats, g: int) -> Floats:
         log_incorrect = np.append(0.0, np.cumsum(np.log1p(-np.minimum(k / (g - np.arange(g)), 1))))[K.astype(int)]
-        return np.divide(
-            np.exp(log_incorrect / 2), np.sqrt(-np.expm1(log_incorrect)), out=np.zeros_like(K), where=K > 0
-        )
+        root, left = np.exp(log_incorrect / 2), np.sqrt(-np.expm1(log_incorrect))
+        return np.asarray(np.divide(root, left, out=np.zeros_like(K), where=K > 0))
 
     def incorrect(K: Floats, g: int) -> Floats:
         return -K / (g - K) * correct(K, g)
@@ -124,7 +123,7 @@ def pass_at_k_gradient(k: int) -> Estimator:
     def incorrect(K: Floats, g: int) -> Floats:
         others = g - 1 - np.arange(g - 1.0)
         log_incorrect = np.cumsum(np.log1p(-np.minimum((k - 1) / others, 1)))
-        return -k * np.expm1(np.concatenate([[0.0], log_incorrect, [-np.inf]])[K.astype(int)])
+        return np.asarray(-k * np.expm1(np.concatenate([[0.0], log_incorrect, [-np.inf]])[K.astype(int)]))
 
     return Estimator(f"pass_at_k_gradient({k})", lambda K, g: float(k), incorrect, smallest=max(k, 2))
 

@@ -1,6 +1,6 @@
 """pass@k: the chance that at least one of k rollouts is correct, how it grows with k, and what training does to it."""
 
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,17 +8,14 @@ from scipy.special import gammaln
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import Beta, Fixed, Mixture, PassRate, group
+from rlsignal.theory.distributions import Beta, Fixed, Mixture, PassRate, group, question
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import known
 from rlsignal.theory.pmf import answer
 from rlsignal.theory.recorded import Recorded
 
 
-@overload
-def pass_at_k(p: float | Recorded, k: int) -> float: ...
-@overload
-def pass_at_k(p: ArrayLike | PassRate, k: int) -> float | Floats: ...
+@question
 def pass_at_k(p: ArrayLike | PassRate, k: int) -> float | Floats:
     """pass@k (P1): 1 - E[(1-p)^k].
 
@@ -47,6 +44,7 @@ def pass_at_k(p: ArrayLike | PassRate, k: int) -> float | Floats:
     return answer(what.any_correct(k))
 
 
+@question
 def pass_at_k_weight(p: ArrayLike | PassRate, k: int) -> float | Floats:
     """The slope of pass@k in p (P3): k E[(1-p)^(k-1)], the weight of a prompt where pass@k is the objective.
 
@@ -224,7 +222,7 @@ def bernstein_product(f: Floats, h: Floats) -> Floats:
     """
     n, m = len(f) - 1, len(h) - 1
     if n == 0:
-        return f[0] * h
+        return np.asarray(f[0] * h)
     K = np.arange(n + m + 1)
     rest = K[:, None] - np.arange(n + 1)
     beside = np.where((rest >= 0) & (rest <= m), h[np.clip(rest, 0, m)], 0.0)

@@ -71,13 +71,13 @@ def _pmf_from_ratios(rising: Floats, falling: Floats) -> Floats:
 def all_of_a_kind(kind: NDArray[np.int64], n: NDArray[np.int64], g: int) -> Floats:
     """C(kind, g) / C(n, g): the chance that g of n samples drawn without replacement are all of one kind."""
     i = np.arange(g)
-    return np.prod(np.maximum(kind[..., None] - i, 0) / (n[..., None] - i), -1)
+    return np.asarray(np.prod(np.maximum(kind[..., None] - i, 0) / (n[..., None] - i), -1))
 
 
 def any_of_a_kind(kind: NDArray[np.int64], n: NDArray[np.int64], g: int) -> Floats:
     """1 - C(n - kind, g) / C(n, g): the chance that a kind is among g drawn samples, exact however rare it is."""
     missed = np.minimum(kind[..., None] / (n[..., None] - np.arange(g)), 1)
-    return -np.expm1(log1p(-missed).sum(-1))
+    return np.asarray(-np.expm1(log1p(-missed).sum(-1)))
 
 
 def log1p(x: Floats) -> Floats:

@@ -161,4 +161,4 @@ def counted_dispersion(prompts: Floats, kinds: Counts) -> Floats:
     inside = prompts @ (share * (1 - share) * n / (n - 1)) / count
     with np.errstate(divide="ignore", invalid="ignore"):
         of_the_mean = (prompts * (share - mean[..., None]) ** 2).sum(-1) / (count - 1) / count
-        return np.clip(1 - inside / (mean * (1 - mean) + of_the_mean), 0, 1)
+        return np.asarray(np.clip(1 - inside / (mean * (1 - mean) + of_the_mean), 0, 1))

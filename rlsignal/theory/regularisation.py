@@ -63,7 +63,7 @@ def kl_fixed_points(reference: float, g: int, estimator: Estimator, *, kl_weight
     gain, start = known(estimator).gain(_validate.group_size(g)), np.log(where) - np.log1p(-where)
 
     def surplus(x: ArrayLike) -> Floats:
-        return np.asarray(estimator.weight(expit(x), g)) / beta - (x - start)
+        return np.asarray(np.asarray(estimator.weight(expit(x), g)) / beta - (x - start))
 
     low, high = start + gain.min() / beta, start + gain.max() / beta  # a mean lies between the extremes
     margin = 1e-9 * (1 + np.abs([low, high]).max())

@@ -4,22 +4,16 @@
 is degenerate if its rewards are all the same (zero variance), and informative otherwise.
 """
 
-from typing import overload
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import Fixed, PassRate, group, pass_rate
+from rlsignal.theory.distributions import Fixed, PassRate, group, pass_rate, question
 from rlsignal.theory.pmf import answer
-from rlsignal.theory.recorded import Recorded
 
 
-@overload
-def advantage_variance(p: float | Recorded, g: int) -> float: ...
-@overload
-def advantage_variance(p: ArrayLike | PassRate, g: int) -> float | Floats: ...
+@question
 def advantage_variance(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """Expected variance of mean-centred advantages inside a group (V1): E[p(1-p)] (g-1)/g.
 
@@ -84,6 +78,7 @@ def advantage_variance_distribution(p: ArrayLike | PassRate, g: int) -> tuple[Fl
     return k * (g - k) / g**2, folded
 
 
+@question
 def variance_of_advantage_variance(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """Variance of v = K(g-K)/g^2 over groups (V2): (g-1)/g^3 pq [(g-1)(1-2p)^2 + 2pq] for one prompt.
 
@@ -120,10 +115,7 @@ def variance_of_advantage_variance(p: ArrayLike | PassRate, g: int) -> float | F
     return answer((chances * (values - mean[..., None]) ** 2).sum(-1))
 
 
-@overload
-def degenerate_probability(p: float | Recorded, g: int) -> float: ...
-@overload
-def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats: ...
+@question
 def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """Chance that a group is degenerate, all of its rewards being the same (D1): E[p^g + (1-p)^g].
 
@@ -154,10 +146,7 @@ def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     return answer(what.all_correct(g) + what.all_incorrect(g))
 
 
-@overload
-def informative_probability(p: float | Recorded, g: int) -> float: ...
-@overload
-def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats: ...
+@question
 def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """Chance that a group is informative, its rewards not being all the same (D2): pass@g - E[p^g].
 
@@ -187,6 +176,7 @@ def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     return answer(what.informative(g))
 
 
+@question
 def informative_group_bias(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """How far the mean reward of informative groups is from the pass rate (W3): (p q^g - q p^g) / (1 - D), q = 1-p.
 
@@ -229,6 +219,7 @@ def informative_group_bias(p: ArrayLike | PassRate, g: int) -> float | Floats:
     return answer(np.sign(hard) * lone / informative)
 
 
+@question
 def group_deviation(p: ArrayLike | PassRate, g: int) -> float | Floats:
     """Mean over groups of the rewards' s.d. inside them, ddof 1 (I6): E sqrt(K(g-K) / (g(g-1))).
 
