@@ -145,10 +145,10 @@ def test_cruxeval_agrees_with_its_authors():
     assert 100 * pass_at_k(cruxeval(), 5) == pytest.approx(report["pass_at_5"], rel=1e-12, abs=0)
 
 
-def test_four_trials_do_not_tell_groups_of_eight():
+def test_four_trials_do_not_show_groups_of_eight():
     """Refused, with the fit as the way out; what four trials do tell at any g is the variance."""
     data = tau_bench()
-    with pytest.raises(ValueError, match=r"^g must be at most 4, got 8\. Prompt 0 has only 4 samples, .* fit a law: "):
+    with pytest.raises(ValueError, match=r"^g must be at most 4, got 8\. Prompt 0 has only 4 samples, .* fit a Beta: "):
         degenerate_probability(data, 8)
     with pytest.raises(ValueError, match=r"got 4 rollouts, which reach 0\.52 at mean pass rate 0\.42\."):
         group_size_for(data)

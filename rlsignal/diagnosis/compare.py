@@ -1,10 +1,11 @@
-"""Which checkpoint to start RL from: the same prompts, by several predictors, and how sure their order is."""
+"""Which checkpoint to start RL from: the same prompts, a decision by paired tests, and how sure it is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, plain
@@ -12,12 +13,58 @@ from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.diagnosis.diagnose import Finding, numbered, read_line
 from rlsignal.inference.intervals import Estimate, Statistic, group_estimate, per_prompt_estimate
+from rlsignal.inference.paired import Score, samples_of_a_prompt, score_difference
 from rlsignal.inference.ranking import disagreement_probability
 from rlsignal.theory.clock import forecast
 from rlsignal.theory.frameworks import GRPO
 from rlsignal.theory.passk import pass_at_k
 from rlsignal.theory.recorded import Recorded
 from rlsignal.theory.signal import informative_probability
+
+LEAST = 0.02
+"""A difference of pass@1 at the end point that would matter."""
+
+
+@dataclass(frozen=True, repr=False)
+class Decision(Result):
+    """Which checkpoint to start from, as far as these samples decide it.
+
+    verdict : "start from", "tie" (no difference that matters), "depends on the budget", or "sample more" (the samples
+        do not distinguish them).
+    checkpoint : to start from; the one that is ahead under "tie" and "sample more"; empty under "depends on the
+        budget".
+    probability : that it ends at least as high as its closest rival, at the budget that separates them most.
+    reasons : sentences with the evidence.
+    """
+
+    verdict: str
+    checkpoint: str
+    probability: float
+    reasons: tuple[str, ...]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """For machines; JSON-ready."""
+        return {
+            "verdict": self.verdict,
+            "checkpoint": self.checkpoint,
+            "probability": plain(self.probability),
+            "reasons": list(self.reasons),
+        }
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        return {
+            "start from": f"Start from {self.checkpoint}.",
+            "tie": f"A tie: no end point differs by as much as {LEAST:g}.",
+            "depends on the budget": "It depends on the budget.",
+            "sample more": f"Sample more: {self.checkpoint} is ahead, but not beyond noise.",
+        }[self.verdict]
+
+    def _parts(self) -> Iterable[Part]:
+        yield self.sentence
+        yield from (f"- {reason}" for reason in self.reasons)
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,6 +79,10 @@ class Comparison(Result):
         differently, given the noise of both.
     entropy : of each checkpoint in the data's own unit, NaN where missing.
     best : by each predictor, the checkpoint it would start from.
+    decision : by the end points, with multiplicity over checkpoints and budgets.
+    gains : (k, [checkpoint] of differences of pass@k to the first checkpoint), for k up to the samples; the band holds
+        for all k and checkpoints at once.
+    coverage : [checkpoint], pass@k over the first checkpoint's at the largest k.
     findings : what to know, the weightiest first.
     read_as : what the data was taken for, from `read`.
     """
@@ -47,6 +98,9 @@ class Comparison(Result):
     disagree: tuple[tuple[str, str, float], ...]
     entropy: tuple[float, ...]
     best: dict[str, str]
+    decision: Decision
+    gains: tuple[tuple[int, tuple[Estimate, ...]], ...]
+    coverage: tuple[Estimate, ...]
     findings: tuple[Finding, ...]
     read_as: str = ""
 
@@ -70,12 +124,20 @@ class Comparison(Result):
             "entropy": {name: plain(x) for name, x in zip(self.checkpoints, self.entropy, strict=True)},
             "disagree": [{"first": a, "second": b, "probability": x} for a, b, x in self.disagree],
             "best": dict(self.best),
+            "decision": self.decision.summary,
+            "pass_at_k_gain": {
+                str(k): {name: x.summary for name, x in zip(self.checkpoints[1:], row, strict=True)}
+                for k, row in self.gains
+            },
+            "coverage_ratio": {name: x.summary for name, x in zip(self.checkpoints[1:], self.coverage, strict=True)},
             "findings": [finding.summary for finding in self.findings],
         }
 
     def _parts(self) -> Iterable[Part]:
         yield from read_line(self.read_as)
         yield f"{len(self.checkpoints)} checkpoints, {self.prompts} shared prompts, g = {self.group_size}"
+        yield ""
+        yield from self.decision._parts()
         yield ""
         yield from numbered(self.findings)
         yield ""
@@ -93,6 +155,18 @@ class Comparison(Result):
         )
         yield "at: learning rate times steps, by the mean field of independent prompts."
         yield f"best by {', by '.join(f'{by}: {name}' for by, name in self.best.items())}."
+        yield ""
+        first, others = self.checkpoints[0], self.checkpoints[1:]
+        for i in range(0, len(others), 3):
+            rows = [(str(k), *(_signed(x) for x in row[i : i + 3])) for k, row in self.gains]
+            k = self.gains[-1][0]
+            rows.append((f"pass@{k} ratio", *map(str, self.coverage[i : i + 3])))
+            yield Table((f"pass@k less {first}", *others[i : i + 3]), rows)
+        yield "The band of pass@k holds for all k and checkpoints at once."
+
+
+def _signed(estimate: Estimate) -> str:
+    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
 
 
 def compare(
@@ -102,13 +176,17 @@ def compare(
     budgets: tuple[float, ...] = (30.0, 300.0, 3000.0),
     **reading: Any,
 ) -> Comparison:
-    """Which checkpoint to start RL from: the same prompts, by four predictors.
+    """Which checkpoint to start RL from: the same prompts, decided by paired tests of the end points.
+
+    An end point is the forecast after a budget. Differences are paired by prompt, their level is shared out over pairs
+    and budgets, and those below 0.02 do not matter. The early signal, the informative fraction, is shown and does not
+    decide.
 
     Parameters
     ----------
     checkpoints : {name: whatever `read` takes}, or one data set with a column of checkpoints. Prompts are matched by
         their ids; those that some checkpoint lacks are left out.
-    group_size : g, at least 2 and at most the fewest samples of a prompt.
+    group_size : g, at least 2. Prompts with fewer samples are left out where at least half have as many.
     budgets : learning rate times steps of the forecasts; which one is yours is not known, so what matters is whether
         the order depends on it.
     reading : options of `read`.
@@ -130,8 +208,8 @@ def compare(
     >>> shallow = {"prompt": range(90), "n": [16] * 90, "c": [1, 2, 3, 4, 6, 8] * 15}
     >>> deep = {"prompt": range(90), "n": [16] * 90, "c": [0, 0, 0, 4, 14, 16] * 15}
     >>> found = compare({"shallow": shallow, "deep": deep})
-    >>> found.best["pass@1"], found.best["informative"], round(found.disagree[0][2], 2)
-    ('deep', 'shallow', 1.0)
+    >>> found.best["pass@1"], found.best["informative"], found.decision.verdict, found.decision.checkpoint
+    ('deep', 'shallow', 'start from', 'shallow')
     """
     g = _validate.group_size(group_size)
     named = _named(checkpoints, reading)
@@ -144,12 +222,15 @@ def compare(
             "ids; name the column with prompt=."
         )
     counts = {name: _on(shared, rollouts) for name, rollouts in named.items()}
-    fewest = min(int(np.min(x.samples)) for x in counts.values())
-    if g > fewest:
+    fewest = np.min([x.samples for x in counts.values()], axis=0)
+    enough, common = fewest >= g, int(np.sort(fewest)[len(fewest) // 2])
+    if g > common:
         raise ValueError(
-            f"group_size must be at most {fewest}, the fewest samples of a shared prompt, got {g}. Compare at "
-            f"{fewest}, or sample more."
+            f"group_size must be at most {common}, the samples that half of the shared prompts have, got {g}. Compare "
+            f"at {common}, or sample more."
         )
+    short, shared = int((~enough).sum()), [prompt for prompt, kept in zip(shared, enough, strict=True) if kept]
+    counts = {name: _on(shared, rollouts) for name, rollouts in named.items()}
     scores: dict[str, tuple[Statistic, int]] = {
         "pass@1": (pass_at_k, 1),
         "informative": (informative_probability, g),
@@ -159,9 +240,8 @@ def compare(
         by: tuple(group_estimate(statistic, x, size) for x in counts.values())
         for by, (statistic, size) in scores.items()
     }
-    forecasts = tuple(
-        tuple(float(np.asarray(forecast(x, g, GRPO, budget=budget))) for x in counts.values()) for budget in budgets
-    )
+    ends = [[_end_point(x, g, budget) for x in counts.values()] for budget in budgets]
+    forecasts = tuple(tuple(score.value for score in row) for row in ends)
     names = list(counts)
     each = {
         by: {name: per_prompt_estimate(*scores[by][:1], x, scores[by][1]) for name, x in counts.items()}
@@ -176,6 +256,7 @@ def compare(
     best |= {
         f"forecast at {budget:g}": names[int(np.argmax(row))] for budget, row in zip(budgets, forecasts, strict=True)
     }
+    ks = sorted({*(2**i for i in range(int(fewest[enough].min()).bit_length())), int(fewest[enough].min())})
     entropy = tuple(
         float(np.nanmean(x.entropy)) if x.entropy is not None and np.isfinite(x.entropy).any() else float("nan")
         for x in named.values()
@@ -192,14 +273,112 @@ def compare(
         disagree=disagree,
         entropy=entropy,
         best=best,
-        findings=_compared(names, answers, disagree, best, entropy, g, _dropped(named, shared)),
+        decision=decide(names, list(counts.values()), budgets, ends),
+        gains=tuple((k, _gains(list(counts.values()), k, len(ks) * (len(names) - 1))) for k in ks),
+        coverage=tuple(_ratio(x, next(iter(counts.values())), ks[-1]) for x in list(counts.values())[1:]),
+        findings=_compared(names, answers, disagree, best, entropy, g, _dropped(named, shared) - short, short),
         read_as="; and ".join(dict.fromkeys(x.read_as for x in named.values() if x.read_as)),
     )
 
 
+def decide(
+    names: Sequence[str], counts: Sequence[Recorded], budgets: Sequence[float], ends: Sequence[Sequence[Score]]
+) -> Decision:
+    """The verdict on the end points.
+
+    A checkpoint that ends lower than another at some budget, by more than noise and by more than `LEAST`, is out. What
+    is left at every budget may be started from.
+
+    Parameters
+    ----------
+    names, counts : [checkpoints].
+    budgets, ends : [budgets], and [budget][checkpoint].
+    """
+    level = 1 - 0.05 / (len(names) * (len(names) - 1) // 2) / len(budgets)
+    everyone = range(len(names))
+    apart = [[[score_difference(a, b, level=level) for b in row] for a in row] for row in ends]
+
+    def beats(a: int, b: int) -> bool:
+        return any(table[a][b].low > 0 and table[a][b].value > LEAST for table in apart)
+
+    left = [a for a in everyone if not any(beats(b, a) for b in everyone)]
+    if not left:
+        return Decision("depends on the budget", "", float("nan"), _by_budget(names, budgets, ends))
+    ahead = max(left, key=lambda a: sum(row[a].value for row in ends))
+    rivals = [b for b in everyone if b != ahead and not beats(ahead, b)]
+    against = rivals or [b for b in everyone if b != ahead]
+
+    def clearest(b: int) -> int:
+        """The budget that separates the two most."""
+        return int(np.argmax([abs(_z(table[ahead][b])) for table in apart]))
+
+    closest = min(against, key=lambda b: abs(_z(apart[clearest(b)][ahead][b])))
+    widest = max(abs(end) for table in apart for b in against for end in (table[ahead][b].low, table[ahead][b].high))
+    verdict = "start from" if not rivals else "tie" if widest <= LEAST else "sample more"
+    i = clearest(closest)
+    difference = apart[i][ahead][closest]
+    reasons = [
+        f"After {budgets[i]:g} (learning rate times steps) {names[ahead]} ends at {ends[i][ahead].value:.3f} and "
+        f"{names[closest]} at {ends[i][closest].value:.3f} in the forecast, a difference of {_signed(difference)}."
+    ]
+    if verdict == "sample more":
+        reasons.append(_how_many(counts[ahead], counts[closest], max(widest, LEAST)))
+    out = [names[b] for b in everyone if b not in (ahead, *rivals)]
+    if rivals and out:
+        reasons.append(f"Out: {', '.join(out)}, which {'ends' if len(out) == 1 else 'end'} lower beyond noise.")
+    return Decision(verdict, names[ahead], float(ndtr(_z(difference))), tuple(reasons))
+
+
+def _end_point(data: Recorded, g: int, budget: float) -> Score:
+    return Score.of_population(data, lambda p: np.asarray(forecast(p, g, GRPO, budget=budget)))
+
+
+def _z(difference: Estimate) -> float:
+    error = difference.standard_error
+    return difference.value / error if error > 0 else float(np.sign(difference.value)) * 1e9
+
+
+def _by_budget(names: Sequence[str], budgets: Sequence[float], ends: Sequence[Sequence[Score]]) -> tuple[str, ...]:
+    best = [int(np.argmax([score.value for score in row])) for row in ends]
+    return tuple(
+        f"After {budget:g} (learning rate times steps) {names[i]} ends highest in the forecast, at {row[i].value:.3f}."
+        for budget, i, row in zip(budgets, best, ends, strict=True)
+    )
+
+
+def _how_many(first: Recorded, second: Recorded, detectable: float) -> str:
+    """What more sampling would have to be, for a difference that matters."""
+    prompts = len(np.asarray(first.correct))
+    factor = (detectable / LEAST) ** 2
+    best = samples_of_a_prompt(first, second)
+    how = f"about {max(round(best), 1)} samples of each are best" if np.isfinite(best) else "or more samples of these"
+    return (
+        f"The least difference that these samples detect is {detectable:.2g}; {LEAST:g} takes about "
+        f"{int(np.ceil(prompts * factor)):,} prompts like these, {how}."
+    )
+
+
+def _gains(counts: Sequence[Recorded], k: int, comparisons: int) -> tuple[Estimate, ...]:
+    """pass@k less that of the first checkpoint, in a band that holds for all comparisons at once."""
+    scores = [Score.of_mean(per_prompt_estimate(pass_at_k, x, k)) for x in counts]
+    level = 0.95 ** (1 / comparisons)  # Sidak; differences at several k are positively related
+    return tuple(score_difference(score, scores[0], level=level) for score in scores[1:])
+
+
+def _ratio(data: Recorded, base: Recorded, k: int) -> Estimate:
+    """pass@k over the base's, with an interval on its logarithm."""
+    top, bottom = (Score.of_mean(per_prompt_estimate(pass_at_k, x, k)) for x in (data, base))
+    if min(top.value, bottom.value) == 0:
+        return Estimate(float("nan"), 0.0, float("inf"), "paired", "no correct sample in one of the two.")
+    logs = (Score(float(np.log(x.value)), x.influence / x.value) for x in (top, bottom))
+    found = score_difference(*logs)
+    value, low, high = (float(np.exp(x)) for x in (found.value, found.low, found.high))
+    return Estimate(value, low, high, "paired", "", value * found.standard_error)
+
+
 def _named(checkpoints: Any, reading: Mapping[str, Any]) -> dict[str, Rollouts]:
     """Rollouts by checkpoint, in the order given."""
-    if isinstance(checkpoints, Mapping) and not {"prompt", "reward", "c", "correct"} & set(checkpoints):
+    if isinstance(checkpoints, Mapping) and not any(map(_is_column, checkpoints.values())):
         sources = {str(name): x if isinstance(x, Rollouts) else read(x, **reading) for name, x in checkpoints.items()}
     else:
         whole = checkpoints if isinstance(checkpoints, Rollouts) else read(checkpoints, **reading)
@@ -214,6 +393,16 @@ def _named(checkpoints: Any, reading: Mapping[str, Any]) -> dict[str, Rollouts]:
             raise ValueError(f"a checkpoint must hold each prompt once, got repetitions in {name!r}. Pool them first.")
         found[name] = x
     return found
+
+
+def _is_column(value: Any) -> bool:
+    """Whether this is a column of cells, and not a data set of its own: any name may be that of a checkpoint."""
+    if isinstance(value, str | Mapping | Rollouts | TrainingLog) or not hasattr(value, "__iter__"):
+        return False
+    if np.ndim(getattr(value, "shape", ())) and len(getattr(value, "shape", ())) > 1:
+        return False
+    first = next(iter(value), None)
+    return isinstance(first, str | int | float | bool | np.generic)
 
 
 def _on(prompts: list[Any], rollouts: Rollouts) -> Recorded:
@@ -235,6 +424,7 @@ def _compared(
     entropy: tuple[float, ...],
     g: int,
     dropped: int,
+    short: int,
 ) -> tuple[Finding, ...]:
     informative, by_mean = best["informative"], best["pass@1"]
     value = {by: dict(zip(names, (x.value for x in row), strict=True)) for by, row in answers.items()}
@@ -243,36 +433,12 @@ def _compared(
         chance = next(x for a, b, x in disagree if {a, b} == {informative, by_mean})
         findings.append(
             Finding(
-                "orders differ",
+                "early signals differ",
                 f"{by_mean} has the best pass@1 ({value['pass@1'][by_mean]:.3f}), {informative} the most informative "
                 f"groups ({value['informative'][informative]:.0%} against {value['informative'][by_mean]:.0%} at "
                 f"g = {g}); with probability {chance:.2f} the two scores really order them differently.",
-                f"Start from {informative} unless a short RL run from each says otherwise."
-                if chance > 0.9
-                else "The samples do not settle it: sample more prompts, or run a short RL stage from both.",
+                "The decision is by the end points, not by these.",
                 1.0,
-            )
-        )
-    else:
-        findings.append(
-            Finding(
-                "orders agree",
-                f"{by_mean} has the best pass@1 ({value['pass@1'][by_mean]:.3f}) and the most informative groups "
-                f"({value['informative'][by_mean]:.0%} at g = {g}).",
-                f"Start from {by_mean}.",
-                1.0,
-            )
-        )
-    forecasts = {name for by, name in best.items() if by.startswith("forecast")}
-    if len(forecasts) > 1:
-        findings.append(
-            Finding(
-                "budget decides",
-                "Which checkpoint ends highest in the forecast depends on the budget: "
-                + ", ".join(f"{name} {by}" for by, name in best.items() if by.startswith("forecast"))
-                + ".",
-                "A small budget favours pass@1, a large one what is within reach.",
-                0.5,
             )
         )
     if np.isfinite(entropy).all() and len(names) > 1:
@@ -287,4 +453,6 @@ def _compared(
         )
     if dropped:
         findings.append(Finding("unpaired", f"{dropped} prompts that some checkpoint lacks are left out.", "", 0.05))
+    if short:
+        findings.append(Finding("short", f"{short} prompts with fewer than {g} samples are left out.", "", 0.05))
     return tuple(findings)

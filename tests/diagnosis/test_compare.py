@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from rlsignal import compare, diagnose, read
@@ -9,6 +10,89 @@ from rlsignal import compare, diagnose, read
 
 def counts(correct, n=8, **columns):
     return {"prompt": range(len(correct)), "n": [n] * len(correct), "c": list(correct), **columns}
+
+
+def drawn(rng, rates, n=16):
+    return counts(rng.binomial(n, rates).tolist(), n)
+
+
+class TestDecision:
+    """Verdicts against known truth; `experiments/decisions.py` has more situations and the rates."""
+
+    def test_two_equal_checkpoints_are_not_told_apart(self):
+        """The same pass rates, sampled twice, 40 times: the paired test starts from one of them in one of 20."""
+        rng, verdicts = np.random.default_rng(0), []
+        for _ in range(40):
+            rates = rng.beta(0.6, 1.4, 150)
+            verdicts.append(
+                compare({"a": drawn(rng, rates), "b": drawn(rng, rates)}, budgets=(30, 300)).decision.verdict
+            )
+        assert np.mean(np.array(verdicts) == "start from") <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 40)
+        assert set(verdicts) <= {"start from", "tie", "sample more"}
+
+    def test_a_large_sample_of_equals_is_a_tie(self):
+        rng = np.random.default_rng(0)
+        rates = rng.beta(2, 2, 4000)
+        found = compare({"a": drawn(rng, rates), "b": drawn(rng, rates)}, budgets=(300,)).decision
+        assert found.verdict == "tie"
+        assert str(found).startswith("A tie: no end point differs by as much as 0.02.")
+
+    def test_a_solved_task_is_not_left_for_one_with_more_signal(self):
+        """p = .97 has few informative groups, p = .3 many; after training the first is no lower."""
+        rng = np.random.default_rng(0)
+        found = compare({"solved": drawn(rng, np.full(200, 0.97)), "fresh": drawn(rng, np.full(200, 0.3))})
+        assert found.best["informative"] == "fresh"
+        assert found.decision.checkpoint != "fresh" or found.decision.verdict == "tie"
+
+    def test_a_collapsed_checkpoint_is_settled(self):
+        """Every prompt always or never solved: nothing moves, and 0.4 stays 0.4."""
+        rng = np.random.default_rng(0)
+        collapsed = counts([0] * 90 + [16] * 60, 16)
+        found = compare({"collapsed": collapsed, "open": drawn(rng, rng.beta(1, 3, 150))}).decision
+        assert (found.verdict, found.checkpoint) == ("start from", "open")
+        assert found.probability > 0.999
+
+    def test_what_wins_early_may_lose_late(self):
+        """More pass@1 and half of the prompts out of reach, against little everywhere."""
+        rng = np.random.default_rng(0)
+        head = counts([0] * 300 + rng.binomial(16, 0.6, 300).tolist(), 16)
+        broad = drawn(rng, np.full(600, 0.06))
+        found = compare({"head": head, "broad": broad}, budgets=(2, 3000)).decision
+        assert found.verdict == "depends on the budget"
+        assert [("head" in x, "broad" in x) for x in found.reasons] == [(True, False), (False, True)]
+
+    def test_sampling_more_says_how_much(self):
+        rng = np.random.default_rng(0)
+        found = compare({"a": drawn(rng, rng.beta(0.6, 1.4, 60)), "b": drawn(rng, rng.beta(0.6, 1.4, 60))}).decision
+        assert found.verdict == "sample more"
+        assert "The least difference that these samples detect is 0." in found.reasons[1]
+        assert " prompts like these, " in found.reasons[1]
+
+    def test_many_checkpoints_share_the_level(self):
+        """Six equal ones, 20 times: none is started from more often than two would be."""
+        rng, started = np.random.default_rng(0), 0
+        for _ in range(20):
+            rates = rng.beta(0.6, 1.4, 100)
+            named = {str(i): drawn(rng, rates) for i in range(6)}
+            started += compare(named, budgets=(100,)).decision.verdict == "start from"
+        assert started <= 3
+
+
+class TestPassAtK:
+    def test_the_band_holds_for_all_k_at_once(self):
+        """Equal checkpoints, 100 times: all of the band's intervals hold 0 in 95 of them, less chance."""
+        rng, held = np.random.default_rng(0), []
+        for _ in range(100):
+            rates = rng.beta(0.6, 1.4, 100)
+            found = compare({"a": drawn(rng, rates), "b": drawn(rng, rates)}, budgets=(1,))
+            held.append(all(row[0].low <= 0 <= row[0].high for _, row in found.gains))
+        assert np.mean(held) >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / 100)
+        assert [k for k, _ in found.gains] == [1, 2, 4, 8, 16]
+
+    def test_the_coverage_ratio_is_that_of_pass_at_the_most_samples(self):
+        found = compare({"a": counts([1, 2, 3, 0] * 20), "b": counts([0, 2, 0, 0] * 20)})
+        assert found.coverage[0].value == pytest.approx(1 / 3)
+        assert found.coverage[0].low < 1 / 3 < found.coverage[0].high < 1
 
 
 class TestCompare:
@@ -19,11 +103,24 @@ class TestCompare:
         assert (found.best["pass@1"], found.best["informative"]) == ("deep", "shallow")
         assert found.disagree[0][:2] == ("shallow", "deep")
         assert found.disagree[0][2] > 0.95
-        assert found.findings[0].name == "orders differ"
+        assert found.findings[0].name == "early signals differ"
 
     def test_a_checkpoint_and_itself_have_no_order(self):
         """All differences are certain zeros: no order, so half of a chance."""
         assert compare({"a": self.DEEP, "b": self.DEEP}).disagree[0][2] == 0.5
+
+    def test_any_name_is_a_name(self):
+        """ "c" and "prompt" are columns of one data set and names of others: what they hold decides."""
+        named = compare({"c": self.SHALLOW, "prompt": self.DEEP, "reward": self.DEEP})
+        assert named.checkpoints == ("c", "prompt", "reward")
+        matrices = compare({"c": [[0, 1, 1, 1]] * 30, "n": [[0, 0, 1, 1], [1, 1, 0, 1]] * 15}, 4)
+        assert matrices.checkpoints == ("c", "n")
+
+    def test_one_short_prompt_is_left_out_and_counted(self):
+        short = {**self.DEEP, "n": [*self.DEEP["n"][:-1], 2], "c": [*self.DEEP["c"][:-1], 1]}
+        found = compare({"shallow": self.SHALLOW, "short": short})
+        assert found.prompts == 89
+        assert found.findings[-1].text == "1 prompts with fewer than 8 samples are left out."
 
     def test_prompts_are_paired_by_id_and_those_that_miss_are_counted(self):
         part = {name: list(column)[10:] for name, column in self.DEEP.items()}
@@ -62,7 +159,11 @@ class TestCompare:
                 8,
                 r"^checkpoints must share at least two",
             ),
-            ({"a": counts([1, 2]), "b": counts([1, 2])}, 16, r"^group_size must be at most 8, the fewest samples"),
+            (
+                {"a": counts([1, 2]), "b": counts([1, 2])},
+                16,
+                r"^group_size must be at most 8, the samples that half of the shared prompts",
+            ),
             ({"a": counts([1, 2]), "b": counts([1, 2]) | {"step": [0, 1], "prompt": [0, 0]}}, 8, "each prompt once"),
         ],
         ids=["one", "apart", "few samples", "repeated"],

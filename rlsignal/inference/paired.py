@@ -1,0 +1,72 @@
+"""Two checkpoints on the same prompts: differences of a score prompt by prompt, also of a score that is no mean."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from rlsignal._validate import Floats
+from rlsignal.inference.intervals import Estimate
+from rlsignal.theory.distributions import Beta
+from rlsignal.theory.recorded import Recorded
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """A score of a checkpoint, and what each prompt contributes to its error.
+
+    value : of the checkpoint.
+    influence : [prompts], of mean 0: how far each prompt moves the value, times the number of prompts. Both the choice
+        of prompts and the noise of their samples are in it.
+    """
+
+    value: float
+    influence: Floats
+
+    @classmethod
+    def of_mean(cls, values: Floats) -> "Score":
+        """Of a score that is a mean over prompts, such as `per_prompt_estimate` gives."""
+        return cls(float(values.mean()), values - values.mean())
+
+    @classmethod
+    def of_population(cls, data: Recorded, answer: Callable[[Beta], Floats]) -> "Score":
+        """Of a score of the Beta with the data's mean and dispersion, by its slopes in both.
+
+        `answer` takes a Beta with arrays, and gives an array. Samples that are all alike have no dispersion: 0.
+        """
+        c, n = np.asarray(data.correct), np.asarray(data.samples)
+        share = c / n
+        mean, rho = float(share.mean()), float(np.nan_to_num(data.dispersion))
+        steps = [(max(x - 1e-4, x / 2), min(x + 1e-4, (1 + x) / 2)) for x in (mean, rho)]
+        (left, right), (below, above) = steps
+        value, *ends = answer(Beta(np.array([mean, left, right, mean, mean]), np.array([rho, rho, rho, below, above])))
+        if mean in (0, 1):
+            return cls(float(value), np.zeros(len(c)))
+        by_mean, by_rho = (ends[1] - ends[0]) / (right - left), (ends[3] - ends[2]) / (above - below)
+        inside = share * (1 - share) * n / np.maximum(n - 1, 1)
+        of_rho = ((1 - rho) * (1 - 2 * mean) * (share - mean) - (inside - inside.mean())) / (mean * (1 - mean))
+        return cls(float(value), np.asarray(by_mean * (share - mean) + by_rho * of_rho))
+
+
+def score_difference(first: Score, second: Score, *, level: float = 0.95) -> Estimate:
+    """First minus second on the same prompts, with Student's interval over prompts (R2)."""
+    apart = first.influence - second.influence
+    units = len(apart)
+    error = float(apart.std(ddof=1) / units**0.5)
+    value, half = first.value - second.value, float(stdtrit(units - 1, (1 + level) / 2)) * error
+    return Estimate(value, value - half, value + half, "paired", "", error)
+
+
+def samples_of_a_prompt(first: Recorded, second: Recorded, cost: float = 1.0) -> float:
+    """The cheapest number of samples of a prompt for telling two pass rates apart: sqrt(cost x within / between).
+
+    cost : of a new prompt, in samples. Infinite where prompts do not differ in the difference: then samples of the same
+        prompts do as well as new ones.
+    """
+    shares = [np.asarray(x.correct) / np.asarray(x.samples) for x in (first, second)]
+    counts = [np.asarray(x.samples) for x in (first, second)]
+    noise = [s * (1 - s) / np.maximum(n - 1, 1) for s, n in zip(shares, counts, strict=True)]
+    within = float(sum((x * n).mean() for x, n in zip(noise, counts, strict=True)))
+    between = float(np.var(shares[0] - shares[1], ddof=1) - sum(x.mean() for x in noise))
+    return float(np.sqrt(cost * within / between)) if between > 1e-12 else float("inf")
