@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def read(chosen: argparse.Namespace, path: str) -> Any:
     names = {"rollouts_per_group": "group_size", "share": "degenerate"}
     options = {names.get(name, name): value for name, value in given(chosen, *READING).items() if name != "explain"}
     data = rlsignal.read(path, **options)
+    data = replace(data, notes=tuple(replace(note, text=as_options(note.text)) for note in data.notes))
     if chosen.explain:
         print(f"rlsignal.{data.call.replace('source', repr(path), 1)}", file=sys.stderr if chosen.json else sys.stdout)
     return data

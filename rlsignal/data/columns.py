@@ -13,6 +13,7 @@ from rlsignal.data.names import (
     HINTS,
     IN_LOGS_ONLY,
     KEYS,
+    LOG_STEPS,
     NEVER_REWARDS,
     NOT_BY_NAME,
     NOT_KEYS,
@@ -129,7 +130,12 @@ class Head:
                 continue
             if last in SYNONYMS["repeat"] or last in SYNONYMS["step"] or last in SYNONYMS["reward"]:
                 continue
-            if last.startswith(("num_", "n_", "len_")) or last.endswith(NOT_KEYS) or last in SYNONYMS["samples"]:
+            if (
+                "groups" in last
+                or last.startswith(("num_", "n_", "len_"))
+                or last.endswith(NOT_KEYS)
+                or last in SYNONYMS["samples"]
+            ):
                 continue
             different = len({hashable(x) for x in cells})
             known = last in SYNONYMS["prompt"] or last in SYNONYMS["group"]
@@ -297,9 +303,11 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
 
     # A log: a step and a mean, columns that only logs have, and no key.
     keyed = found["prompt"] or found["group"]
-    lively = (IN_LOGS_ONLY & plain or any(head.all(x) for x in COUNTED)) and not OF_ROLLOUTS_ONLY & plain
-    known = found["mean"] or found["degenerate"]
-    if wanted.kind == "log" or (not wanted.kind and known and lively and not keyed and (found["step"] or single)):
+    counts_groups = any(_formula(head, x, wanted) is not None for x in COUNTED)
+    step = found["step"] or head.first(LOG_STEPS, head.top)
+    lively = bool(IN_LOGS_ONLY & plain) or counts_groups or (step and _is_course(head, step, found["mean"]))
+    logged = (found["mean"] or found["degenerate"]) and lively and not OF_ROLLOUTS_ONLY & plain and not keyed
+    if wanted.kind == "log" or (not wanted.kind and logged and (step or single)):
         return _log(head, wanted, given, None)
 
     if single and not keyed and not wanted.group_size and not given:
@@ -441,6 +449,14 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
         notes=tuple(notes),
         ambiguous="repeat" in used and "repeat" not in given,
     )
+
+
+def _is_course(head: Head, step: str, mean: str | None) -> bool:
+    """Whether each step stands once, with a mean between 0 and 1."""
+    if mean is None or len(head.rows) < 3 or not all_differ(head.cells(step)):
+        return False
+    cells = [x for x in head.cells(mean) if not missing(x)]
+    return all(in_unit(x) for x in cells) and any(share(x) for x in cells)
 
 
 def _keys(
@@ -661,9 +677,12 @@ def _without_key(head: Head) -> ValueError:
         if fair
         else "Name the column that does with prompt= or group=, or"
     )
+    log = (
+        ", or kind='log' if each is the mean of a step" if head.first((*SYNONYMS["step"], *LOG_STEPS), head.top) else ""
+    )
     return ValueError(
         f"{head.table.name} does not say which rollouts share a prompt; it has {some(head.offered())}. {way} give "
-        "group_size= if the rows of a group follow each other."
+        f"group_size= if the rows of a group follow each other{log}."
     )
 
 
@@ -676,6 +695,10 @@ def _log(head: Head, wanted: Wanted, given: dict[str, str], known: Format | None
         several = head.all(text) if text else {}
         if several:
             found[idea] = _main(several, wanted)
+        if idea == "step" and not several and not text and not head.first(SYNONYMS["step"]):
+            found[idea] = head.first(LOG_STEPS)
+        elif several:
+            pass
         elif not text or idea in ("step", "mean", "entropy", "samples", "group_size"):
             found[idea] = head.first(ROLLOUTS if idea == "samples" else SYNONYMS[idea])
     first_mean = found.get("mean")

@@ -353,6 +353,14 @@ FORMATS: tuple[Format, ...] = (
         each=True,
         trap="A row is a group. Masks and tokens are no rewards.",
     ),
+    Format(
+        name="OpenRLHF filtered groups",
+        where="OpenRLHF: lines of dynamic filtering, `scores=[...]`",
+        has="filtered_scores",
+        reward="filtered_scores",
+        each=True,
+        trap="A line is a group that was filtered out; the groups kept are not printed.",
+    ),
     # Training logs
     Format(
         name="Tinker metrics",

@@ -114,7 +114,8 @@ def sentence(columns: Columns, wanted: Wanted) -> str:
             text += " (a sum; not used)"
         parts.append(text)
     if columns.kind != "log" and "prompt" not in names and "group" not in names:
-        parts.insert(0, f"every {wanted.group_size} rows a group")
+        of_rows = columns.kind == "rollouts"
+        parts.insert(0, f"every {wanted.group_size} rows a group" if of_rows else "every row a prompt")
     if columns.kind in ("counts", "rates") and "samples" not in names and columns.samples:
         parts.append(f"{columns.samples} samples each")
     return f"{columns.format or TITLES[columns.kind]}; {', '.join(parts)}"

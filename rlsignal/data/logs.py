@@ -84,6 +84,8 @@ class Log(Collector):
         if not self.rows:
             raise NotRows(f"{self.table.name} has no row with a mean reward.")
         notes = self.noted(notes)
+        if len(self.rows) == 1:
+            notes.append(Note("one row", "The log has one row, as a summary has: its course is not known."))
         step, reward, degenerate, reward_std, group_std, entropy, samples, sizes = np.array(self.rows).T
         names = self.columns.names
         superseded = self._superseded(step, notes)
@@ -198,7 +200,7 @@ class Log(Collector):
                 )
                 notes.append(Note("inferred", text))
             else:
-                notes.append(Note("binary", "Means alone do not say whether the reward is binary."))
+                notes.append(_no_count(means))
         rough = 10.0 ** -np.array([_decimals(x) for x in reward]) * 0.51 if known.any() else 1e-6
         whole_means = np.abs(reward - np.rint(reward * n) / np.maximum(n, 1)) <= np.maximum(rough, 1e-6)
         off = (known & ~whole) | ((n > 0) & np.isfinite(reward) & ~whole_means)
@@ -236,6 +238,15 @@ class Log(Collector):
                 notes.append(Note("group size", text))
                 return size
         return None
+
+
+def _no_count(means: Floats) -> Note:
+    """What to say of means that fit no number of rollouts."""
+    distinct = np.unique(means)
+    if len(distinct) >= ENOUGH and sorted(map(_decimals, distinct))[len(distinct) // 2] >= 9:
+        text = "The means are whole counts of no number of rollouts: the reward is graded, or their number varies."
+        return Note("not whole", text, "", len(means))
+    return Note("binary", "Means alone do not say whether the reward is binary.")
 
 
 def _fine_count(means: Floats) -> int | None:

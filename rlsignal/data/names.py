@@ -102,3 +102,4 @@ SAMPLE_STEMS = set(
     )
 )
 TOTALS = {"total", "totals", "mean", "average", "avg", "overall", "all", "sum", "macro avg", "micro avg"}
+LOG_STEPS = ("iteration", "iter", "update", "episode", "epoch", "training_iteration")  # in logs, where no step is

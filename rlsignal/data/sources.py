@@ -20,7 +20,7 @@ from typing import IO, Any
 import numpy as np
 
 from rlsignal.data.records import Note, Rollouts, TrainingLog
-from rlsignal.data.syntax import chart, console, csv_table, is_console, json_lines, json_list
+from rlsignal.data.syntax import SCORES, chart, console, csv_table, is_console, json_lines, json_list, score_lines
 from rlsignal.data.tables import NotRows, Table, Wanted
 
 DATA = {
@@ -54,6 +54,8 @@ def _listed(source: str | os.PathLike[str]) -> tuple[list[Path | None], bool]:
         return [None], False
     if not os.fspath(source):
         raise ValueError("path must name a file or a folder, got ''. Give its name, or - for standard input.")
+    if os.fspath(source).lstrip()[:1] in ("[", "{") and len(os.fspath(source)) > 60:
+        raise ValueError("source must be a path, got the text of a file. Pass json.loads(text), or write it to a file.")
     path = Path(source).expanduser()
     if path.is_dir():
         return list(_of_folder(path)), True
@@ -202,6 +204,8 @@ def _text(file: IO[bytes], name: str, start: bytes, wanted: Wanted) -> Table:
             file.seek(at)
             return _with_notes(Table(name, "line", iter(())), lambda table: console(file, table))
         file.seek(at)
+        if SCORES.search(start):
+            return _with_notes(Table(name, "line", iter(())), lambda table: score_lines(file, table))
     table = csv_table(file, name, start)
     return chart(table, wanted.filter) if " - " in "".join(table.header or ()) else table
 
@@ -223,7 +227,8 @@ def _is_prose(start: bytes) -> bool:
     delimiter = max(b",\t;|", key=lambda x: lines[0].count(bytes([x])))
     width = lines[0].count(bytes([delimiter]))
     return (
-        width == 0
+        SCORES.search(start) is not None
+        or width == 0
         or lines[0].lstrip().startswith((b"{'", b"("))
         or STEPPED.search(lines[0]) is not None
         or b": {'" in lines[0]
@@ -494,6 +499,9 @@ def in_memory(data: Any, name: str = "the data", *, wanted: Wanted) -> Table:
             data, header = data.reset_index(), [str(data.index.name), *header]
         cells = [_cells(data[x]) for x in data.columns]
         return Table(name, "row", iter(enumerate(zip(*cells, strict=True))), header)
+    if isinstance(data, Mapping) and data and all(hasattr(x, "column_names") for x in data.values()):
+        rows = ({"section": key, **row} for key, part in data.items() for row in part)
+        return Table(name, "row", iter(enumerate(rows)))
     if isinstance(data, Mapping) and data:
         data = {str(key): _plain(x) for key, x in data.items()}
         columns = {key: x for key, x in data.items() if isinstance(x, list)}
@@ -519,7 +527,10 @@ def _named_columns(data: Mapping[str, Any]) -> bool:
 def _matrix(data: Any, name: str, wanted: Wanted) -> Table:
     """Rewards of 0 and 1, [prompts, samples]."""
     if data.ndim != 2 or data.dtype.kind not in "biuf":
-        raise ValueError(f"an array must be rewards of 0 and 1 [prompts, samples], got {data.dtype} {data.shape}.")
+        raise ValueError(
+            f"an array must be rewards of 0 and 1 [prompts, samples], got {data.dtype} {data.shape}. Reshape it, or pass "
+            "columns: {'prompt': ids, 'reward': rewards}."
+        )
     rows, columns = data.shape
     said = wanted.samples if wanted.samples is not None else wanted.group_size
     if columns > max(rows, 8) and said != columns:

@@ -19,6 +19,7 @@ FIRST = rb"(?m)^(?:\x1b\[[\d;]*m|\([^)\n]*\)|\[[^\]\n]*\]|\s)*"  # colours, Ray'
 STEP_LINE = re.compile(FIRST + rb"(?:step|global_step)\s*[:=]\s*(\d+)(?=\s*$|\s*-)")
 PAIR = re.compile(r"([\w/@.-]+)\s*[:=]\s*(?:np\.\w+\()?(-?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf))\)?(?=\s|$|,)")
 PAIRS_ONLY = re.compile(r"[\s-]*(?:[\w/@.-]+\s*[:=]\s*(?:np\.\w+\()?-?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf)\)?[\s,-]*)+")
+SCORES = re.compile(rb"\bscores?=\[([-\d., e+]+)\]")  # OpenRLHF's filtered groups
 DICT_LINE = re.compile(rb"(?:(?:rollout|step|perf)\s+(\d+)\s*:\s*)?(\{'[^'\n]+': [^\n]*\})")
 PREFIX = re.compile(r"^(?:\x1b\[[\d;]*m|\([^)\n]*\)|\s)*")
 TELLS = (b"reward", b"score", b"zero_std", b"solve")
@@ -193,6 +194,15 @@ def console(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
         table.notes.append(
             Note("other lines", f"{others} lines hold no metrics and are left out.", table.at(first), others)
         )
+
+
+def score_lines(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
+    """Groups that a trainer filtered, a line each: `scores=[1.0, 0.0]`."""
+    for place, line in enumerate(file, 1):
+        found = SCORES.search(line)
+        if found:
+            yield place, {"filtered_scores": [float(x) for x in found[1].split(b",") if x.strip()]}
+    table.notes.append(Note("filtered", "These are groups that the trainer filtered out, and not all of its groups."))
 
 
 def _pairs(line: bytes) -> dict[str, float]:

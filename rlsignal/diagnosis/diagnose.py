@@ -270,7 +270,7 @@ def diagnose(
         notes.append(f"{left_out} prompts with fewer than {fewest} samples are left out.")
     kind = "training log" if isinstance(source, TrainingLog) else "evaluation" if labels is None else "training dump"
     diagnosis = _diagnosis(counts, labels, g, batch, kind, str(name), tuple(notes))
-    return replace(diagnosis, read_as=source.read_as)
+    return replace(diagnosis, read_as=source.read_as.replace("group size not stated", f"groups of {g}, as given"))
 
 
 def grouped(log: TrainingLog, g: int) -> Rollouts:

@@ -191,7 +191,7 @@ def track(
         warned_at=float(log.step[counted][at]) if rule else float("nan"),
         warning=_sentence(log.step[counted], share[counted], log.reward[counted], each, window, at, rule),
         notes=tuple(notes),
-        read_as=source.read_as,
+        read_as=source.read_as.replace("group size not stated", f"groups of {g}, as given"),
     )
 
 
@@ -282,7 +282,7 @@ def _groups(share: Floats, groups: int | None, *, one: bool) -> int:
     """Groups in a row: as given, one, or the fewest of which all fractions are whole counts."""
     if groups is not None:
         return _validate.whole("groups", groups, 1)
-    if one or not len(share):
+    if one or not ((share > 0) & (share < 1)).any():
         return 1
     written = max(len(repr(float(x)).partition(".")[2]) for x in share)
     most = 10**written // 10 if written in (2, 3) else 1024  # two or three decimals are rounded

@@ -351,6 +351,8 @@ def evaluations():
         for k in range(N)
     ]
     yield "NeMo-RL training data", "train_data_step3.jsonl", lines(nemo), {"group_size": N}
+    filtered = per_prompt(lambda i, v: f"INFO dropped group scores={[float(x) for x in v]}\n")
+    yield "OpenRLHF filtered groups", "train.log", "".join(filtered), {}
     atropos = per_prompt(
         lambda i, v: {
             "tokens": [[1, 0]] * N,
