@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rlsignal import verify
+from rlsignal.data.formats import FORMATS, Format
+from rlsignal.data.names import SYNONYMS
 
 DOCS = Path(__file__).parent
 
@@ -398,8 +400,14 @@ Read in the sources of the versions named; a log does not say its version, so `r
 | EasyDeL | `reward_std`, `frac_reward_zero_std` | within groups (ddof 0); share of degenerate groups |
 | verl 0.10 | `critic/score/mean`, `critic/rewards/mean` | mean score; mean reward, from which a KL penalty may be taken. No column counts \
 degenerate groups: dump the rollouts |
-| NeMo-RL | `baseline_reward/pct_0`, `pct_1`, `pct_mixed` | of leave-one-out baselines: the lone success of a group counts as 0 |
-| prime-rl | `solved_none`, `solved_all`, `solved_some` | shares of groups; the first two are the degenerate ones |
+| NeMo-RL | `baseline_reward/pct_0`, `pct_1` | of leave-one-out baselines: the lone success of a group counts as 0 |
+| prime-rl | `solved_none`, `solved_all` | shares of groups: the degenerate ones |
+| rllm | `batch/solve_none`, `batch/solve_all`, `batch/solve_partial` | counts of groups; the first two of the sum of all |
+| Tinker | `env/all/by_group/frac_all_good`, `frac_all_bad` | shares of groups: the degenerate ones |
+| slime | `zero_std/count_0`, `zero_std/count_1` | counts of groups; `groups=` says of how many |
+
+[Which files are read](formats.md) lists every column. With several reward functions the degenerate share is that of their
+sum: it is kept, and the mean is used only where it is binary.
 
 ## The warnings
 
@@ -439,6 +447,68 @@ prompts, which are not independent draws.
 """
 
 
+def formats() -> str:
+    """docs/formats.md: which files are read, from the table of known formats and the names of columns."""
+    kinds = {"rollouts": "a row a rollout", "counts": "counts", "rates": "shares", "log": "training log"}
+
+    def columns(known: Format) -> str:
+        ideas = {"prompt": known.prompt or known.group, "repeat": known.repeat, "data set": known.dataset}
+        ideas |= {"step": known.step, "checkpoint": known.checkpoint, "filter": known.filter}
+        ideas |= {"reward": known.reward, "incorrect": known.wrong, "share": known.rate, "samples": known.samples}
+        ideas |= {"mean": known.mean, "degenerate": known.degenerate}
+        return ", ".join(f"{idea} {_cell(name)}" for idea, name in ideas.items() if name)
+
+    read = [
+        [f"{known.name}<br>{known.where}".replace("|", "\\|"), kinds[known.kind], columns(known), known.trap]
+        for known in FORMATS
+        if not known.refuse
+    ]
+    refused = [[known.name, known.where, f"It {known.refuse}."] for known in FORMATS if known.refuse]
+    titles = {"prompt": "prompt", "dataset": "data set", "mean": "mean of a log", "degenerate": "degenerate share of a log"}
+    hidden = ("entropy", "reward_std", "group_std", "filter")
+    names = [
+        [titles.get(idea, idea.replace("_", " ")), ", ".join(_cell(name) for name in known)]
+        for idea, known in SYNONYMS.items()
+        if idea not in hidden
+    ]
+    return f"""# Which files are read
+
+`read(source)`, and every command that takes a FILE, recognise a file by what is in it, say on their first line what it was
+read as, and ask where a choice would change the counts. `--explain` prints the call that leaves nothing to guess.
+
+## From where
+
+A file, a pattern (`"runs/*.jsonl"`), a folder (files without rollouts are named and left out), `-` for standard input, a
+list of these; compressed by gzip, bzip2, xz, zip, or Zstandard where a reader is installed. In Python also arrays of 0 and 1
+[prompts, samples], frames of pandas, polars and arrow, data sets of Hugging Face, mappings of columns, and rows.
+
+## Known formats
+
+`*` is any text; of several columns that it matches, one is named with `scorer=`. A reward joined by `&` needs all of its
+columns. `a / b` divides counts, `groups` being what `groups=` says; `#` sums all columns that match.
+
+{_table(["format", "rows", "columns", "note"], read)}
+
+## Refused, and what to read instead
+
+{_table(["format", "written by", "why"], refused)}
+
+Also refused by name: pickles and torch checkpoints, the binary log of W&B, SQLite, Arrow, HDF5, spreadsheets, tensors; each
+error names the export that is read.
+
+## Tables of your own
+
+Without a known format columns are recognised by name, whatever their case; the first that is there is taken.
+
+{_table(["stands for", "names"], names)}
+
+A column of `repeat` numbers the rollouts of a prompt if each (prompt, value) stands once; otherwise it is asked about.
+Equal ids of two data sets are two prompts. Rewards are 0 and 1, true and false, pass and fail and their kin, or "3/8" for
+three of eight; -1, and rewards of other values, are asked about. Numbers may be percentages, have a decimal comma, or
+thousands separators.
+"""
+
+
 def _evidence(name: str) -> dict[str, Any]:
     """docs/evidence/NAME.json, written by `python -m experiments.evidence NAME`."""
     return json.loads((DOCS / "evidence" / f"{name}.json").read_text(encoding="utf-8"))
@@ -465,6 +535,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "coverage.md": coverage,
     "ladder.md": ladder,
     "predictors.md": predictors,
+    "formats.md": formats,
     "logs.md": logs,
     "mitigations.md": mitigations,
 }

@@ -293,6 +293,9 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
     table = head.table
     found: dict[str, Any] = {idea: head.first(names, head.top) for idea, names in SYNONYMS.items()}
     found["dataset"] = found["repeat"] = None
+    for idea in UNIT:  # what the caller names is nothing else
+        if found.get(idea) in given.values():
+            found[idea] = head.first(SYNONYMS[idea], [x for x in head.top if x not in given.values()])
     found.update(given)
     notes: list[Note] = []
     plain = {bare(name) for name in head.top}
@@ -357,14 +360,12 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
         kind = wanted.kind
     elif wanted.kind in ("evaluation", "rollouts") or "reward" in given:
         kind = "rollouts"
-    elif "correct" in given:
-        kind = "counts"
-    elif "rate" in given:
+    elif "rate" in given and "correct" not in given:
         kind = "rates"
+    elif "correct" in given or (unsaid and not wide):
+        kind = "counts"
     elif wide:
         kind = "rollouts"
-    elif unsaid:
-        kind = "counts"
     elif counted and not (
         found["reward"]
         and found["reward"] != found["correct"]

@@ -444,8 +444,8 @@ class Tally(Collector):
             if usual < 0.9 * len(parts):
                 raise ValueError(
                     f"{column} of {self.table.name} differs within {self.columns.names.get('prompt', 'prompt')} "
-                    f"{shown(shared[0])}, and the numbers of rollouts differ too. {offers('repeat', [column])} counts a "
-                    f"prompt's rollouts together; {offers('dataset', [column])} takes them for different prompts."
+                    f"{shown(shared[0])}, and the numbers of rollouts differ too. {offers('repeat', [column])} counts "
+                    f"a prompt's rollouts together; {offers('dataset', [column])} takes them for different prompts."
                 )
         text = f"{len(shared)} prompts stand in several data sets ({column}) and are counted as different prompts."
         return [Note("data sets", text, shown(shared[0]), len(shared))]

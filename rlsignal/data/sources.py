@@ -528,8 +528,8 @@ def _matrix(data: Any, name: str, wanted: Wanted) -> Table:
     """Rewards of 0 and 1, [prompts, samples]."""
     if data.ndim != 2 or data.dtype.kind not in "biuf":
         raise ValueError(
-            f"an array must be rewards of 0 and 1 [prompts, samples], got {data.dtype} {data.shape}. Reshape it, or pass "
-            "columns: {'prompt': ids, 'reward': rewards}."
+            f"an array must be rewards of 0 and 1 [prompts, samples], got {data.dtype} {data.shape}. Reshape it, or "
+            "pass columns: {'prompt': ids, 'reward': rewards}."
         )
     rows, columns = data.shape
     said = wanted.samples if wanted.samples is not None else wanted.group_size

@@ -8,12 +8,15 @@ import gzip
 import io
 import json
 import random
+import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rlsignal.data.formats import FORMATS
+from rlsignal.data.names import SYNONYMS
 from rlsignal.data.read import read
 from rlsignal.data.records import TrainingLog
 
@@ -446,7 +449,8 @@ def logs():
     ]
     yield "TRL log", "history.csv", as_csv(history), {}
     console = "".join(
-        f"(pid=1) step:{t} - batch/solve_none:{none(t)} - batch/solve_all:{all_(t)} - batch/solve_partial:{GROUPS - none(t) - all_(t)}"
+        f"(pid=1) step:{t} - batch/solve_none:{none(t)} - batch/solve_all:{all_(t)}"
+        f" - batch/solve_partial:{GROUPS - none(t) - all_(t)}"
         f" - critic/score/mean:{means(t)!r}\nother\n"
         for t in STEPS
     )
@@ -500,7 +504,8 @@ def logs():
     )
     yield "Tinker metrics", "tinker.jsonl", tinker, {}
     slime = "".join(
-        f"[2025-01-01] rollout {t}: {{'rollout/raw_reward': {means(t)!r}, 'zero_std/count_0': {none(t)}, 'zero_std/count_1': {all_(t)}}}\n"
+        f"[2025-01-01] rollout {t}: {{'rollout/raw_reward': {means(t)!r}, 'zero_std/count_0': {none(t)}, "
+        f"'zero_std/count_1': {all_(t)}}}\n"
         for t in STEPS
     )
     yield "slime log", "slime.log", slime, {"groups": GROUPS}
@@ -601,6 +606,22 @@ def test_files_without_verdicts_are_refused_by_name(tmp_path, name):
     path.write_text(json.dumps(REFUSED[name]))
     with pytest.raises(ValueError, match=rf"^x\.json is {name}, which "):
         read(path)
+
+
+def test_the_page_of_logs_names_no_column_that_is_not_read():
+    page = (Path(__file__).parents[2] / "docs" / "logs.md").read_text(encoding="utf-8")
+    table = [line.split(" | ")[1] for line in page.split("## The warnings")[0].splitlines() if line.startswith("| ")][
+        1:
+    ]
+    named = [name for cell in table for name in re.findall(r"`([^`]+)`", cell)]
+    ideas = ("mean", "degenerate", "reward_std", "group_std", "samples", "group_size")
+    known = " ".join(" ".join(SYNONYMS[idea]) for idea in ideas)
+    known += " ".join(" ".join(getattr(x, idea) for idea in ideas) for x in FORMATS)
+    patterns = [re.escape(x).replace(r"\*", ".*").replace(r"\#", ".*") for x in known.split()]
+    assert len(named) > 12
+    assert [
+        name for name in named if not any(re.fullmatch(f"(.*/)?{x}|{x}", name) or x.endswith(name) for x in patterns)
+    ] == []
 
 
 def test_every_row_of_the_table_has_a_file_here():

@@ -216,11 +216,8 @@ class TestDamage:
         ],
     )  # fmt: skip
     def test_is_named(self, tmp_path, content, said):
-        try:
-            import pyarrow
-        except ImportError:
-            if content == b"PAR1":
-                pytest.skip("parquet not at hand")
+        if content == b"PAR1":
+            pytest.importorskip("pyarrow")
         with pytest.raises(ValueError, match=said):
             read(write(tmp_path / "x", content))
 

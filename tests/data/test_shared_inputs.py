@@ -63,7 +63,7 @@ REFUSED = {
     "data/wandb_binary_run-wntzruuo.wandb": r"is the binary log of Weights & Biases\. Export",
     "data/nemo_gym_xlam_fc_rollouts.jsonl": "does not say which rollouts share a prompt.* group_size=",
     "data/graded_rewards_k4.json": r"rewards must be 0 or 1, got 0\.25.* threshold=",
-    "hostile/date.parquet": "damaged parquet after row 0",
+    "hostile/date.parquet": "column 'prompt' must hold values that Python can",
     "hostile/deep_header.npy": "is damaged",
     "hostile/hugeint_reward.jsonl": "reward must be a number",
     "hostile/nested_summary18.json": "holds averages only",
