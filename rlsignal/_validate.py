@@ -1,4 +1,4 @@
-"""Every input error of the library is worded here: name, range, value, place, way out.
+"""Shared checks of numbers, and the wording of their errors: name, range, value, place, way out.
 
 Public functions call these at their door, before any numerics or jit, so nothing deeper needs to check again.
 """

@@ -19,6 +19,7 @@ from rlsignal.theory.frameworks import (
     pass_at_k_training,
     posterior_baseline,
     standardised,
+    under_noisy_verifier,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "pass_at_k_training",
     "posterior_baseline",
     "standardised",
+    "under_noisy_verifier",
 ]

@@ -14,7 +14,7 @@ import numpy as np
 
 from rlsignal.inference.intervals import per_prompt_estimate
 from rlsignal.inference.population import band
-from rlsignal.proofs.enumeration import Statistic, beta, mean, push, rise, turn, variance
+from rlsignal.proofs.enumeration import Statistic, beta, mean, push, rise, score, turn, variance
 from rlsignal.proofs.measured import (
     against,
     against_others,
@@ -53,6 +53,7 @@ from rlsignal.theory.frameworks import (
     pass_at_k_gradient,
     pass_at_k_training,
     posterior_baseline,
+    under_noisy_verifier,
 )
 from rlsignal.theory.passk import missed_mode_probability, pass_at_k, pass_at_k_weight
 from rlsignal.theory.recorded import Recorded
@@ -381,5 +382,13 @@ CLAIMS = (
           "E D = sum_i w_i D(part i)", lambda p, g: (
               degenerate_probability(p, g), 1 - informative_probability(p, g), p.pmf(g)[[0, g]].sum()),
           "Beta of its mean and dispersion", lambda p, g: degenerate_probability(Beta(p.mean, p.dispersion), g)),
+    Claim("S7", "weight under a noisy verifier", 0.2, 10,  # FN = p, FP = 0, as above
+          lambda rewards: mean([a * s for a, s in zip(
+              whitened()(tuple(r * (1 - coin) for r, coin in zip(rewards[:5], rewards[5:], strict=True))),
+              score(rewards[:5], 0.2), strict=True)]),
+          "GRPO: w' = J w(p~), J = 1 - FN - FP, g = 5", lambda p, _: (
+              under_noisy_verifier(GRPO, fnr=p, fpr=0).weight(p, 5),
+              (1 - p) * GRPO.weight(noisy_pass_rate(p, fnr=p, fpr=0), 5)),
+          "w(p~), as if p~ were the policy's", lambda p, _: GRPO.weight(noisy_pass_rate(p, fnr=p, fpr=0), 5)),
 )
 # fmt: on

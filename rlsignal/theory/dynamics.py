@@ -154,17 +154,22 @@ def discoverable_pass_rate(rollouts: ArrayLike, *, confidence: float = 0.95) -> 
     return answer(-np.expm1(np.log1p(-_confidence(confidence)) / rollouts))
 
 
-def adam_drift(signal_to_noise: ArrayLike, informative: ArrayLike) -> tuple[float | Floats, float | Floats]:
+def adam_drift(
+    signal_to_noise: ArrayLike, informative: ArrayLike, *, steps: float | None = None, decay: float = 0.999
+) -> tuple[float | Floats, float | Floats]:
     """How far a parameter drifts per step under Adam, and how far noise takes it, per root of the steps (F7).
 
-    In learning rates: sqrt(f) s / sqrt(1 + s^2) and sqrt(1 - f s^2/(1 + s^2)), where a fraction f of the steps has a
-    gradient. Adam divides by the r.m.s. gradient, which the empty steps lower too: so drift falls as sqrt(f), not f,
-    and the walk does not fall at all.
+    In learning rates. The drift is sqrt(f) s / sqrt(1 + s^2), where a fraction f of the steps has a gradient: Adam
+    divides by the r.m.s. gradient, which the empty steps lower too, so drift falls as sqrt(f), not f. The noise is
+    Gaussian. In a run much shorter than Adam's average of squares, 1/(1 - decay) steps, the walk is sqrt(1 - drift^2);
+    in a long one it is shorter, since a large step forward also raises what later steps are divided by.
 
     Parameters
     ----------
     signal_to_noise : s >= 0, mean over s.d. of the gradient in the steps that have one.
     informative : f in (0, 1], the fraction of steps with any gradient.
+    steps : length of the run, positive; None for the long run.
+    decay : beta_2, in (0, 1).
 
     Returns
     -------
@@ -181,13 +186,20 @@ def adam_drift(signal_to_noise: ArrayLike, informative: ArrayLike) -> tuple[floa
     A hundredth of the signal is a tenth of the drift, and all of the noise:
 
     >>> [tuple(round(x, 4) for x in adam_drift(0.1, f)) for f in (1, 0.01)]
-    [(0.0995, 0.995), (0.01, 1.0)]
+    [(0.0995, 0.9876), (0.01, 0.9889)]
+    >>> [round(adam_drift(1, 1, steps=n)[1], 3) for n in (10, 1000, None)]
+    [0.706, 0.62, 0.433]
     """
     s = _validate.within("signal_to_noise", signal_to_noise, 0, 1e150)
     f = _validate.probability("informative", informative)
     _validate.within("informative", f, 0, 2, open_ends=True, way_out="Without any gradient nothing moves.")
-    drift = np.sqrt(f) * s / np.hypot(1, s)
-    return answer(drift), answer(np.sqrt((1 - f) + f / (1 + s**2)))
+    n = _validate.scalar("steps", _validate.within("steps", 1 if steps is None else steps, 0, np.inf, open_ends=True))
+    beta = _validate.scalar("decay", _validate.within("decay", decay, 0, 1, open_ends=True))
+    short = 0.0 if steps is None else beta * -np.expm1(n * np.log(beta)) / (n * (1 - beta))
+    u = 1 / (1 + s**2)
+    long_run = (1 - f) * (1 - u) / 4 + u**2 * (1 + u) / 2
+    more = (1 - u) * (1 - f + 2 * u - (1 - f + 4 * u - 2 * u**2) / (2 * (1 + beta)))
+    return answer(np.sqrt(f * (1 - u))), answer(np.sqrt(long_run + short * more))
 
 
 def _confidence(confidence: float) -> float:

@@ -133,7 +133,8 @@ def rollouts_to_informative(p: ArrayLike) -> float | Floats:
 def noisy_pass_rate(p: ArrayLike, *, fnr: float, fpr: float) -> float | Floats:
     """The pass rate that a noisy verifier reports (S7): p~ = (1 - FN) p + FP (1-p).
 
-    Give it to any function of this library for what a log will show; `noisy_verifier_efficiency` says what it is worth.
+    Give it to what asks of rewards and groups, for what a log will show. What asks of the policy (flows, escape times,
+    KL fixed points) takes the true pass rate and `under_noisy_verifier`; `noisy_verifier_efficiency` says what is left.
 
     Parameters
     ----------

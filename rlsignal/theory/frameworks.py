@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, figure
 from rlsignal._validate import Floats
+from rlsignal.theory.distributions import Fixed
 from rlsignal.theory.estimators import Estimator, Side
 
 
@@ -155,6 +156,62 @@ def batch_standardised(mean: float) -> Estimator:
     odds = (1 - mean) / mean
     name = f"batch_standardised({mean:g})"
     return Estimator(name, lambda K, g: np.sqrt(odds), lambda K, g: -1 / np.sqrt(odds))
+
+
+def under_noisy_verifier(estimator: Estimator, *, fnr: float, fpr: float) -> Estimator:
+    """What an estimator does on average when a noisy verifier hands it the rewards (S7), as a table of the true ones.
+
+    A'(r, K) is the mean advantage of a rollout of true reward r when K of the group are truly correct. Its weight is
+    J w_g(p~) with J = 1 - FN - FP and p~ the verdicts' pass rate: so its `weight` and `objective`, and the flows,
+    escape times, forecasts and KL fixed points of the theory, are those of a run with that verifier.
+
+    Parameters
+    ----------
+    estimator : an Estimator such as GRPO.
+    fnr, fpr : chances that a correct response is failed (false negative), and an incorrect one passed (false
+        positive), in [0, 1]. Together above 1, pass rates fall.
+
+    Returns
+    -------
+    Estimator. Its second moments lack the verdicts' own noise: they are not those of the run.
+
+    Raises
+    ------
+    ValueError : not an estimator, rates outside [0, 1].
+
+    Source: derived in docs/theory.md (S7).
+
+    Examples
+    --------
+    >>> noisy = under_noisy_verifier(GRPO, fnr=0.1, fpr=0.05)
+    >>> round(noisy.weight(0.02, 8), 4), round(0.85 * GRPO.weight(noisy_pass_rate(0.02, fnr=0.1, fpr=0.05), 8), 4)
+    (2.0576, 2.0576)
+    """
+    inner = known(estimator)
+    missed, passed = (
+        _validate.scalar(name, _validate.probability(name, value)) for name, value in (("fnr", fnr), ("fpr", fpr))
+    )
+
+    def verdict(chance: float, n: int) -> Floats:
+        return Fixed(chance).pmf(n) if n else np.ones(1)
+
+    def mean(g: int) -> Floats:
+        """[2, g], indexed [verdict, correct others]: the mean advantage of a rollout of this verdict."""
+        table = inner.table(g)
+        beside = np.stack([table[0, :g], table[1, 1:]])
+        verdicts = [np.convolve(verdict(1 - missed, j), verdict(passed, g - 1 - j)) for j in range(g)]
+        return np.asarray([beside @ pmf for pmf in verdicts]).T
+
+    def correct(K: Floats, g: int) -> Floats:
+        no, yes = mean(g)
+        return np.append(0.0, missed * no + (1 - missed) * yes)
+
+    def incorrect(K: Floats, g: int) -> Floats:
+        no, yes = mean(g)
+        return np.append((1 - passed) * no + passed * yes, 0.0)
+
+    name = f"{inner.name}, verifier with fnr {missed:g} and fpr {passed:g}"
+    return Estimator(name, correct, incorrect, smallest=inner.smallest)
 
 
 def posterior_baseline(mean: float, dispersion: float) -> Estimator:

@@ -128,7 +128,10 @@ class TestWhatCanFall:
 class TestAdam:
     def test_edges(self):
         assert adam_drift(0, 0.3) == (0, 1)
-        assert adam_drift(3, 1) == pytest.approx((3 / sqrt(10), 1 / sqrt(10)), rel=1e-14)
+        assert adam_drift(3, 1) == pytest.approx((3 / sqrt(10), sqrt((1 + 9 / 2) / 10**3)), rel=1e-14)
+        drift, walk = adam_drift(3, 0.5, steps=1, decay=1 - 1e-9)  # too short to change what it is divided by
+        assert drift**2 + walk**2 == pytest.approx(1, abs=1e-8)
+        assert adam_drift(1, 0.3, steps=1e9) == pytest.approx(adam_drift(1, 0.3), rel=1e-5)
         drift, walk = adam_drift([0.1, 1.0], [[0.01], [1.0]])
         assert drift.shape == walk.shape == (2, 2)
         with pytest.raises(ValueError, match="informative must lie in"):
@@ -146,12 +149,28 @@ class TestAdam:
             first = 0.9 * first + 0.1 * gradient
             second = 0.9995 * second + 0.0005 * gradient**2
             moved = moved + (first / np.sqrt(second) if step >= settle else 0)
-        drift, walk = adam_drift(s, f)
+        drift, walk = adam_drift(s, f, steps=steps, decay=0.9995)
         error, bias = walk * sqrt(steps / parameters), 3 / 8 * 3 / f / 4000
         assert abs(moved.mean() - steps * drift) < 5 * error + bias * steps * drift
         assert moved.std() / (walk * sqrt(steps)) == pytest.approx(1, abs=5 / sqrt(2 * parameters) + 10 / steps)
         if f < 1:
             assert abs(moved.mean() - steps * f / sqrt(f) * drift) > 50 * error  # drift falling as f
+
+    @pytest.mark.parametrize(("s", "f"), [(1.0, 1.0), (0.5, 1.0), (1.0, 0.05)])
+    @pytest.mark.parametrize("steps", [50, 200, 4000])
+    def test_the_walk_in_runs_of_any_length(self, s, f, steps):
+        """2000 settled parameters at decay 0.995, whose terms of order (1 - decay) (3/f) / 4 are under 8%."""
+        decay, parameters = 0.995, 2000
+        generator, second, moved = np.random.default_rng(steps), np.full(2000, f * (1 + s**2)), np.zeros(2000)
+        for step in range(1600 + steps):
+            gradient = (generator.random(parameters) < f) * (s + generator.standard_normal(parameters))
+            second = decay * second + (1 - decay) * gradient**2
+            moved += (step >= 1600) * gradient / np.sqrt(second)
+        walk = adam_drift(s, f, steps=steps, decay=decay)[1]
+        slack = 5 / sqrt(2 * parameters) + (1 - decay) * 3 / f / 4
+        assert moved.std() / sqrt(steps) / walk == pytest.approx(1, abs=slack)
+        if steps == 4000 and f == 1:  # one minus the drift squared is refused
+            assert abs(moved.std() / sqrt(steps) / sqrt(1 - adam_drift(s, f)[0] ** 2) - 1) > slack
 
 
 class TestTheThreshold:

@@ -137,7 +137,10 @@ class TestNoise:
     def test_hoeffding_terms_are_variances_of_the_kernel(self, policy):
         """zeta_1 of the kernel (r1-r2)(s1-s2)/2 given one of the two, zeta_2 of the kernel; exactly."""
         size, n = len(policy.slope), len(policy.chances)
-        kernel = lambda y, z, d: (policy.right[y] - policy.right[z]) * (policy.scores[y][d] - policy.scores[z][d]) / 2
+
+        def kernel(y, z, d):
+            return (policy.right[y] - policy.right[z]) * (policy.scores[y][d] - policy.scores[z][d]) / 2
+
         first = second = Fraction(0)
         for d in range(size):
             given = [sum(policy.chances[z] * kernel(y, z, d) for z in range(n)) for y in range(n)]

@@ -1,6 +1,6 @@
 """How p moves, derived: the flow of a softmax, its clocks, a chain of decisions, and drift under Adam."""
 
-from rlsignal.proofs.derivations.steps import Derivation, Step
+from rlsignal.proofs.derivations.steps import Derivation, Expression, Step
 
 
 def tabular_flow() -> Derivation:
@@ -102,16 +102,37 @@ def drift_under_adam() -> Derivation:
     >>> round(proof.value(f=0.01, s=0.1), 12) == round(adam_drift(0.1, 0.01)[1] ** 2, 12)
     True
     """
-    from sympy import Symbol, sqrt, symbols
+    from sympy import Function, expand, sqrt, symbols
 
     f, s, sigma = symbols("f s sigma", positive=True)
-    mean, square, drift, walk = Symbol("E(G)"), Symbol("E(G^2)"), Symbol("D"), Symbol("V")
-    steps = (
-        Step("A gradient comes in a fraction f of the steps, with mean s sigma.", mean, f * s * sigma, "definition"),
-        Step("And variance sigma^2; in the others it is 0.", square, f * (s**2 + 1) * sigma**2, "definition"),
-        Step("The mean of a step, divided by the r.m.s. gradient.", drift, mean / sqrt(square), "definition"),
-        Step("The scale cancels, and half of f's power.", drift, sqrt(f) * s / sqrt(1 + s**2)),
-        Step("Its variance.", walk, (square - mean**2) / square, "definition"),
-        Step("One, less the drift squared.", walk, 1 - f * s**2 / (1 + s**2)),
+    G, v, drift, influence, walk, u = symbols("G v D I V u")
+    E = Function("E")
+    moments = {0: 1, 1: f * s * sigma, 2: f * (s**2 + 1) * sigma**2, 3: f * (s**3 + 3 * s) * sigma**3}
+    moments[4] = f * (s**4 + 6 * s**2 + 3) * sigma**4
+
+    def mean(polynomial: Expression) -> Expression:
+        if polynomial.has(influence, v):
+            return E(polynomial)  # names are left, to unfold first
+        return sum(expand(polynomial).coeff(G, power) * moment for power, moment in moments.items())
+
+    gaussian = (
+        "A gradient comes in a fraction f of the steps, Gaussian of mean s sigma and variance sigma^2; else it is 0."
     )
+    later = (
+        "A squared gradient above v raises Adam's average in the steps that follow, by its excess in all of them "
+        "together: each of them is then shorter, in proportion to -1/(2v)."
+    )
+    steps = (
+        Step(gaussian, E(G**4), moments[4], "assumption", lambda e: e.replace(E, mean)),
+        Step("Adam's average of squares settles at their mean.", v, E(G**2), "definition"),
+        Step("The mean of a step, divided by the r.m.s. gradient.", drift, E(G) / sqrt(v), "definition"),
+        Step("The scale cancels, and half of f's power.", drift, sqrt(f) * s / sqrt(1 + s**2)),
+        Step(later, influence, G / sqrt(v) - E(G) * (G**2 - v) / (2 * v * sqrt(v)), "assumption"),
+        Step("Its mean is the drift: the excess has mean 0.", E(influence), drift),
+        Step("The variance of what one gradient does to the long run.", walk, E(influence**2) - E(influence) ** 2,
+             "definition"),
+        Step("Without that effect: one minus the drift squared.", E(G**2) / v - E(G) ** 2 / v, 1 - drift**2),
+        Step("The noise's share of the mean square.", u, 1 / (1 + s**2), "definition"),
+        Step("What the long run is left with.", walk, (1 - f) * (1 - u) / 4 + u**2 * (1 + u) / 2),
+    )  # fmt: skip
     return Derivation("F7", "Drift under Adam", steps)
