@@ -412,7 +412,9 @@ sum: it is kept, and the mean is used only where it is binary.
 ## The warnings
 
 **Degenerate**: an informative tenth of the groups can be ruled out, with a chance of error of at most 5% over the whole
-run, however long it is ([I10](theory.md#I10)). Safe, and late: it confirms.
+run, however long it is ([I10](theory.md#I10)): if in every row, given the past, a tenth or more is informative, and rows
+differ by no more than half of that. Rows that differ more than independent groups would count as fewer groups, here and
+in the next rule. Safe, and late: it confirms.
 
 **Degenerating**: a line through the last {2 * made["window"]} rows rises by more than 4 standard errors and, less one, passes 90%
 within {made["window"]} rows. It extrapolates; a run that bends below 90% just then was warned of for nothing. Nothing is

@@ -30,6 +30,10 @@ RULES = {
 }
 
 
+DIFFERING = {"at 90%, rows differ by 2.5%": 0.025, "at 90%, rows differ by 5.4%": 0.054}
+"""Standard deviation of the share of degenerate groups over the rows of these runs."""
+
+
 def runs() -> dict[str, np.ndarray]:
     """True share of degenerate groups in each row, by what the run does."""
     row = np.arange(ROWS)
@@ -44,6 +48,8 @@ def runs() -> dict[str, np.ndarray]:
     return {
         **{f"steady at {share:.0%}": np.full(ROWS, share) for share in (0.3, 0.5, 0.7, 0.85)},
         "steady at 90%, the border": np.full(ROWS, DEGENERATE),
+        "at 90%, rows differ by 2.5%": np.full(ROWS, DEGENERATE),
+        "at 90%, rows differ by 5.4%": np.full(ROWS, DEGENERATE),
         **{
             f"rises from 40% to {end:.0%} and stays": 0.4 + (end - 0.4) * turn(150, 30) for end in (0.6, 0.7, 0.8, 0.85)
         },
@@ -79,7 +85,11 @@ def simulated(repetitions: int, seed: int) -> Iterator[dict[str, Any]]:
     for run, truth in runs().items():
         at = int(np.argmax(truth > DEGENERATE)) if (truth > DEGENERATE).any() else None
         for groups in (1, 8, 64):
-            degenerate = chance.binomial(groups, np.clip(truth, 0, 1), (repetitions, ROWS)) / groups
+            shares = np.broadcast_to(np.clip(truth, 0, 1), (repetitions, ROWS))
+            if run in DIFFERING:  # prompts of a row are alike: its share is a Beta's draw
+                size = DEGENERATE * (1 - DEGENERATE) / DIFFERING[run] ** 2 - 1
+                shares = chance.beta(DEGENERATE * size, (1 - DEGENERATE) * size, shares.shape)
+            degenerate = chance.binomial(groups, shares) / groups
             for rule, rows in RULES.items():
                 warns = rows(degenerate, groups, WINDOW)
                 warned, first = warns.any(-1), warns.argmax(-1)

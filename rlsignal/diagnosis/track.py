@@ -15,7 +15,7 @@ from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.diagnosis.diagnose import noted, read_line
 from rlsignal.inference.intervals import Estimate, bounded_interval
 from rlsignal.inference.population import log_estimate
-from rlsignal.inference.sequential import log_e_process
+from rlsignal.inference.sequential import log_e_process, overdispersion
 from rlsignal.theory.distributions import Beta
 from rlsignal.theory.signal import degenerate_probability
 from rlsignal.theory.thresholds import dispersion_for
@@ -116,9 +116,11 @@ def track(
     """Degenerate groups over the steps of a run, what explains them, and whether to worry.
 
     A run is called degenerate when it can be ruled out that a tenth of its groups is informative, at a chance of 5% of
-    being wrong over the whole run (I10). It is called degenerating when a line through the last two windows rises by
+    being wrong over the whole run (I10): if in every row, given the past, a tenth or more is informative, and rows
+    differ by no more than half of that. It is called degenerating when a line through the last two windows rises by
     more than 4 standard errors and, less one standard error, passes 90% degenerate groups within a window from now.
-    False alarms and lead times of both are measured in docs/logs.md.
+    Rows that differ more than independent groups would count as fewer groups. False alarms and lead times of both are
+    measured in docs/logs.md.
 
     Parameters
     ----------
@@ -215,7 +217,9 @@ def first_warning(share: Floats, groups: int, *, window: int = 20) -> tuple[int,
 
 def degenerate_rows(share: Floats, groups: int, window: int) -> Any:
     """[..., rows], where it is ruled out that a tenth of the groups is informative (I10)."""
-    return log_e_process(1 - share, groups, level=1 - DEGENERATE, spacing=window) > -np.log(FALSE_ALARM)
+    level = 1 - DEGENERATE
+    independent = groups / overdispersion(1 - share, groups, level=level)
+    return log_e_process(1 - share, independent, level=level, spacing=window) > -np.log(FALSE_ALARM)
 
 
 def degenerating_rows(share: Floats, groups: int, window: int) -> Any:
@@ -229,6 +233,7 @@ def degenerating_rows(share: Floats, groups: int, window: int) -> Any:
     total, moment = _last(share, size), _last(share * row, size)
     mean, slope = total / size, (moment - (row[size - 1 :] - at[-1]) * total) / (at @ at)
     noise = np.maximum(mean * (1 - mean), 1 / (4 * size * groups)) / groups  # of a row; never 0
+    noise = noise * overdispersion(1 - share, groups, level=1 - DEGENERATE)[..., size - 1 :]
     ahead = at[-1] + window
     error = np.sqrt(noise / size + ahead**2 * noise / (at @ at))
     sure = slope > CERTAIN * np.sqrt(noise / (at @ at))
@@ -340,6 +345,8 @@ def _sentence(step: Floats, share: Floats, reward: Floats, groups: int, window: 
         f"{share[rows].mean():.0%} of {size * groups} groups are degenerate in the {size} rows up to step {step[at]:g} "
         + (f"(mean reward {mean:.2f}, mostly all {'correct' if mean > 0.5 else 'incorrect'})" if mean == mean else "")
     ).rstrip()
+    if rule == "degenerate" and at < window:
+        return f"The run is degenerate from the start: {evidence}. {_causes(mean)}"
     if rule == "degenerate":
         return (
             f"The run is degenerate: {evidence}; with {1 - DEGENERATE:.0%} informative groups this warning comes in "
@@ -350,3 +357,15 @@ def _sentence(step: Floats, share: Floats, reward: Floats, groups: int, window: 
         f"The run is degenerating: {evidence}, rising by {slope * window:.0%} every {window} rows; on this course "
         f"fewer than {1 - DEGENERATE:.0%} are informative within {window} more."
     )
+
+
+def _causes(mean: float) -> str:
+    """The three usual causes of a run without informative groups, the one that the mean reward points to first."""
+    causes = {
+        "reward": "a reward that never fires (mean about 0): read ten completions and score them by hand",
+        "prompts": "prompts that are all out of reach or all solved (mean about 0 or 1): look at pass@k before RL",
+        "copies": "rollouts of a prompt that are copies (mean in between): compare their texts, check the temperature",
+    }
+    first = "reward" if mean < 0.05 else "prompts" if mean > 0.95 else "copies"
+    listed = [causes.pop(first), *causes.values()]
+    return f"Usual causes, the likeliest first: {'; '.join(listed)}."

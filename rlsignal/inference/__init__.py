@@ -11,7 +11,7 @@ from rlsignal.inference.ranking import (
     rank_correlation,
     variance_explained,
 )
-from rlsignal.inference.sequential import log_e_process
+from rlsignal.inference.sequential import log_e_process, overdispersion
 
 __all__ = [
     "Estimate",
@@ -25,6 +25,7 @@ __all__ = [
     "inversions",
     "log_e_process",
     "log_estimate",
+    "overdispersion",
     "paired_estimate",
     "per_prompt_estimate",
     "posterior",

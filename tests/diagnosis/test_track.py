@@ -91,8 +91,27 @@ class TestWarnings:
 
     def test_a_degenerate_run(self):
         trend = track(log(np.full(40, 0.97), 0.01), 8, groups=64)
-        assert (trend.rule, trend.warned_at) == ("degenerate", 1)
-        assert trend.warning.startswith("The run is degenerate: 97% of 128 groups are degenerate in the 2 rows up to ")
+        assert (trend.rule, trend.warned_at) == ("degenerate", 4)  # the fifth row: rows may differ
+        assert trend.warning.startswith(
+            "The run is degenerate from the start: 97% of 320 groups are degenerate in the 5 rows up to step 4 (mean "
+        )
+
+    @pytest.mark.parametrize(
+        ("reward", "cause"), [(0.01, "a reward"), (0.99, "prompts"), (0.5, "rollouts of a prompt")]
+    )
+    def test_a_run_that_is_degenerate_from_the_start_is_reported_at_once_with_its_likeliest_cause(self, reward, cause):
+        trend = track(log(np.full(40, 1.0), reward), 8, groups=64)
+        assert (trend.rule, trend.warned_at) == ("degenerate", 2)
+        assert f"Usual causes, the likeliest first: {cause} " in trend.warning
+        assert trend.warning.count(";") == 2
+        later = track(log([0.4] * 60 + [1.0] * 40, reward), 8, groups=64)
+        assert "from the start" not in later.warning
+
+    def test_rows_that_differ_are_no_cause_for_alarm(self):
+        """The share of informative groups has mean 0.1 and s.d. 0.054: one run in 20 warns, not three in four."""
+        rng, size = np.random.default_rng(0), 0.1 * 0.9 / 0.054**2 - 1
+        shares = 1 - rng.binomial(64, rng.beta(0.1 * size, 0.9 * size, (400, 300))) / 64
+        assert degenerate_rows(shares, 64, 20).any(-1).mean() <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
 
     def test_a_degenerating_run_is_warned_of_before_it_is_degenerate(self):
         degenerate = np.linspace(0.4, 1.0, 200)
@@ -141,7 +160,7 @@ class TestShown:
     def test_prints_and_has_a_summary(self):
         trend = track(log(np.full(40, 0.97), 0.0), 8, groups=64)
         assert "degenerate [95%]" in str(trend)
-        assert json.loads(json.dumps(trend.summary, allow_nan=False))["warned_at"] == 1
+        assert json.loads(json.dumps(trend.summary, allow_nan=False))["warned_at"] == 4
 
     @pytest.mark.parametrize(
         ("data", "arguments", "message"),
