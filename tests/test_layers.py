@@ -59,7 +59,7 @@ LAYERS = {  # the longest prefix decides
         files=True,
     ),
     "rlsignal.diagnosis": Layer((*INFERENCE, "rlsignal.diagnosis", "rlsignal.data"), forbidden=RANDOM),
-    "rlsignal.integrations": Layer(("rlsignal.diagnosis", "transformers")),
+    "rlsignal.integrations": Layer(("numpy", "rlsignal.diagnosis", "transformers")),
     "rlsignal.store": Layer(("numpy", "rlsignal.data", "rlsignal._show", "rlsignal._validate"), files=True),
     "rlsignal.saving": Layer(("numpy", "rlsignal.store", "rlsignal._show"), files=True),
     "rlsignal.plots": Layer(

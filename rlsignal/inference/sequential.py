@@ -44,15 +44,11 @@ def log_e_process(informative: ArrayLike, groups: ArrayLike, *, level: float = 0
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     other = level / 2
     gain: Floats = groups * (share * np.log(other / level) + (1 - share) * np.log((1 - other) / (1 - level)))
-    evidence: Floats = np.empty_like(gain)
-    so_far: Floats = np.full(gain.shape[:-1], -np.inf)
-    for row in range(gain.shape[-1]):
-        if row % spacing == 0:
-            start = row // spacing + 1
-            so_far = np.logaddexp(so_far, -np.log(start * (start + 1.0)))  # these weights sum to 1
-        so_far = so_far + gain[..., row]
-        evidence[..., row] = so_far
-    return evidence
+    total = np.cumsum(gain, -1)
+    row = np.arange(gain.shape[-1])
+    start = row // spacing + 1
+    weight = np.where(row % spacing == 0, -np.log(start * (start + 1.0)), -np.inf)  # of a fall from this row; sum 1
+    return np.asarray(total + np.logaddexp.accumulate(weight - (total - gain), axis=-1), np.float64)
 
 
 FIRST_ROWS = 10

@@ -1,6 +1,5 @@
 """Inside the real trainer: a tiny random model, a tokenizer made here, a reward of 0 and 1."""
 
-import json
 import warnings
 from types import SimpleNamespace
 
@@ -128,11 +127,110 @@ def test_a_column_that_counts_no_groups_is_refused_and_the_run_goes_on(tmp_path,
     assert "is about the batch, not about groups" in said[0]
 
 
-def test_a_reward_that_is_not_binary_stops_the_watch_and_not_the_run(tmp_path):
+def history(rows, **more):
+    return SimpleNamespace(log_history=[{"step": i, **row} for i, row in enumerate(rows, 1)], **more)
+
+
+def watched(rows, say=None, window=10, resumed=0):
+    """What the callback makes of rows that a trainer logs one after the other, the first `resumed` of them before."""
     said = []
-    run = trainer(tmp_path, [SignalCallback(window=2, say=said.append)], steps=4)
-    run.reward_funcs = [lambda completions, **others: [3.0] * len(completions)]
-    run.train()
-    assert run.state.global_step == 4
-    assert said[0].startswith("The log cannot be watched: reward must be in [0, 1], got 3 in ")
-    assert json.dumps(said)
+    callback = SignalCallback(window=window, say=say or said.append)
+    args = SimpleNamespace(num_generations=8, generation_batch_size=512)
+    state = history(rows[:resumed], is_world_process_zero=True)
+    callback.on_train_begin(args, state, None)
+    for i in range(resumed, len(rows)):
+        state.log_history.append({"step": i + 1, **rows[i]})
+        callback.on_log(args, state, None, logs=rows[i])
+    return callback, said
+
+
+DEGENERATING = [{"reward": 0.3, "frac_reward_zero_std": min(0.3 + i / 60, 1.0)} for i in range(60)]
+
+
+class TestRows:
+    def test_rewards_that_are_nan_at_first_are_waited_for(self):
+        nan = [{"reward": float("nan"), "frac_reward_zero_std": float("nan")}] * 12
+        alone, _ = watched(DEGENERATING)
+        callback, said = watched(nan + DEGENERATING)
+        assert len(said) == 1
+        assert callback.trend.degenerate.tolist() == alone.trend.degenerate.tolist()
+
+    def test_evaluation_rows_are_passed_over(self):
+        rows = [row for x in DEGENERATING for row in (x, {"eval_loss": 0.1, "eval_reward": 0.9})]
+        alone, said_alone = watched(DEGENERATING)
+        callback, said = watched(rows)
+        assert callback.trend.degenerate.tolist() == alone.trend.degenerate.tolist()
+        assert len(said) == len(said_alone) == 1
+
+    def test_a_resumed_run_is_seen_whole(self):
+        alone, said_alone = watched(DEGENERATING)
+        callback, said = watched(DEGENERATING, resumed=30)
+        assert said == said_alone
+        assert callback.trend.degenerate.tolist() == alone.trend.degenerate.tolist()
+
+    def test_one_who_listens_badly_does_not_stop_the_run(self, caplog):
+        def fail(sentence):
+            raise ConnectionError("chat is down")
+
+        callback, _ = watched(DEGENERATING, say=fail)
+        assert callback.warning
+        assert "The sentence could not be passed on" in caplog.text
+
+    def test_a_graded_sum_of_rewards_still_counts_its_groups(self):
+        rows = [{**row, "reward": 1.7} for row in DEGENERATING]
+        callback, said = watched(rows)
+        assert len(said) == 1
+        assert "degenerat" in said[0]
+        assert callback.trend.degenerate[-1] > 0.9
+
+    def test_a_row_costs_the_same_late_in_a_run(self):
+        """Counted, not timed: the whole trend is made when a rule fires or it is asked for, and not in each row."""
+        made = []
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("rlsignal.integrations.trl.track", lambda *args, **kwargs: made.append(args))
+            watched([{"reward": 0.3, "frac_reward_zero_std": 0.3}] * 300)
+        assert made == []
+
+
+def mostly(completions, **others):
+    return [0.5 * ("w4" in text.split()) for text in completions]
+
+
+class TestRealTrainer:
+    def test_several_reward_functions_and_rows_of_several_steps(self, tmp_path):
+        said = []
+        callback = SignalCallback(window=4, say=said.append)
+        run = trainer(tmp_path, [callback], steps=24, logging_steps=3)
+        run.reward_funcs = [right, mostly, right]
+        run.reward_func_names = ["right", "mostly", "again"]
+        run.reward_weights = torch.ones(3)
+        run.reward_processing_classes = [None] * 3
+        run.train()
+        assert run.state.global_step == 24
+        trend = callback.trend
+        logged = [row["frac_reward_zero_std"] for row in run.state.log_history if "frac_reward_zero_std" in row]
+        assert len(logged) == 8
+        np.testing.assert_allclose(trend.degenerate, np.reshape(logged, (-1, 4)).mean(1))
+        assert not any("cannot be watched" in sentence for sentence in said)
+
+    def test_a_reward_that_is_nan_first(self, tmp_path):
+        def late(completions, **others):
+            calls.append(1)
+            return [float("nan") if len(calls) <= 2 else x for x in right(completions)]
+
+        calls, said = [], []
+        callback = SignalCallback(window=2, say=said.append)
+        run = trainer(tmp_path, [callback], steps=8)
+        run.reward_funcs = [late]
+        run.train()
+        assert run.state.global_step == 8
+        assert callback.trend is not None
+        assert not any("cannot be watched" in sentence for sentence in said)
+
+    def test_a_listener_that_raises(self, tmp_path):
+        def fail(sentence):
+            raise ConnectionError("chat is down")
+
+        run = trainer(tmp_path, [SignalCallback(window=2, say=fail)], steps=4, scale_rewards="batch")
+        run.train()
+        assert run.state.global_step == 4
