@@ -22,9 +22,9 @@ class SignalCallback(TrainerCallback):
     """Watches a GRPOTrainer's log, warns once when the run is degenerate or degenerating, and keeps the trend.
 
     It reads `reward`, `frac_reward_zero_std` and the trainer's own history, so a resumed run is seen whole, and what it
-    reports is what `track` finds in the saved trainer_state.json. Rows without a reward, such as those of an evaluation,
-    are passed over. With one reward function of 0 and 1 the whole trend is kept; with several, or a graded one, the degenerate
-    groups of their sum still are.
+    reports is what `track` finds in the saved trainer_state.json. Rows without a reward, such as those of an
+    evaluation, are passed over. With one reward function of 0 and 1 the whole trend is kept; with several, or a graded
+    one, the degenerate groups of their sum still are.
 
     Parameters
     ----------
