@@ -13,14 +13,13 @@ Start with one prompt, a data set, or your own evaluation; each is a distributio
 
 Where to go on, by question:
 
-- What do I have? `read` a file, then `diagnose` it, `compare` checkpoints, ask `recommend_group_size`, `track` a log.
+- What do I have? `read` a file, then `diagnose` it, `compare` checkpoints, `recommend_group_size`, `track` a log.
 - How much signal? `advantage_variance`, `degenerate_probability`, `critical_pass_rate`, `group_size_for`, `pass_at_k`.
-- What does an estimator do? `GRPO.advantages`, `.weight`, `.objective`; your own `Estimator`; `rlsignal.estimators`.
-- What does a rollout buy? `signal_to_noise`, `best_group_size`, `rollouts_per_accepted_group`, `allocate_rollouts`.
-- Where does training go? `escape_time`, `reachable_pass_rate`, `forecast`, `kl_fixed_points`.
-- How sure is it? `group_estimate`, `beta_estimate`, `group_bounds`, `exchangeability`, `log_estimate`.
-- Is it true? `verify`, and the proofs in `rlsignal.theory.derivations`.
-- What happens in a run? `from rlsignal import sim, plots`; these load jax and matplotlib, this module does not.
+- What does an estimator do? `GRPO.weight(p, g)`, `.objective`, `.advantages(rewards)`; all that ship in `rl.estimators`.
+- What is true beyond that? `rl.theory`: what a rollout buys, where training goes, entropy, filters, KL.
+- How sure is it? `rl.inference`: `group_estimate`, `beta_estimate`, `group_bounds`, `log_estimate`.
+- Is it true? `verify`, and the proofs in `rlsignal.proofs.derivations`.
+- What happens in a run? `rl.sim` and `rl.plots`; these load jax and matplotlib, this module does not.
 """
 
 from importlib.metadata import version

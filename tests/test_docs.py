@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rlsignal.__main__ import main
 from rlsignal.proofs.claims import CLAIMS
 from rlsignal.proofs.derivations import PROOFS
 
@@ -62,6 +63,15 @@ def test_a_wrong_example_would_be_seen():
     test = doctest.DocTestParser().get_doctest(blocks, {}, "page", "page", 0)
     assert len(test.examples) == 1
     assert doctest.DocTestRunner().run(test, out=lambda _: None).failed == 1
+
+
+def test_the_readme_shows_what_the_command_prints(capsys):
+    page = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    at = next(i for i, line in enumerate(page) if line.startswith("    $ rlsignal diagnose docs/"))
+    shown = "\n".join(line.strip() for line in page[at + 1 : page.index("    ...", at)])
+    assert main(["diagnose", str(ROOT / "docs" / "evaluation.jsonl")]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert all(" ".join(line.split()) in printed for line in shown.splitlines())
 
 
 def test_every_label_stands_once():
