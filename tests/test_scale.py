@@ -2,11 +2,12 @@
 
 import errno
 import importlib.util
+import multiprocessing
 import os
 import stat
 import subprocess
 import sys
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -16,6 +17,7 @@ import pytest
 
 from rlsignal import sim
 from rlsignal import store as keeping
+from rlsignal.sim.inversion import Build, Train
 from rlsignal.store import BlockFolder, BlockStore
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,11 +26,10 @@ SWEEP = """
 import hashlib, jax, jax.numpy as jnp, numpy as np
 from rlsignal import sim
 from rlsignal.sim.inversion import Build, Train
-from rlsignal.sim.starts import sharpened_logits
 
 recipe = sim.Recipe(prompts=32, responses=16, steps=30)
 keys, rate, entropy = sim.cross(jax.random.split(jax.random.key(0), 3), jnp.linspace(0.1, 0.5, 7), jnp.full(7, 0.8))
-build = Build(recipe, sharpened_logits)
+build = Build(recipe, "sharpened")
 runner = sim.Runner(width=4)
 starts = sim.sweep(build, (keys, rate, entropy), runner=runner)
 settings = jax.tree.map(lambda x: jnp.broadcast_to(x, (21, *x.shape)), recipe.setting())
@@ -134,7 +135,7 @@ def test_a_damaged_block_is_run_again(store, damage):
         (draw, sim.cross(jax.random.split(jax.random.key(1), 5), jnp.arange(2.0)), 2, "cells"),
         (draw, sim.cross(jax.random.split(jax.random.key(0), 5), jnp.arange(2.0) + 1e-6), 2, "cells"),
         (draw, CELLS, 3, "width"),
-        (sim.inversion.Train(sim.Recipe(), sampled=True), CELLS, 2, "experiment"),
+        (Train(sim.Recipe(), sampled=True), CELLS, 2, "experiment"),
     ],
     ids=["key", "setting", "width", "experiment"],
 )
@@ -157,7 +158,7 @@ def test_a_fingerprint_tells_recipes_apart_and_processes_alike():
     import optax
 
     def name(**changes):
-        return sim.fingerprint(sim.inversion.Train(sim.Recipe(**changes), sampled=True), CELLS, 2)["experiment"]
+        return sim.fingerprint(Train(sim.Recipe(**changes), sampled=True), CELLS, 2)["experiment"]
 
     slow, fast = partial(optax.adamw, b1=0.9), partial(optax.adamw, b1=0.5)
     names = {name(), name(steps=10), name(optimizer=optax.adam), name(optimizer=slow), name(optimizer=fast)}
@@ -207,6 +208,48 @@ def test_progress_counts_cells(store):
 
 
 class TestExecutor:
+    def test_spawned_processes_give_the_same_bits(self):
+        """What travels: starts of both families, and training, which compile in each of two workers."""
+        recipe = sim.Recipe(prompts=16, responses=8, steps=10)
+        keys, rate, entropy = sim.cross(jax.random.split(jax.random.key(0), 3), jnp.linspace(0.1, 0.5, 3), jnp.ones(3))
+        settings = jax.tree.map(lambda x: jnp.broadcast_to(x, (9, *x.shape)), recipe.setting())
+
+        def found(runner):
+            starts = sim.sweep(Build(recipe, "sharpened"), (keys, rate, entropy), runner=runner)
+            return starts, sim.sweep(Train(recipe, sampled=True), (keys, starts.logits, settings), runner=runner)
+
+        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
+            away = found(sim.Runner(executor=executor, width=4))
+        jax.tree.map(np.testing.assert_array_equal, away, found(sim.Runner(width=4)))
+
+    def test_what_cannot_travel_is_named(self):
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
+            runner = sim.Runner(executor=executor, width=2)
+            with pytest.raises(RuntimeError, match=r"^block 0 \(cells 0 to 1\) failed in a worker: .*[Pp]ickl"):
+                sim.sweep(lambda key, scale: scale, CELLS, runner=runner)
+
+    def test_workers_of_another_version_are_refused(self, monkeypatch):
+        class Old(Executor):
+            def submit(self, work, *arguments):
+                future = Future()
+                future.set_result({"rlsignal": "0.0.1", "jax": "0.1", "hardware": "cpu"})
+                return future
+
+        with pytest.raises(
+            ValueError, match=r"workers that have rlsignal .*, got rlsignal 0\.0\.1, jax 0\.1\. Install"
+        ):
+            sim.sweep(draw, CELLS, runner=sim.Runner(executor=Old()))
+
+    def test_a_worker_without_the_library_is_named(self):
+        class Bare(Executor):
+            def submit(self, work, *arguments):
+                future = Future()
+                future.set_exception(ModuleNotFoundError("No module named 'rlsignal'"))
+                return future
+
+        with pytest.raises(ValueError, match=r"^executor must reach workers that have rlsignal .*No module named"):
+            sim.sweep(draw, CELLS, runner=sim.Runner(executor=Bare()))
+
     def test_threads_give_the_same_bits_in_any_order(self):
         with ThreadPoolExecutor(3) as executor:
             runner = sim.Runner(executor=executor, width=2)
@@ -214,7 +257,7 @@ class TestExecutor:
 
     def test_a_block_that_fails_names_its_cells(self, store):
         with ThreadPoolExecutor(1) as executor, pytest.raises(RuntimeError, match=r"^block 2 \(cells 4 to 5\) failed"):
-            sim.sweep(draw, CELLS, runner=sim.Runner(executor=Failing(executor, 2), width=2))
+            sim.sweep(draw, CELLS, runner=sim.Runner(executor=Failing(executor, 3), width=2))
 
     def test_devices_beside_an_executor_are_refused(self):
         with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match="devices must be None beside"):
@@ -227,7 +270,7 @@ class TestExecutor:
         executor = OneBlock()
         with pytest.raises(KeyboardInterrupt):
             sim.sweep(draw, CELLS, runner=sim.Runner(executor=executor, width=2, progress=stop))
-        assert [future.cancelled() for future in executor.futures] == [False, True, True, True, True]
+        assert [future.cancelled() for future in executor.futures] == [False, False, True, True, True, True]
 
 
 class OneBlock(Executor):
@@ -238,8 +281,8 @@ class OneBlock(Executor):
 
     def submit(self, work, *arguments):
         self.futures.append(Future())
-        if len(self.futures) == 1:
-            self.futures[0].set_result(work(*arguments))
+        if len(self.futures) <= 2:  # what the worker is, and a block
+            self.futures[-1].set_result(work(*arguments))
         return self.futures[-1]
 
 

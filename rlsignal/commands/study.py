@@ -1,9 +1,12 @@
 """What the commands that simulate share: a folder to write to, a runner that keeps its blocks there, and a report."""
 
 import argparse
+import contextlib
 import json
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from time import asctime, perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,8 +35,41 @@ def add_study(parser: argparse.ArgumentParser, folder: str) -> None:
     add_seed(parser)
     parser.add_argument("--output", default=folder, metavar="FOLDER", help="where to write (default %(default)s)")
     parser.add_argument(
+        "--dask", metavar="ADDRESS", help="run on Dask's workers: tcp://HOST:8786, or local:N for N of this machine"
+    )
+    parser.add_argument(
         "--width", type=int, metavar="N", help="cells that run together on one device (default by its memory)"
     )
+
+
+@contextlib.contextmanager
+def dask_executor(address: str | None) -> Iterator[Executor | None]:
+    """Workers of Dask; None for the devices of this process.
+
+    Raises
+    ------
+    ModuleNotFoundError : Dask is not installed.
+    OSError : nobody answers at the address.
+    """
+    if address is None:
+        yield None
+        return
+    try:
+        from distributed import Client, LocalCluster
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("--dask needs Dask. Install it with: pip install 'rlsignal[dask]'") from error
+    with contextlib.ExitStack() as stack:
+        local, place = re.fullmatch(r"local:([1-9]\d*)", address), address
+        if local:
+            cluster = LocalCluster(n_workers=int(local[1]), threads_per_worker=1, dashboard_address=None)
+            place = stack.enter_context(cluster).scheduler_address
+        try:
+            client = stack.enter_context(Client(place, timeout="8s"))
+        except (OSError, ValueError) as error:
+            raise OSError(
+                f"--dask must be the address of a Dask scheduler that answers, or local:N, got {address!r} ({error})."
+            ) from error
+        yield client.get_executor(pure=False)
 
 
 def run_study(chosen: argparse.Namespace, study: Callable[["Runner"], Report]) -> int:
@@ -46,8 +82,8 @@ def run_study(chosen: argparse.Namespace, study: Callable[["Runner"], Report]) -
     from rlsignal.sim import Runner
 
     blocks = store.BlockFolder(folder / "blocks")
-    with Bar(silent=chosen.json) as bar:
-        report = study(Runner(store=blocks, width=chosen.width, progress=bar.update))
+    with dask_executor(chosen.dask) as executor, Bar(silent=chosen.json) as bar:
+        report = study(Runner(executor, blocks, chosen.width, bar.update))
     device = jax.devices()[0]
     seconds = round(perf_counter() - tick, 2)
     provenance = {"device": f"{device.platform} {device.device_kind}", "seconds": seconds, "time": asctime()}

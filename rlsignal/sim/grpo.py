@@ -226,7 +226,7 @@ def loss(
     if shown is not None:
         value += setting.imitation * cross_entropy(recipe.policy, parameters, shown)
     share = now.mask / now.mask.sum()
-    return value, ((share * (clipped < plain)).sum(), (share * kl).sum())
+    return value, (jnp.where(clipped < plain, share, 0.0).sum(), (share * kl).sum())
 
 
 def train_policy(

@@ -7,7 +7,7 @@ A draw (the random prompts, and the training key) is shared by all cells, so dif
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -41,10 +41,11 @@ class Build:
     """The experiment that makes one start. Hashable by value, as `Train` is, so that equal ones compile once."""
 
     recipe: Recipe
-    builder: Callable[..., Array]
+    family: Literal["sharpened", "shaped"]  # a name, so that it travels to workers
 
     def __call__(self, key: Array, *numbers: Array) -> Starts:
-        logits = self.builder(key, self.recipe, *numbers)
+        builder = sharpened_logits if self.family == "sharpened" else shaped_logits
+        logits = builder(key, self.recipe, *numbers)
         log_p, _ = log_pass_rates(logits, self.recipe.correct)
         start = Starts(
             logits, jnp.exp(log_p), _collision(logits, self.recipe.correct), measure_tabular(logits, self.recipe)
@@ -216,7 +217,7 @@ class _Plan(NamedTuple):
         """Starts [S] of the sharpening family, with every draw of the prompts."""
         columns = (np.asarray(x, np.float32) for x in (pass_rate, entropy))
         cells = cross(self.keys[0], *columns)
-        return self._swept(f"{what}: starts", Build(self.recipe, sharpened_logits), cells, len(pass_rate))
+        return self._swept(f"{what}: starts", Build(self.recipe, "sharpened"), cells, len(pass_rate))
 
     def log_odds(self, what: str, mean: Any, dispersion: Any) -> Any:
         """log p/(1-p) [S, D, prompts] of Beta populations, with every draw of the prompts."""
@@ -234,7 +235,7 @@ class _Plan(NamedTuple):
         within = np.broadcast_to(within, (count, len(draws)))
         (keys, _) = cross(draws, np.arange(count))
         cells = keys, log_odds.reshape(-1, self.recipe.prompts), within.ravel()
-        return self._swept(f"{what}: starts", Build(self.recipe, shaped_logits), cells, count)
+        return self._swept(f"{what}: starts", Build(self.recipe, "shaped"), cells, count)
 
     def outcomes(
         self, what: str, starts: Starts, recipe: Recipe, *, sampled: bool, learning_rate: float | None = None

@@ -96,5 +96,6 @@ def _weight(log_p: Array, log_q: Array, table: Array) -> Array:
     others = table.shape[-1] - 2
     j = np.arange(others + 1)
     log_choose = np.concatenate([[0.0], np.cumsum(np.log((others - j[:-1]) / (j[:-1] + 1)))])
-    pmf = jnp.exp(jnp.asarray(log_choose, log_p.dtype) + j * log_p[:, None] + (others - j) * log_q[:, None])
+    c, i, n_i = (jnp.asarray(x, log_p.dtype)[None] for x in (log_choose, j, others - j))
+    pmf = jnp.exp(c + i * log_p[:, None] + n_i * log_q[:, None])
     return pmf @ (table[1, 1:] - table[0, :-1])

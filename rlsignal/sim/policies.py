@@ -120,8 +120,8 @@ class Network:
         """All logits at once, [..., tokens, choices]."""
         *hidden, last = parameters
         for layer in hidden:
-            features = nn.relu(features @ layer["weight"] + layer["bias"])
-        flat = features @ last["weight"] + last["bias"]
+            features = nn.relu(_affine(features, layer))
+        flat = _affine(features, last)
         return flat.reshape(*flat.shape[:-1], self.tokens, self.choices)
 
     def logits(self, parameters: list[dict[str, Array]], state: Array, position: int) -> Array:
@@ -176,7 +176,7 @@ class Sequence:
 
     def logits(self, parameters: dict[str, Array], state: Array, position: int) -> Array:
         """Linear in the state."""
-        return state @ parameters["weight"] + parameters["bias"]
+        return _affine(state, parameters)
 
     def advance(self, parameters: dict[str, Array], state: Array, token: Array) -> Array:
         """One step of the unit."""
@@ -233,13 +233,12 @@ def number(policy: Policy, tokens: Array) -> Array:
     >>> int(number(Network(tokens=2, choices=16), jnp.array([1, 2])))
     18
     """
-    places = policy.choices ** np.arange(policy.tokens)[::-1]
-    return (tokens * places).sum(-1)
+    return tokens @ _places(policy)
 
 
 def spelled(policy: Policy, response: Array) -> Array:
     """The tokens [..., tokens] of responses [...]; undoes `number`."""
-    places = policy.choices ** np.arange(policy.tokens)[::-1]
+    places = _places(policy).reshape(*[1] * response.ndim, policy.tokens)
     return response[..., None] // places % policy.choices
 
 
@@ -261,12 +260,13 @@ def log_probabilities(
     for t in range(policy.tokens):
         step = nn.log_softmax(policy.logits(parameters, state, t) / temperature)
         if policy.ends:
-            step = jnp.where(ended[:, None], jnp.where(last, 0.0, -jnp.inf), step)
+            after_end = jnp.where(last, 0.0, -jnp.inf)[None, None]
+            step = jnp.where(ended[None, :, None], after_end, step)
             ended = (ended[:, None] | last).ravel()
         log_pi = (log_pi[..., None] + step).reshape(len(features), -1)
         if t + 1 < policy.tokens:
             branches = jax.tree.map(lambda x: x[:, :, None], state)
-            branches = policy.advance(parameters, branches, jnp.arange(policy.choices))
+            branches = policy.advance(parameters, branches, jnp.arange(policy.choices)[None, None])
             state = jax.tree.map(lambda x: x.reshape(len(x), -1, *x.shape[3:]), branches)
     return log_pi
 
@@ -378,7 +378,7 @@ def _walk(
         logits = policy.logits(parameters, state, t) / temperature
         token = jnp.where(ended, policy.choices - 1, choose(t, logits))
         log_pi = nn.log_softmax(logits)
-        is_token = token[..., None] == jnp.arange(policy.choices)
+        is_token = nn.one_hot(token, policy.choices, dtype=bool)
         mask = jnp.where(ended, 0.0, jnp.ones(token.shape))
         log_prob = jnp.where(is_token, log_pi, 0.0).sum(-1) * mask
         entropy = -(jnp.exp(log_pi) * log_pi).sum(-1) * mask
@@ -388,6 +388,17 @@ def _walk(
         if t + 1 < policy.tokens:
             state = policy.advance(parameters, state, token)
     return jax.tree.map(lambda *x: jnp.stack(x, -1), *columns)
+
+
+def _affine(x: Array, layer: dict[str, Array]) -> Array:
+    """x W + b for x [..., n]."""
+    bias = layer["bias"].reshape(*[1] * (x.ndim - 1), -1)
+    return x @ layer["weight"] + bias
+
+
+def _places(policy: Policy) -> np.ndarray:
+    """What a token counts in the number of a response, first token first."""
+    return (policy.choices ** np.arange(policy.tokens)[::-1]).astype(np.int32)
 
 
 def _lengths(policy: Policy) -> np.ndarray:

@@ -6,11 +6,12 @@ any order.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from importlib.metadata import version
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +20,15 @@ from jax.sharding import Mesh, PartitionSpec
 
 from rlsignal import _validate
 
+LIBRARIES = ("rlsignal", "jax")
+"""What workers must have in the same version."""
+
 Experiment = Callable[..., Any]
 """(*cell) -> pytree of arrays; pure, and hashable by value (a frozen dataclass), so that equal ones compile once."""
+
+
+Results = Generator[tuple[int, list[np.ndarray]], None, None]
+"""(index, leaves) of blocks, as they finish."""
 
 
 class Blocks(Protocol):
@@ -74,7 +82,7 @@ class Runner:
         if self.executor is not None and self.devices is not None:
             raise ValueError("devices must be None beside an executor, got both. Its workers use their own.")
 
-    def run(self, experiment: Experiment, cells: "Cells", indices: list[int]) -> Iterator[tuple[int, list[np.ndarray]]]:
+    def run(self, experiment: Experiment, cells: "Cells", indices: list[int]) -> Results:
         """The leaves of the experiment's results for these blocks, each as it finishes.
 
         Raises
@@ -100,11 +108,28 @@ class Runner:
 
     @property
     def hardware(self) -> str:
-        """What kind of device computes the blocks: platform, kind, instruction set and XLA's flags move last bits."""
-        return _hardware() if self.executor is None else str(self.executor.submit(_hardware).result())
+        """What kind of device computes the blocks: platform, kind, instruction set and XLA's flags move last bits.
+
+        Raises
+        ------
+        ValueError : workers without this library, or with other versions than here.
+        """
+        here = _worker()
+        if self.executor is None:
+            return here["hardware"]
+        wanted = ", ".join(f"{name} {here[name]}" for name in LIBRARIES)
+        try:
+            there = self.executor.submit(_worker).result()
+        except Exception as error:
+            raise ValueError(f"executor must reach workers that have {wanted}, got {error!r}.") from error
+        if any(there[name] != here[name] for name in LIBRARIES):
+            found = ", ".join(f"{name} {there[name]}" for name in LIBRARIES)
+            raise ValueError(f"executor must reach workers that have {wanted}, got {found}. Install the same there.")
+        return str(there["hardware"])
 
 
-class Cells(NamedTuple):
+@dataclass(frozen=True)
+class Cells:
     """The cells of a sweep on the host, so that picking a block compiles nothing; keys as their data."""
 
     tree: Any  # numpy arrays [cells, ...]
@@ -172,6 +197,11 @@ def _run(experiment: Experiment, mesh: Mesh, impls: tuple[str | None, ...], cell
 
 def _mesh(devices: Sequence[jax.Device]) -> Mesh:
     return Mesh(np.array(devices), ("cells",))
+
+
+def _worker() -> dict[str, str]:
+    """The versions and the hardware of this process."""
+    return {**{name: version(name) for name in LIBRARIES}, "hardware": _hardware()}
 
 
 def _hardware() -> str:

@@ -46,17 +46,17 @@ def sweep(
     (3,)
     """
     count, runner = _count(cells), runner or Runner()
-    width = runner.width or width_for(experiment, cells, on_cpu=on_cpu)
+    width, hardware = runner.width or width_for(experiment, cells, on_cpu=on_cpu), runner.hardware
     blocks, finished = range(-(-count // width)), dict[int, list[np.ndarray]]()
-    kept = runner.store(label, fingerprint(experiment, cells, width, runner)) if runner.store else None
+    kept = runner.store(label, fingerprint(experiment, cells, width, hardware)) if runner.store else None
 
     def finish(block: int, arrays: list[np.ndarray]) -> None:
         finished[block] = arrays
         if runner.progress is not None:
             runner.progress(label, min(len(finished) * width, count), count)
 
-    for block in blocks if kept is not None else ():
-        if (arrays := kept.get(block)) is not None:
+    for block in blocks:
+        if kept is not None and (arrays := kept.get(block)) is not None:
             finish(block, arrays)
     missing = [block for block in blocks if block not in finished]
     with closing(runner.run(experiment, Cells.of(cells, width), missing)) as results:
@@ -136,7 +136,7 @@ def width_for(experiment: Experiment, cells: tuple[Any, ...], *, on_cpu: int = 3
 
 
 def fingerprint(
-    experiment: Experiment, cells: tuple[Any, ...], width: int, runner: Runner | None = None
+    experiment: Experiment, cells: tuple[Any, ...], width: int, hardware: str | None = None
 ) -> dict[str, str]:
     """What a sweep's numbers depend on: experiment by name and value, every number in its cells, width, hardware.
 
@@ -150,7 +150,7 @@ def fingerprint(
         array = on_host(leaf)
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
-    hardware = (runner or Runner()).hardware
+    hardware = hardware or Runner().hardware
     return {"experiment": _name(experiment), "cells": digest.hexdigest(), "width": str(width), "hardware": hardware}
 
 

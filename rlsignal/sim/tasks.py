@@ -78,7 +78,7 @@ class Teacher:
         features = jax.random.normal(prompt_key, (total, self.features))
         log_pi = log_probabilities(self.policy, self.policy.init(teacher_key), features, _SHARP)
         prompts = Prompts(features, jax.lax.top_k(log_pi, self.correct)[1])
-        shares = self.rarity ** -jnp.arange(self.correct)
+        shares = self.rarity ** -jnp.arange(self.correct, dtype=jnp.float32)
         return _split(demonstration_key, self.policy, prompts, self.demonstrations, self.prompts, shares, noise)
 
 

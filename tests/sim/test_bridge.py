@@ -157,7 +157,7 @@ PARAMETERS, unravel = ravel_pytree(
 def log_policy(parameters):
     """log pi(y | x), [prompts, responses]."""
     layers = unravel(parameters)
-    return nn.log_softmax(jnp.tanh(FEATURES @ layers["in"] + layers["shift"]) @ layers["out"])
+    return nn.log_softmax(jnp.tanh(FEATURES @ layers["in"] + layers["shift"][None]) @ layers["out"])
 
 
 def network_pass_rates(parameters):

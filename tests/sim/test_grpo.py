@@ -31,6 +31,8 @@ from rlsignal.sim.policies import (
 )
 from rlsignal.sim.tasks import Demonstrations, Task
 
+pytestmark = pytest.mark.usefixtures("mixed")
+
 KEY = jax.random.key(8)
 SIZE = 4
 POLICY = Sequence(features=3, width=3, tokens=2, choices=3)

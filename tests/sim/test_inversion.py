@@ -271,7 +271,7 @@ def family():
     recipe, (start_keys, train_keys) = Recipe(), jax.random.split(jax.random.key(0), (2, DRAWS))
     entropies, rates = (x.ravel() for x in np.meshgrid(ENTROPIES, RATES, indexing="ij"))
     columns = jnp.asarray(rates, jnp.float32), jnp.asarray(entropies, jnp.float32)
-    starts = sweep(Build(recipe, sharpened_logits), cross(start_keys, *columns))
+    starts = sweep(Build(recipe, "sharpened"), cross(start_keys, *columns))
     settings = jax.tree.map(lambda x: jnp.broadcast_to(x, (12, *x.shape)), recipe.setting())
     keys, settings = cross(train_keys, settings)
     outcomes = [
@@ -383,7 +383,7 @@ class TestExchangeRate:
     """
 
     @pytest.fixture(autouse=True)
-    def _double_precision(self):
+    def _double_precision(self, mixed):
         with jax.enable_x64(True):
             yield
 

@@ -19,6 +19,8 @@ from rlsignal.sim.sft import SFTRecipe
 from rlsignal.sim.sweep import sweep
 from rlsignal.sim.tasks import Teacher
 
+pytestmark = pytest.mark.usefixtures("mixed")
+
 POLICY = Network(features=4, widths=(12,), tokens=2, choices=3)
 TEACHER = Teacher(Network(features=4, widths=(6,), tokens=2, choices=3), features=4, demonstrations=24, prompts=16)
 TASK = LadderTask("small", TEACHER, 0.2)

@@ -63,6 +63,7 @@ class TestExpectedGradient:
         np.testing.assert_allclose(gradient[:, 0], want, rtol=4e-6 + 2.0**-23 * g)
         np.testing.assert_allclose(gradient.sum(-1), 0, atol=1e-7 * want.max())
 
+    @pytest.mark.usefixtures("mixed")
     def test_double_precision_is_kept(self):
         """Under x64 nothing inside may fall back to float32: finite differences would only see its noise."""
         with jax.enable_x64(True):
@@ -141,6 +142,7 @@ class TestFlow:
         np.testing.assert_allclose(times, end, atol=2 * rate + 1e-3)
         assert np.all(np.abs(logit(p) - logit(p0) - end) > 1)
 
+    @pytest.mark.usefixtures("mixed")
     def test_natural_flow_moves_log_odds_by_rate_times_weight_and_freezes_the_classes(self):
         with jax.enable_x64(True):
             recipe = replace(SMALL, natural=True, steps=1)
@@ -205,6 +207,7 @@ def outcome(logits, rate):
 
 
 class TestDerivatives:
+    @pytest.mark.usefixtures("mixed")
     def test_reverse_and_forward_mode_agree_with_finite_differences(self):
         """Central differences of 1e-5 in double precision: 1e-10 of truncation, 1e-11 of rounding."""
         with jax.enable_x64(True):

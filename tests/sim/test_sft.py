@@ -14,6 +14,8 @@ from rlsignal.sim.policies import Network, Sequence, Tabular, log_probabilities
 from rlsignal.sim.sft import SFTRecipe, cross_entropy, finetune
 from rlsignal.sim.tasks import Demonstrations
 
+pytestmark = pytest.mark.usefixtures("mixed")
+
 KEY = jax.random.key(6)
 NETWORK = Network(features=3, widths=(5,), tokens=2, choices=4)
 SEQUENCE = Sequence(features=3, width=4, tokens=3, choices=4)

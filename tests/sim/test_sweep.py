@@ -125,7 +125,7 @@ class TestWidth:
 
     def test_temporaries_count(self):
         def squares(x):
-            return jnp.linalg.inv(x[:, None] * x + jnp.eye(3))[0]
+            return jnp.linalg.inv(x[:, None] * x[None] + jnp.eye(3))[0]
 
         assert width_for(squares, self.CELLS, memory=24 * 64) < 64
 

@@ -285,6 +285,7 @@ class TestTrain:
             for got, want in zip(metrics, measured(logits, SMALL, 1.5), strict=True):
                 np.testing.assert_allclose(got[at], want, rtol=1e-6, atol=1e-7)
 
+    @pytest.mark.usefixtures("mixed")
     @pytest.mark.parametrize(
         "optimizer",
         [optax.sgd, partial(optax.sgd, momentum=0.9), optax.adam],
@@ -354,6 +355,7 @@ class TestTrain:
                 procedure()
             assert str(error.value) == message
 
+    @pytest.mark.usefixtures("mixed")
     def test_float64(self):
         """The same code in double precision agrees with the definitions to twelve digits."""
         with jax.enable_x64(True):
