@@ -166,7 +166,8 @@ def sharpened_logits(key: Array, recipe: Recipe, pass_rate: Array | float, entro
 
 def sharpened_by(z: Array, recipe: Recipe, s: Array, b: Array) -> Array:
     """The sharpening family itself: s z + b [correct]."""
-    return s * z + b * (jnp.arange(recipe.responses) < recipe.correct)
+    is_correct = (jnp.arange(recipe.responses) < recipe.correct).astype(z.dtype)
+    return s * z + b * is_correct[None]
 
 
 def sharpening_knobs(z: Array, recipe: Recipe, pass_rate: Array | float, entropy: Array | float) -> tuple[Array, Array]:
