@@ -15,7 +15,7 @@ Where to go on, by question:
 
 - What do I have? `read` a file, then `diagnose` it, `compare` checkpoints, `recommend_group_size`, `track` a log.
 - How much signal? `advantage_variance`, `degenerate_probability`, `critical_pass_rate`, `group_size_for`, `pass_at_k`.
-- What does an estimator do? `GRPO.weight(p, g)`, `.objective`, `.advantages(rewards)`; all that ship in `rl.estimators`.
+- What does an estimator do? `GRPO.weight(p, g)`, `.objective`, `.advantages(rewards)`; others in `rl.estimators`.
 - What is true beyond that? `rl.theory`: what a rollout buys, where training goes, entropy, filters, KL.
 - How sure is it? `rl.inference`: `group_estimate`, `beta_estimate`, `group_bounds`, `log_estimate`.
 - Is it true? `verify`, and the proofs in `rlsignal.proofs.derivations`.

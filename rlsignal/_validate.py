@@ -19,7 +19,7 @@ def numbers(name: str, value: ArrayLike) -> Floats:
     except ValueError:  # numpy refuses ragged nested lists
         array = np.asarray(None)
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must be a number or an array of numbers, got {_shown(value)}.")
+        raise ValueError(f"{name} must be a number or an array of numbers, got {shown(value)}.")
     return array.astype(np.float64)
 
 
@@ -37,9 +37,12 @@ def within(
     return array
 
 
-def probability(name: str, value: ArrayLike) -> Floats:
+def probability(name: str, value: ArrayLike, *, way_out: str = "") -> Floats:
     """A pass rate or another probability, in [0, 1]."""
-    return within(name, value, 0.0, 1.0)
+    array = numbers(name, value)
+    if not way_out and array.size and np.all((array >= 0) & (array <= 100)) and np.any(array > 2):
+        way_out = "If these are percentages, divide them by 100."
+    return within(name, array, 0.0, 1.0, way_out=way_out)
 
 
 def scalar(name: str, value: float | Floats) -> float:
@@ -53,11 +56,11 @@ def whole(name: str, value: Any, smallest: int, largest: int | None = None, *, w
     """A Python int in [smallest, largest]. Floats are refused even when whole: they hide rounding mistakes."""
     if isinstance(value, list | tuple | range | np.ndarray) and np.ndim(value):
         loop = f"Ask for each size: [f(p, {name}) for {name} in sizes]." if len(name) == 1 else "Call once for each."
-        raise ValueError(f"{name} must be one whole number, got {_shown(value)}. {loop}")
+        raise ValueError(f"{name} must be one whole number, got {shown(value)}. {loop}")
     try:
         number = operator.index(value)
     except TypeError:
-        raise ValueError(f"{name} must be a whole number of at least {smallest}, got {_shown(value)}.") from None
+        raise ValueError(f"{name} must be a whole number of at least {smallest}, got {shown(value)}.") from None
     if isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be a whole number of at least {smallest}, got {value}.")
     if number < smallest:
@@ -108,7 +111,7 @@ def rewards(value: Any) -> NDArray[np.int64]:
                 f"rewards must be groups of equal size, got {sizes[0]} rollouts in group 0 and {sizes[odd]} in "
                 f"group {odd}. Pass groups of one size at a time."
             )
-        raise ValueError(f"rewards must be an array of 0 and 1, got {_shown(value)}.")
+        raise ValueError(f"rewards must be an array of 0 and 1, got {shown(value)}.")
     array = numbers("rewards", array)
     fine = (array == 0) | (array == 1)
     if not np.all(fine):
@@ -145,7 +148,7 @@ def _plain(number: Any) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 

@@ -22,8 +22,19 @@ from rlsignal import (
     group_size_for,
     informative_probability,
     pass_at_k,
+    read,
 )
 from rlsignal.estimators import compare_estimators
+from rlsignal.inference import (
+    band,
+    beta_estimate,
+    dispersion_estimate,
+    exchangeability,
+    group_bounds,
+    group_estimate,
+    per_prompt_estimate,
+    posterior,
+)
 from rlsignal.theory import (
     advantage_variance_distribution,
     critical_dispersion,
@@ -452,3 +463,43 @@ def test_errors_come_before_numerics():
         DR_GRPO.variance(np.nan, 1)
     with pytest.raises(ValueError, match=r"^(p|g|estimator) must "):
         relative_efficiency(2, 0, "grpo")
+
+
+class TestTheWrongKind:
+    """What is given where something else is wanted is named, with what to make of it."""
+
+    OF_COUNTS = {  # noqa: RUF012
+        "group_estimate": lambda x: group_estimate(degenerate_probability, x, 4),
+        "per_prompt_estimate": lambda x: per_prompt_estimate(degenerate_probability, x, 4),
+        "group_bounds": lambda x: group_bounds(degenerate_probability, x, 4),
+        "dispersion_estimate": dispersion_estimate,
+        "beta_estimate": beta_estimate,
+        "exchangeability": lambda x: exchangeability(x, x),
+    }
+
+    @pytest.mark.parametrize("function", OF_COUNTS.values(), ids=OF_COUNTS)
+    @pytest.mark.parametrize(
+        ("value", "way_out"),
+        [
+            ([0, 1, 4], r"Make one: Recorded\(correct=\[0, 3, 8\], samples=8\)\.$"),
+            (0.3, r"Make one: Recorded\("),
+            (Fixed(0.3), r"A distribution needs no estimate: ask it itself\.$"),
+            (read([[0, 1], [1, 1]]), r"Make one: Recorded\(x\.correct, x\.samples\), of one checkpoint\.$"),
+        ],
+        ids=["list", "number", "distribution", "rollouts"],
+    )
+    def test_counts_are_wanted(self, function, value, way_out):
+        with pytest.raises(ValueError, match=rf"^\w+ must be counts of an evaluation, a Recorded, got .*{way_out}"):
+            function(value)
+
+    @pytest.mark.parametrize("function", [lambda x: posterior(x, [1], 2), lambda x: band(x, 8, 1, 7)])
+    @pytest.mark.parametrize("value", [0.3, Recorded([1], [2]), Fixed(0.3)], ids=["number", "counts", "prompt"])
+    def test_a_population_is_wanted(self, function, value):
+        with pytest.raises(ValueError, match=r"^prior must be a Beta population, got .*beta_estimate\(data\)"):
+            function(value)
+
+    def test_percentages_and_letters_of_a_beta_are_recognised(self):
+        with pytest.raises(ValueError, match=r"got 28\. If these are percentages, divide them by 100\.$"):
+            degenerate_probability(28, 8)
+        with pytest.raises(ValueError, match=r"got 2\. A Beta takes mean and dispersion; of one with"):
+            Beta(2, 5)

@@ -18,7 +18,7 @@ from rlsignal.inference.intervals import (
 from rlsignal.inference.population import beta_estimate
 from rlsignal.theory.distributions import Beta, Fixed
 from rlsignal.theory.pmf import LARGEST_SUMMED
-from rlsignal.theory.recorded import Recorded
+from rlsignal.theory.recorded import Recorded, recorded
 
 LARGEST_PRICED = 128
 """More samples of a prompt are thinned to so many: what they would add is less than the programme's size costs."""
@@ -73,6 +73,8 @@ def group_bounds(
     >>> round(found.low, 4), round(found.high, 4)
     (0.362, 0.3636)
     """
+    if not isinstance(p, Beta):
+        p = recorded("p", p)
     table = group_table(statistic, g)
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     if isinstance(p, Recorded):

@@ -13,7 +13,7 @@ from rlsignal._show import Part, Result, figure, plain
 from rlsignal._validate import Floats
 from rlsignal.theory.distributions import Beta, PassRate
 from rlsignal.theory.pmf import LARGEST_SUMMED
-from rlsignal.theory.recorded import Recorded, counted_dispersion
+from rlsignal.theory.recorded import Recorded, counted_dispersion, recorded
 
 Statistic = Callable[[PassRate, int], float | Floats]
 """A mean over groups, as the library's public functions are: (p, g) -> number. `degenerate_probability` is one."""
@@ -88,6 +88,7 @@ def per_prompt_estimate(statistic: Statistic, data: Recorded, g: int) -> Floats:
     >>> per_prompt_estimate(degenerate_probability, Recorded([0, 2, 4], 4), 2)
     array([1.        , 0.33333333, 1.        ])
     """
+    data = recorded("data", data)
     values = data.each(g) @ group_table(statistic, g)
     whole = float(np.asarray(statistic(data, g)))
     if not np.isclose(values.mean(), whole, rtol=1e-9, atol=1e-12):
@@ -132,6 +133,7 @@ def group_estimate(
     >>> print(group_estimate(degenerate_probability, Recorded([0, 1, 2, 4] * 30, 4), 4))
     0.500 [0.411, 0.589]
     """
+    data = recorded("data", data)
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     values, table = per_prompt_estimate(statistic, data, g), group_table(statistic, g)
     value, bounds = float(values.mean()), (float(table.min()), float(table.max()))
@@ -211,6 +213,7 @@ def dispersion_estimate(data: Recorded, *, clusters: ArrayLike | None = None, le
     >>> print(dispersion_estimate(Recorded([0, 1, 2, 4] * 30, 4)))
     0.410 [0.309, 0.512]
     """
+    data = recorded("data", data)
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     c, n = np.asarray(data.correct), np.asarray(data.samples)
     if n.min() < 2:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import gammaincc, ndtr
 
 from rlsignal._show import Part, Result
-from rlsignal.theory.recorded import Recorded
+from rlsignal.theory.recorded import Recorded, recorded
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,6 +62,8 @@ def exchangeability(first: Recorded, second: Recorded) -> Exchangeability:
     >>> round(exchangeability(before, after).p_value, 3), exchangeability(before, before).p_value
     (0.026, 1.0)
     """
+    first = recorded("first", first)
+    second = recorded("second", second)
     (c1, n1), (c2, n2) = ((np.asarray(x.correct), np.asarray(x.samples)) for x in (first, second))
     if len(c1) != len(c2):
         raise ValueError(f"first and second must have the same prompts, got {len(c1)} and {len(c2)} of them.")

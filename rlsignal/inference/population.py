@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +21,7 @@ from rlsignal.inference.intervals import (
 )
 from rlsignal.theory.distributions import Beta
 from rlsignal.theory.pmf import LARGEST_SUMMED
-from rlsignal.theory.recorded import Recorded
+from rlsignal.theory.recorded import Recorded, recorded
 from rlsignal.theory.signal import degenerate_probability
 from rlsignal.theory.thresholds import dispersion_for
 
@@ -128,6 +128,7 @@ def beta_estimate(data: Recorded, *, clusters: ArrayLike | None = None) -> BetaE
     >>> print(beta_estimate(Recorded(np.repeat(np.arange(9), [70, 30, 20, 16, 14, 12, 12, 12, 14]), 8)))
     Beta of mean 0.3158 ± 0.023 and dispersion 0.4491 ± 0.033, from 200; goodness-of-fit p = 1
     """
+    data = recorded("data", data)
     c, n = np.asarray(data.correct), np.asarray(data.samples)
     if n.max() < 2:
         raise ValueError("samples must be at least 2 on some prompts for a dispersion, got 1 on all.")
@@ -233,6 +234,7 @@ def posterior(prior: Beta, correct: ArrayLike, samples: int) -> Beta:
     >>> posterior(Beta(0.3, 0.3), [0, 8], 8).mean.round(3)
     array([0.068, 0.842])
     """
+    _known(prior)
     n = _validate.whole("samples", samples, 1)
     c, _ = _validate.counts(np.atleast_1d(correct), n)
     mean = _validate.scalar("mean", np.asarray(prior.mean, np.float64))
@@ -302,6 +304,7 @@ def band(prior: Beta, samples: int, lowest: int, highest: int) -> Band:
     >>> round(kept.expected(degenerate_probability, 8), 2), round(degenerate_probability(Beta(0.15, 0.4), 8), 2)
     (0.28, 0.62)
     """
+    _known(prior)
     n = _validate.whole("samples", samples, 1, LARGEST_SUMMED)
     lowest = _validate.whole("lowest", lowest, 0, n)
     highest = _validate.whole("highest", highest, lowest, n)
@@ -313,6 +316,13 @@ def band(prior: Beta, samples: int, lowest: int, highest: int) -> Band:
     after = posterior(prior, c, n)
     means, (dispersion, *_) = np.asarray(after.mean), np.ravel(after.dispersion)
     return Band(share, float(chances @ c / share / n), chances / share, means, float(dispersion))
+
+
+def _known(prior: Any) -> None:
+    if not isinstance(prior, Beta):
+        raise ValueError(
+            f"prior must be a Beta population, got {_validate.shown(prior)}. Fit one: beta_estimate(data).distribution."
+        )
 
 
 class _Likelihood(NamedTuple):

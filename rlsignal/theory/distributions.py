@@ -126,7 +126,11 @@ class Beta(Shown):
     dispersion: float | Floats
 
     def __init__(self, mean: ArrayLike, dispersion: ArrayLike) -> None:
-        checked = _validate.probability("mean", mean), _validate.probability("dispersion", dispersion)
+        way_out = "A Beta takes mean and dispersion; of one with the letters a and b they are a/(a+b) and 1/(a+b+1)."
+        checked = (
+            _validate.probability("mean", mean, way_out=way_out),
+            _validate.probability("dispersion", dispersion, way_out=way_out),
+        )
         try:
             means, dispersions = np.broadcast_arrays(*checked)
         except ValueError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -162,3 +163,15 @@ def counted_dispersion(prompts: Floats, kinds: Counts) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         of_the_mean = (prompts * (share - mean[..., None]) ** 2).sum(-1) / (count - 1) / count
         return np.asarray(np.clip(1 - inside / (mean * (1 - mean) + of_the_mean), 0, 1))
+
+
+def recorded(name: str, value: Any) -> Recorded:
+    """`value` if it is the counts of an evaluation, else an error that says how to make one of what it is."""
+    if isinstance(value, Recorded):
+        return value
+    way_out = "Make one: Recorded(correct=[0, 3, 8], samples=8)."
+    if hasattr(value, "correct") and hasattr(value, "samples"):
+        way_out = "Make one: Recorded(x.correct, x.samples), of one checkpoint."
+    elif hasattr(value, "pmf"):
+        way_out = "A distribution needs no estimate: ask it itself."
+    raise ValueError(f"{name} must be counts of an evaluation, a Recorded, got {_validate.shown(value)}. {way_out}")
