@@ -75,6 +75,7 @@ ESTIMATOR = (
     "Pass one of rlsignal's (GRPO, GRPO_TRL, GRPO_VERL, GRPO_OPENRLHF, GRPO_NEMO, DR_GRPO, RLOO, MAXRL), or your own: "
     "Estimator(name, correct, incorrect)."
 )
+OF_A_BETA = " A Beta takes mean and dispersion; of one with the letters a and b they are a/(a+b) and 1/(a+b+1)."
 BINARY = "rlsignal reads binary rewards; threshold them first."
 
 
@@ -224,12 +225,12 @@ def test_attempts(k, said):
 @pytest.mark.parametrize(
     ("mean", "dispersion", "said"),
     [
-        (1.2, 0.5, "mean must lie in [0, 1], got 1.2."),
-        ([0.1, np.nan], 0.5, "mean must lie in [0, 1], got nan at index 1."),
+        (1.2, 0.5, "mean must lie in [0, 1], got 1.2." + OF_A_BETA),
+        ([0.1, np.nan], 0.5, "mean must lie in [0, 1], got nan at index 1." + OF_A_BETA),
         ("0.3", 0.5, "mean must be a number or an array of numbers, got '0.3'."),
-        (0.3, 1.5, "dispersion must lie in [0, 1], got 1.5."),
-        (0.3, -0.1, "dispersion must lie in [0, 1], got -0.1."),
-        (0.3, [[0.1], [np.inf]], "dispersion must lie in [0, 1], got inf at index (1, 0)."),
+        (0.3, 1.5, "dispersion must lie in [0, 1], got 1.5." + OF_A_BETA),
+        (0.3, -0.1, "dispersion must lie in [0, 1], got -0.1." + OF_A_BETA),
+        (0.3, [[0.1], [np.inf]], "dispersion must lie in [0, 1], got inf at index (1, 0)." + OF_A_BETA),
         ([0.1, 0.2], [0.1, 0.2, 0.3], "mean and dispersion must have shapes that broadcast, got (2,) and (3,)."),
     ],
 )
