@@ -79,6 +79,76 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
     return content or b" "
 
 
+REWARDS = ("score", "Is Correct", "passed", "accuracy", "result", "train/reward", "zz", "answer", "rewards", "verdict")
+PROMPTS = ("question", "id", "idx", "task_id", "Problem ID", "input", "example", "zz", "key", "uuid", "source", "name")
+
+
+def restructured(chance: random.Random) -> tuple[str, bytes, list[Any]]:
+    """Sound rows of another shape: columns permuted or renamed, rows doubled, values nested; and what they count."""
+    kind = chance.choice(("rollouts", "counts", "log"))
+    prompts, n = chance.randint(2, 6), chance.randint(2, 6)
+    if kind == "rollouts":
+        rows = [{"prompt": f"p{i % prompts}", "reward": chance.randint(0, 1)} for i in range(prompts * n)]
+        chance.shuffle(rows)
+    elif kind == "counts":
+        rows = [{"prompt": f"p{i}", "n": n, "c": chance.randint(0, n)} for i in range(prompts)]
+    else:
+        rows = [{"step": s, "reward": chance.randint(0, 8) / 8, "loss": 0.1, "entropy": 0.5} for s in range(12)]
+    if chance.random() < 0.4:
+        extra = chance.choice(("seed", "epoch", "source", "temperature", "gts", "text", "is_truncated", "level"))
+        rows = [{**row, extra: chance.choice((1, "x", 0))} if extra != "seed" else {**row, extra: 7} for row in rows]
+        if extra not in ("temperature", "gts", "text", "is_truncated", "level"):
+            rows = [{**row, extra: rows[0][extra]} for row in rows]
+    if chance.random() < 0.3:
+        rows += [dict(chance.choice(rows)) for _ in range(chance.randint(1, 3))]
+    right = _counted(kind, rows)
+    names = list(rows[0])
+    if chance.random() < 0.5:
+        chance.shuffle(names)
+        rows = [{name: row[name] for name in names} for row in rows]
+    if chance.random() < 0.5 and kind == "rollouts":
+        new = {"reward": chance.choice(REWARDS), "prompt": chance.choice(PROMPTS)}
+        rows = [{new.get(name, name): x for name, x in row.items()} for row in rows]
+    shape = chance.choice(("lines", "list", "csv", "results", "deep", "cell", "row", "columns"))
+    if shape == "csv":
+        return "shaped.csv", _as_csv(rows), right
+    if shape == "cell":
+        name = chance.choice(list(rows[0]))
+        rows = [{**row, name: {"value": row[name]}} for row in rows]
+    if shape == "row":
+        rows = [{"item": row, "note": "n"} for row in rows]
+    whole: Any = {
+        "results": {"accuracy": 0.5, "results": rows},
+        "deep": {"run": {"name": "a", "evaluation": {"rows": rows, "mean": 0.2}}},
+        "columns": {name: [row[name] for row in rows] for name in rows[0]} if shape == "columns" else None,
+    }.get(shape, rows)
+    if shape in ("lines", "cell", "row"):
+        return "shaped.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode(), right
+    return "shaped.json", json.dumps(whole).encode(), right
+
+
+def _counted(kind: str, rows: list[dict[str, Any]]) -> list[Any]:
+    """What rows count, by the plainest tally there is: (correct, samples) of every prompt, or the means of a log."""
+    if kind == "log":
+        latest: dict[Any, float] = {}
+        for i, row in enumerate(rows):
+            if all(later["step"] > row["step"] for later in rows[i + 1 :]):
+                latest[row["step"]] = row["reward"]
+        return [latest[step] for step in sorted(latest)]
+    counts: dict[Any, list[int]] = {}
+    for row in rows:
+        entry = counts.setdefault(row["prompt"], [0, 0])
+        entry[0] += row.get("reward", row.get("c"))
+        entry[1] += 1 if kind == "rollouts" else row["n"]
+    return sorted(map(tuple, counts.values()))
+
+
+def _of_result(result: Rollouts | TrainingLog) -> list[Any]:
+    if isinstance(result, TrainingLog):
+        return result.latest.reward.tolist()
+    return sorted(zip(result.correct.tolist(), result.samples.tolist(), strict=True))
+
+
 def survive(count: int, seed: int = 0) -> Counter[str]:
     """Read `count` damaged files. Returns how many were read and how many refused; an error tells what went wrong."""
     chance, seen = random.Random(seed), Counter[str]()
@@ -86,8 +156,12 @@ def survive(count: int, seed: int = 0) -> Counter[str]:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("error")
         for i in range(count):
-            name, content = chance.choice(list(samples(chance).items()))
-            content = damaged(content, chance)
+            right: list[Any] | None = None
+            if chance.random() < 0.3:
+                name, content, right = restructured(chance)
+            else:
+                name, content = chance.choice(list(samples(chance).items()))
+                content = damaged(content, chance)
             path = Path(folder, name)
             path.write_bytes(content)
             signal.alarm(20)
@@ -105,7 +179,10 @@ def survive(count: int, seed: int = 0) -> Counter[str]:
                 raise AssertionError(f"mutation {i} of {name}: {type(error).__name__}: {error}\n{content!r}") from error
             signal.alarm(0)
             seen["read"] += 1
-            wrong = _wrong(name, content, result)
+            wrong = _wrong(name, content, result) if right is None else ""
+            if right is not None and _of_result(result) != right:
+                wrong = f"{_of_result(result)} counted, and {right} there"
+            seen["other shapes"] += right is not None
             assert not wrong, f"mutation {i} of {name}: {wrong}\n{content!r}"
     return seen
 

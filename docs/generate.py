@@ -458,7 +458,8 @@ def formats() -> str:
         ideas |= {"step": known.step, "checkpoint": known.checkpoint, "filter": known.filter}
         ideas |= {"reward": known.reward, "incorrect": known.wrong, "share": known.rate, "samples": known.samples}
         ideas |= {"mean": known.mean, "degenerate": known.degenerate}
-        return ", ".join(f"{idea} {_cell(name)}" for idea, name in ideas.items() if name)
+        special = {"@metrics | @known": "as `metrics` lists", "@others": "a column a reward function"}
+        return ", ".join(f"{idea} {special.get(name, _cell(name))}" for idea, name in ideas.items() if name)
 
     read = [
         [f"{known.name}<br>{known.where}".replace("|", "\\|"), kinds[known.kind], columns(known), known.trap]

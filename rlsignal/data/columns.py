@@ -24,6 +24,7 @@ from rlsignal.data.names import (
     SYNONYMS,
     TOTALS,
     UNIT,
+    WEAK_KEYS,
 )
 from rlsignal.data.records import Note
 from rlsignal.data.tables import Columns, NotRows, Table, Wanted, offers, some
@@ -110,7 +111,7 @@ class Head:
             last = bare(name).rpartition(".")[2].rpartition("/")[2]
             if name in but or last in NEVER_REWARDS or last.endswith(NOT_BY_NAME) or last in KEYS:
                 continue
-            if any(x in bare(name) for x in OF_SEVERAL) or bare(name).startswith("val/"):
+            if any(x in bare(name) for x in OF_SEVERAL) or "@" in name or bare(name).startswith("val/"):
                 continue
             cells = self.cells(name)
             if verdicts(cells, words):
@@ -212,6 +213,7 @@ def _known(head: Head, wanted: Wanted, given: dict[str, str], known: Format) -> 
         words=words,
         other=known.other,
         summed=known.summed and any(listed(x) is not None for x in cells),
+        alone=bool(found.get("prompt")) and all_differ([hashable(x) for x in head.cells(found["prompt"])]),
         samples=wanted.samples or known.n,
         combine=combine,
         each=known.each,
@@ -240,6 +242,9 @@ def _reward(
         if text == "@metrics":
             lists = head.cells("metrics") if "metrics" in head.paths else []
             several = {str(x): str(x) for cell in lists for x in listed(cell) or () if str(x) in head.paths}
+        elif text == "@known":
+            usual = ("exact_match", "acc", "acc_norm", "pass@1", "em", "f1")
+            several = {x: x for x in usual if x in head.paths}
         elif text == "@others":
             others = {"step", "prompt", "completion", "advantage", "advantages", "solution", "images", "image", "id"}
             several = {
@@ -293,6 +298,9 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
     table = head.table
     found: dict[str, Any] = {idea: head.first(names, head.top) for idea, names in SYNONYMS.items()}
     found["dataset"] = found["repeat"] = None
+    weak = [x for x in WEAK_KEYS if (name := head.first([x], head.top)) and _constant(head.cells(name))]
+    if found["prompt"] and bare(found["prompt"]) in weak:  # what encloses all rows is the prompt of none
+        found["prompt"] = head.first([x for x in SYNONYMS["prompt"] if x not in weak], head.top)
     for idea in UNIT:  # what the caller names is nothing else
         if found.get(idea) in given.values():
             found[idea] = head.first(SYNONYMS[idea], [x for x in head.top if x not in given.values()])
@@ -338,6 +346,19 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
         if len(shares) > 1 and not given.keys() & {"reward", "correct", "rate"} and found["rate"] in shares:
             raise ValueError(f"{table.name} has several shares of correct samples. Name one: {offers('rate', shares)}.")
     parts = next((x for x in head.top if _parts(head.cells(x)) and x not in given.values()), None)
+    amount = found["reward"] or found["correct"]
+    numbers = [number(x) for x in head.cells(amount)] if amount else []
+    counting = (  # whole numbers above 1 beside prompts that stand once are counts
+        not given.keys() & {"reward", "correct", "rate"}
+        and not found["samples"]
+        and all(x is not None and x.is_integer() and x >= 0 for x in numbers)
+        and 1 < max((x or 0 for x in numbers), default=0) <= (wanted.samples or 64)
+        and len(set(numbers)) > 2
+        and bool(found["prompt"])
+        and all_differ([hashable(x) for x in cells("prompt")])
+    )
+    if counting:
+        found["correct"] = amount
     bools = any(isinstance(x, bool) or listed(x) is not None for x in cells("correct"))
     whole = found["correct"] and all(missing(x) or number(x) is not None for x in cells("correct"))
     lists = _answer_list(head, found) if whole and not found["samples"] else None
@@ -346,23 +367,13 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
     counted = whole and n_known and found["correct"] != found["samples"] and not bools
     if counted and not found["samples"]:
         counted = bool(lists) or "correct" in given or any((number(x) or 0) > 1 for x in cells("correct"))
-    unsaid = (
-        bool(whole)
-        and not n_known
-        and not bools
-        and found["reward"] in (None, found["correct"])
-        and all(number(x) is not None and float(number(x) or 0).is_integer() for x in cells("correct"))
-        and max((number(x) or 0 for x in cells("correct")), default=0) > 1
-        and bool(found["prompt"])
-        and all_differ([hashable(x) for x in cells("prompt")])
-    )
     if wanted.kind in ("counts", "rates"):
         kind = wanted.kind
     elif wanted.kind in ("evaluation", "rollouts") or "reward" in given:
         kind = "rollouts"
     elif "rate" in given and "correct" not in given:
         kind = "rates"
-    elif "correct" in given or (unsaid and not wide):
+    elif "correct" in given or (counting and not wide):
         kind = "counts"
     elif wide:
         kind = "rollouts"
@@ -431,6 +442,9 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
         found["rate"] = None
     if wanted.samples and kind != "rollouts" and "samples" not in given:
         found["samples"] = None
+    in_name = (
+        re.fullmatch(r"(?:avg|mean)@(\d+)", bare(found["rate"])) if kind == "rates" and not found["samples"] else None
+    )
     used = {
         idea: name
         for idea, name in found.items()
@@ -445,11 +459,28 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
         values=_values(head.cells(reward)) if reward else (),
         words=words,
         summed=summed,
-        samples=wanted.samples,
+        samples=wanted.samples or (int(in_name[1]) if in_name else None),
+        alone=bool(found["prompt"]) and all_differ([hashable(x) for x in cells("prompt")]),
+        apart=_apart(head, found),
         wide=wide,
         notes=tuple(notes),
         ambiguous="repeat" in used and "repeat" not in given,
     )
+
+
+def _apart(head: Head, found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns that tell rows of one prompt apart."""
+    if not found["prompt"] or isinstance(found["dataset"], tuple):
+        return ()
+    prompts = [hashable(x) for x in head.cells(found["prompt"])]
+    used = {str(x) for x in found.values() if x}
+    fair = []
+    for name in head.top:
+        cells = [hashable(x) for x in head.cells(name)]
+        few = len(set(cells)) <= max(2, len(cells) // 2) and not any(isinstance(x, float) for x in cells)
+        if name not in used and few and len(cells) == len(prompts) == len(set(zip(prompts, cells, strict=True))):
+            fair.append(name)
+    return tuple(fair)
 
 
 def _is_course(head: Head, step: str, mean: str | None) -> bool:
@@ -465,7 +496,11 @@ def _keys(
 ) -> None:
     """What tells prompts apart: id or text, data set, group, repeat, step."""
     names = [x for x in head.top if x not in (found["reward"], found["correct"], found["rate"], found["samples"])]
-    if "prompt" not in given and found["prompt"] in (found["reward"], found["rate"], found["correct"]):
+    if (
+        "prompt" not in given
+        and found["prompt"]
+        and found["prompt"] in (found["reward"], found["rate"], found["correct"])
+    ):
         found["prompt"] = head.first(SYNONYMS["prompt"], names)
     if (
         "group" not in given
@@ -582,7 +617,7 @@ def _find_reward(
         if others and texts and all(isinstance(x, str) and number(x) is None for x in texts):
             found["reward"] = others  # a column of words beside one of verdicts
     if found["reward"] is None:
-        candidates = head.fair_rewards(WORDS, taken)
+        candidates = head.fair_rewards({**WORDS, **LETTERS}, taken)
         shares = [x for x in head.top if any(h in bare(x) for h in HINTS) and all(in_unit(c) for c in head.cells(x))]
         way = f"Name it: {offers('reward', candidates)}." if candidates else "Name the column with reward=."
         if not candidates and shares:
@@ -933,6 +968,11 @@ def _decimal_comma(head: Head) -> bool:
                 if after[0].lstrip("+-").startswith("0") or len(after[2]) != 3:
                     return True
     return False
+
+
+def _constant(cells: list[Any]) -> bool:
+    """Whether several rows all have the same value."""
+    return len(cells) > 1 and len({hashable(x) for x in cells}) == 1
 
 
 def all_differ(cells: list[Any]) -> bool:

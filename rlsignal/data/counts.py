@@ -13,6 +13,7 @@ from rlsignal.data.names import TOTALS, UNIT
 from rlsignal.data.records import Counts, Floats, Note, Rollouts
 from rlsignal.data.tables import Collector, Columns, Table, Wanted, has, label, offers, to_float
 
+APART = {"dataset": "data sets", "checkpoint": "policies", "step": "steps"}
 LARGEST_INFERRED = 256  # samples per prompt that are inferred from shares
 
 
@@ -151,8 +152,7 @@ class Tally(Collector):
         if key in self.known:
             raise ValueError(
                 f"{label(self.parts[self.known[key]])} has counts twice, in {self.first[self.known[key]]} and in "
-                f"{where}. Name the column that tells them apart with checkpoint= or step=; or, if each row is one "
-                "rollout, give reward=."
+                f"{where}. {self._ways_apart()}"
             )
         if rates and not 0 <= share <= 1:
             raise ValueError(
@@ -178,6 +178,13 @@ class Tally(Collector):
             )
         self.correct[unit], self.samples[unit] = int(c), int(n)
         return self._keep_entropy(unit, row, place) if "entropy" in self.columns.key else None
+
+    def _ways_apart(self) -> str:
+        names = self.columns.apart[:1]
+        if not names:
+            return "Name the column that tells them apart with dataset=, checkpoint= or step=, or take one out."
+        ways = [f"{offers(idea, names)} if it names {what}" for idea, what in APART.items()]
+        return f"Say what tells them apart: {', '.join(ways)}."
 
     def _consecutive(self, outer: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """Keys for rows without one: every `group_size` rows of a step are a group."""
@@ -267,6 +274,14 @@ class Tally(Collector):
             return []
         if "0" in words:
             return [words.get(str(value).strip().lower(), other or 0)]
+        if "c" in words and isinstance(value, str) and value.strip().lower() == "p":
+            if self.wanted.threshold is None:
+                name = self.columns.names["reward"]
+                raise ValueError(
+                    f"{name} is P, partly correct, in {where}, which is not binary. Give threshold=0.75 to count it as "
+                    "incorrect, or threshold=0.25 to count it as correct."
+                )
+            return [int(self.wanted.threshold < 0.5)]
         amount = number(value, comma=self.table.comma)
         if amount is not None and amount == self.wanted.missing:
             self.note("left out as asked", where)
@@ -299,19 +314,20 @@ class Tally(Collector):
         name, fair = self.columns.names["reward"], self.columns.candidates
         values = sorted({*self.columns.values, amount})
         if -1 in values and set(values) <= {-1, 0, 1}:
-            text = f"{name} is -1 in {where}: it may stand for incorrect or for missing. "
-            ways = [f"{offers('reward', fair)} may be binary"] if fair and 0 not in values else []
-            ways += ["give threshold=0 if -1 is incorrect", "missing=-1 if it is missing"]
-            return text + "; ".join(ways)[0].upper() + "; ".join(ways)[1:] + "."
+            text = f"{name} is -1 in {where}: it may stand for incorrect or for missing. Give threshold=0 if -1 is "
+            text += "incorrect; missing=-1 if it is missing"
+            return text + (f"; {offers('reward', fair)} may be binary." if fair and 0 not in values else ".")
         ways = [f"{offers('reward', fair)} may be"] if fair else []
+        shares = 0 < amount < 1 and " to " not in name and values[0] >= 0 and values[-1] <= 1
+        rate = [f"{offers('rate', [name])} if each is a prompt's share of correct samples"] if shares else []
+        ways += rate if self.columns.alone else []
         if len(values) == 2:
             middle = sum(values) / 2
             ways += [f"give threshold={middle:g} if {values[1]:g} is correct and {values[0]:g} is not"]
         else:
             middle = max(0.5, math.floor(values[-1]) - 0.5) if values[-1] > 1 else 0.5
             ways += [f"give threshold=, above which a reward counts as correct, such as threshold={middle:g}"]
-        if 0 < amount < 1 and name and " to " not in name:
-            ways += [f"or {offers('rate', [name])} if each is a prompt's share of correct samples"]
+        ways += [f"or {x}" for x in rate if not self.columns.alone]
         return f"{name} must be 0 or 1, got {amount:g} in {where}. rlsignal reads binary rewards: {'; '.join(ways)}."
 
     def _keep_entropy(self, unit: int, row: Any, place: int) -> None:

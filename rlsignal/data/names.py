@@ -13,7 +13,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {  # the first that is there is taken; se
         "id idx index unique_id uuid example item problem_name task key name"
     ),
     "dataset": _names(
-        "dataset dataset_name data_source benchmark task_name split subset source task domain category subject"
+        "dataset dataset_name data_source benchmark task_name split subset source task domain category subject "
+        "set suite bench"
     ),
     "group": _names("uid group_id group_uid group group_idx prompt_uid"),
     "step": _names("step global_step training_step train_step policy_version _step global_step/max_steps"),
@@ -38,7 +39,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {  # the first that is there is taken; se
         "rollout_count n_rollouts total_count num_attempts num_trials n_trials n_attempts sample_count "
         "count"
     ),
-    "rate": _names("pass_rate solve_rate success_rate correct_rate pass@1 *_pass_rate *solve_rate*"),
+    "rate": _names("pass_rate solve_rate success_rate correct_rate pass@1 avg@* mean@* *_pass_rate *solve_rate*"),
     "mean": _names(
         "reward reward_mean mean_reward reward_avg avg_reward critic/score/mean score critic/rewards/mean "
         "rewards/score/mean rollout/reward_mean reward/avg_raw_reward reward/mean rewards/mean "
@@ -103,3 +104,4 @@ SAMPLE_STEMS = set(
 )
 TOTALS = {"total", "totals", "mean", "average", "avg", "overall", "all", "sum", "macro avg", "micro avg"}
 LOG_STEPS = ("iteration", "iter", "update", "episode", "epoch", "training_iteration")  # in logs, where no step is
+WEAK_KEYS = ("task", "key", "name", "example", "item", "index", "id", "idx", "uuid")  # prompts only where they differ

@@ -169,11 +169,14 @@ def unfold(
             plain = {name: x for name, x in value.items() if not isinstance(x, dict | list)}
             inner = {name: x for name, x in value.items() if isinstance(x, dict | list)}
             first = {name: _first_row(x, wanted, depth + 1) for name, x in inner.items()}
-            several = sum(row is not None for row in first.values()) > 1
+            keyed = {name for name, row in first.items() if row and any(bare(column) in KEYED for column in row)}
+            if keyed:  # single rows without a key beside them are averages
+                inner = {name: x for name, x in inner.items() if name in keyed or not _is_one_row(x, wanted)}
+            several = sum(first[name] is not None for name in inner) > 1
             for name, x in inner.items():
                 by_name = {}
                 if several and first[name] is not None:
-                    own = not _is_one_row(x, wanted) and any(bare(column) in KEYED for column in first[name] or ())
+                    own = not _is_one_row(x, wanted) and name in keyed
                     by_name = {"section" if own else "key": name}
                 yield from unfold(x, wanted, {**outer, **plain, **by_name}, name, deep=deep, depth=depth + 1)
 

@@ -248,11 +248,13 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
             raise ValueError(f"{table.at(rows.line_num)} is not CSV: {error}. Mend the line.") from None
 
     header: list[str] = []
-    while not any(header):
+    while not any(header) or header[0].startswith("#"):
         row = advance()
         if row is None:
             raise ValueError(f"{name} names no columns. Give it a header, such as prompt,reward.")
         header = row
+    if drawn := delimiter == "|" and not header[0] and not header[-1]:  # a table of Markdown
+        header = [cell.strip() for cell in header[1:-1]]
     if len(header) > 1 and all(number(x) is not None for x in header):
         raise NotRows(
             f"{name} begins with numbers and no header. Give its columns names, such as prompt,sample_1,sample_2."
@@ -266,6 +268,10 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
     def items() -> Iterator[tuple[int, list[str]]]:
         width, repeated, first = len(header), 0, 0
         while (row := advance()) is not None:
+            if drawn:
+                row = [cell.strip() for cell in row[1:-1]]
+                if not any(cell.strip(":- ") for cell in row):
+                    continue
             if row == header:
                 repeated, first = repeated + 1, first or rows.line_num
             elif len(row) == width:

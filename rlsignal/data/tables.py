@@ -86,6 +86,8 @@ class Columns:
     values: tuple[float, ...] = ()  # what the reward holds in the first rows, where it is numbers
     words: Mapping[str, int] = field(default_factory=lambda: WORDS)
     other: int | None = None  # what an unknown word counts as
+    alone: bool = False  # whether each prompt stands once in the first rows
+    apart: tuple[str, ...] = ()  # columns that tell rows of one prompt apart
     summed: bool = False  # whether a list of rewards is the parts of one rollout
     ambiguous: bool = False  # whether `repeat` was guessed from its name
     samples: int | None = None  # of each prompt, where the format fixes it
@@ -131,7 +133,8 @@ def has(row: Any, key: Any) -> bool:
 
 def offers(idea: str, names: Sequence[Any]) -> str:
     """Ways out: arguments of `read`, which the command line rewrites as its options."""
-    return " or ".join(f"{idea}={name!r}" for name in names[:6])
+    short = [name for name in names if len(str(name)) <= 120] or [str(name)[:120] for name in names[:1]]
+    return " or ".join(f"{idea}={name!r}" for name in short[:6])
 
 
 def some(names: Sequence[Any]) -> str:
