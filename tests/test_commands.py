@@ -190,7 +190,7 @@ class TestData:
         assert main(["group-size", "--mean", "0.28", "--degenerate", "0.54", "--logged-at", "8", "--json"]) == 0
         said = json.loads(capsys.readouterr().out)
         population = rlsignal.Beta(0.28, rlsignal.dispersion_for(0.28, 0.54, 8))
-        assert said == {**rlsignal.recommend_group_size(population).summary, "notes": []}
+        assert said == rlsignal.recommend_group_size(population).summary
         assert [line["group_size"] for line in said["lines"]] == [2, 4, 8, 16, 32, 64]
         assert main(["group-size", str(evaluation), "--budget", "128"]) == 0
         assert "for 128 rollouts a step" in capsys.readouterr().out
@@ -200,8 +200,17 @@ class TestData:
         assert "--at must name one of the checkpoints 0, 1, got none." in capsys.readouterr().err
         assert main(["group-size", str(both), "--at", "1", "--json"]) == 0
         rows = rlsignal.read(both).at(checkpoint=1)
-        want = rlsignal.recommend_group_size(rlsignal.Recorded(rows.correct, rows.samples)).summary
-        assert json.loads(capsys.readouterr().out) == {**want, "notes": []}
+        assert json.loads(capsys.readouterr().out) == rlsignal.recommend_group_size(rows).summary
+
+    def test_group_size_of_a_log(self, capsys, log):
+        assert main(["group-size", str(log), "--logged-at", "8", "--groups", "64", "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said["lines"][2]["informative"]["estimate"] == pytest.approx(0.5)
+        assert said["range"][0] <= said["group_size"] <= said["range"][1]
+
+    def test_what_dynamic_sampling_costs(self, capsys, evaluation):
+        assert main(["group-size", str(evaluation), "--batch", "32", "--draws", "2"]) == 0
+        assert "with at most 2 batches of 32 it gives up" in capsys.readouterr().out
 
     def test_group_size_passes_the_notes_of_the_reader_on(self, capsys, tmp_path):
         path = tmp_path / "uneven.jsonl"
@@ -286,7 +295,7 @@ class TestData:
         ("arguments", "what"),
         [
             (["FILE", "--mean", "0.3"], "--mean cannot act on a file"),
-            (["FILE", "--logged-at", "8"], "--logged-at cannot act on a file"),
+            (["FILE", "--logged-at", "8"], "--logged-at cannot act on data that is no training log"),
             (["FILE", "--at", "base"], "--at cannot act on data that names no checkpoints"),
             (["--mean", "0.3", "--dispersion", "0.2", "--at", "x"], "--at cannot act on --mean and --dispersion"),
             (["--mean", "0.3", "--dispersion", "0.2", "--logged-at", "8"], "--logged-at cannot act on --mean"),

@@ -7,10 +7,9 @@ from typing import Any
 import rlsignal
 from rlsignal.commands.data import add_data, checkpoint_named, given, read, refuse_idle
 from rlsignal.commands.terminal import command
-from rlsignal.data.records import Rollouts
-from rlsignal.diagnosis.diagnose import grouped, noted
+from rlsignal.data.records import TrainingLog
 
-ADVICE = ("budget", "informative", "estimator", "largest")
+ADVICE = ("budget", "prompts", "estimator", "largest", "tokens", "batch", "draws")
 
 
 def add(commands: Any) -> None:
@@ -22,12 +21,19 @@ def add(commands: Any) -> None:
     numbers.add_argument("--mean", type=float, metavar="X", help="mean binary reward")
     numbers.add_argument("--dispersion", type=float, metavar="X", help="of pass rates over prompts; 0: all are alike")
     numbers.add_argument("--degenerate", type=float, metavar="X", help="logged fraction of groups with equal rewards")
-    numbers.add_argument("--logged-at", type=int, metavar="G", help="the group size behind --degenerate")
+    numbers.add_argument("--logged-at", type=int, metavar="G", help="the group size behind --degenerate, or of a log")
     parser.add_argument("--at", metavar="NAME", help="the checkpoint to advise, where FILE has several")
     parser.add_argument("--budget", type=int, metavar="N", help="rollouts in a step (default 512)")
+    parser.add_argument("--prompts", type=int, metavar="N", help="a step must have so many at least (default 8)")
     parser.add_argument(
-        "--informative", type=float, metavar="X", help="share of groups that should be informative (default 0.5)"
+        "--tokens",
+        type=float,
+        nargs=2,
+        metavar=("P", "C"),
+        help="tokens of a prompt, read once a group, and a completion",
     )
+    parser.add_argument("--batch", type=int, metavar="N", help="groups that dynamic sampling keeps (default 64)")
+    parser.add_argument("--draws", type=int, metavar="N", help="batches that it may draw for them (default 10)")
     parser.add_argument(
         "--estimator",
         choices=[x.name for x in rlsignal.estimators.ESTIMATORS],
@@ -39,34 +45,32 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the advice."""
-    population, notes = _from_file(chosen) if chosen.data is not None else (_from_numbers(chosen), ())
-    options = given(chosen, "informative", "largest")
+    source = _from_file(chosen) if chosen.data is not None else _from_numbers(chosen)
+    options = given(chosen, "prompts", "largest", "tokens", "batch", "draws")
+    if isinstance(source, TrainingLog):
+        options |= given(chosen, "logged_at", "groups")
     if chosen.budget is not None:
         options["rollouts"] = chosen.budget
     if chosen.estimator is not None:
         options["estimator"] = next(x for x in rlsignal.estimators.ESTIMATORS if x.name == chosen.estimator)
-    advice = rlsignal.recommend_group_size(population, **options)
-    if chosen.json:
-        print(json.dumps({**advice.summary, "notes": list(notes)}))
-        return 0
-    print("\n".join([str(advice), *noted(notes)]))
+    advice = rlsignal.recommend_group_size(source, **options)
+    print(json.dumps(advice.summary) if chosen.json else advice)
     return 0
 
 
-def _from_file(chosen: argparse.Namespace) -> tuple[Any, tuple[str, ...]]:
-    """The counts of one checkpoint, and the notes of the reader."""
-    refuse_idle(chosen, "a file, which replaces the numbers", *ADVICE, "at")
+def _from_file(chosen: argparse.Namespace) -> Any:
+    """One checkpoint's rollouts, or a log."""
+    refuse_idle(chosen, "a file, which replaces the numbers", *ADVICE, "at", "logged_at", "groups")
     data = read(chosen, chosen.data)
-    if not isinstance(data, Rollouts):
-        refuse_idle(chosen, "a training log, which names no checkpoints", *ADVICE)
-        data = grouped(data, int(data.samples.max()))
+    if isinstance(data, TrainingLog):
+        refuse_idle(chosen, "a training log, which names no checkpoints", *ADVICE, "logged_at", "groups")
+        return data
+    refuse_idle(chosen, "data that is no training log", *ADVICE, "at")
     if not data.checkpoints:
         refuse_idle(chosen, "data that names no checkpoints", *ADVICE)
     elif len(data.checkpoints) > 1 and chosen.at is None:
         raise ValueError(f"--at must name one of the checkpoints {', '.join(map(str, data.checkpoints))}, got none.")
-    if data.checkpoints:
-        data = data.at(checkpoint=checkpoint_named(data, chosen.at))
-    return rlsignal.Recorded(data.correct, data.samples), tuple(map(str, data.notes))
+    return data.at(checkpoint=checkpoint_named(data, chosen.at)) if data.checkpoints else data
 
 
 def _from_numbers(chosen: argparse.Namespace) -> Any:

@@ -265,7 +265,7 @@ def diagnose(
     notes = [str(note) for note in rollouts.notes]
     if name != "" and others:
         notes.append(f"{others} other checkpoints are left out; compare() ranks them, checkpoint= names one.")
-    counts, labels, left_out = _counted(rollouts, fewest)
+    counts, labels, left_out = counted(rollouts, fewest)
     if left_out:
         notes.append(f"{left_out} prompts with fewer than {fewest} samples are left out.")
     kind = "training log" if isinstance(source, TrainingLog) else "evaluation" if labels is None else "training dump"
@@ -307,7 +307,7 @@ def grouped(log: TrainingLog, g: int) -> Rollouts:
     return Rollouts(tuple(range(len(log.step))), log.correct, log.samples, step=log.step, notes=log.notes)
 
 
-def _counted(rollouts: Rollouts, fewest: int) -> tuple[Recorded, np.ndarray | None, int]:
+def counted(rollouts: Rollouts, fewest: int) -> tuple[Recorded, np.ndarray | None, int]:
     """The counts, cluster labels where prompts come more than once, and how many entries were left out."""
     keep = rollouts.samples >= _validate.whole("fewest", fewest, 1)
     if not keep.any():

@@ -1,9 +1,6 @@
-"""Which group size, for a budget of rollouts.
+"""Which group size, for a budget of rollouts: the sizes that the data does not tell apart, and one of them."""
 
-As in `diagnose`, every number is a call of `rlsignal.theory`.
-"""
-
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +9,20 @@ from numpy.typing import ArrayLike
 
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, figure, plain
-from rlsignal.inference.population import beta_estimate
+from rlsignal.data.records import Rollouts, TrainingLog
+from rlsignal.diagnosis.diagnose import counted, noted, read_line
+from rlsignal.diagnosis.track import track
+from rlsignal.inference.evaluation import Evaluation
+from rlsignal.inference.intervals import Estimate, per_prompt_estimate
+from rlsignal.inference.paired import Score, score_difference
+from rlsignal.inference.population import log_estimate
 from rlsignal.theory.distributions import PassRate, pass_rate
 from rlsignal.theory.efficiency import Scores, best_group_size
 from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.filters import shortfall_probability
 from rlsignal.theory.frameworks import GRPO, known
 from rlsignal.theory.recorded import Recorded
 from rlsignal.theory.signal import informative_probability
-from rlsignal.theory.thresholds import group_size_for
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,51 +30,65 @@ class GroupSizeAdvice(Result):
     """Which group size, and why. `print` it for the reasons.
 
     group_size : the recommendation.
+    range : the smallest and the largest size that are as good, or that the samples do not show to be worse.
     rollouts : per step, the budget that is shared out.
     estimator : whose weights are shown.
     lines : one GroupSizeLine for each group size.
     reasons : why this one.
     doubts : what would change it, and what counts do not determine.
+    sampling : what dynamic sampling costs at this size.
+    notes, read_as : what is unusual in the data, and what it was taken for, from `read`.
     """
 
     group_size: int
+    range: tuple[int, int]
     rollouts: int
     estimator: str
     lines: tuple["GroupSizeLine", ...]
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
+    sampling: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    read_as: str = ""
 
     @property
     def summary(self) -> dict[str, Any]:
         """The figures for machines; JSON-ready."""
         return {
+            "read_as": self.read_as,
             "group_size": self.group_size,
+            "range": list(self.range),
             "rollouts": self.rollouts,
             "estimator": self.estimator,
-            "informative": {str(x.group_size): x.informative for x in self.lines},
+            "informative": {str(x.group_size): plain(x.informative.value) for x in self.lines},
             "prompts_per_step": {str(x.group_size): x.prompts for x in self.lines},
-            "informative_groups_per_step": {str(x.group_size): x.informative_groups for x in self.lines},
+            "informative_groups_per_step": {str(x.group_size): plain(x.informative_groups) for x in self.lines},
             "relative_noise": {str(x.group_size): x.noise for x in self.lines},
             "hard_over_even": {str(x.group_size): x.hard for x in self.lines},
             "lines": [line.summary for line in self.lines],
             "reasons": list(self.reasons),
             "doubts": list(self.doubts),
+            "dynamic_sampling": list(self.sampling),
+            "notes": list(self.notes),
         }
 
     def _parts(self) -> Iterable[Part]:
-        yield f"g = {self.group_size}, for {self.rollouts} rollouts a step under {self.estimator}."
+        yield from read_line(self.read_as)
+        low, high = self.range
+        span = f" (anything from {low} to {high} is as good)" if low < high else ""
+        yield f"g = {self.group_size}{span}, for {self.rollouts} rollouts a step under {self.estimator}."
         yield from (f"- {reason}" for reason in self.reasons)
         yield ""
         yield Table(
-            ("g", "informative", "by doubling", "prompts", "informative groups", "noise", "hard prompts weigh"),
+            ("g", "informative [95%]", "prompts", "informative groups", "noise", "of full precision", "hard weigh"),
             [
                 (
                     str(x.group_size),
-                    figure(x.informative),
-                    f"{x.gain:+.3f}" if np.isfinite(x.gain) else "-",
+                    f"{figure(x.informative.value)} [{figure(x.informative.low)}, {figure(x.informative.high)}]",
                     str(x.prompts),
-                    f"{x.informative_groups:.1f}",
+                    "-" if np.isnan(x.informative_groups) else f"{x.informative_groups:.1f}",
                     f"{x.noise:.2f}",
+                    "-" if np.isnan(x.score) else f"{x.score:.1f}",
                     f"{x.hard:.2f}",
                 )
                 for x in self.lines
@@ -79,31 +96,36 @@ class GroupSizeAdvice(Result):
             marked=[x.group_size for x in self.lines].index(self.group_size),
         )
         yield ""
-        yield "informative: their share; by doubling: what twice g adds to it."
-        yield "prompts, informative groups: in a step, at equal rollouts."
+        yield "prompts, informative groups: in a step, at equal cost."
         yield "noise: g/(g-1), variance of an update at equal rollouts where noise dominates; 1: a perfect baseline."
-        yield "hard prompts weigh: weight of a prompt at p = 0.05 over that of one at p = 0.5."
+        yield "of full precision: informative groups over their noise, which the advice makes large."
+        yield "hard weigh: weight of a prompt at p = 0.05 over that of one at p = 0.5."
         yield ""
         yield "What would change it:"
         yield from (f"- {doubt}" for doubt in self.doubts)
+        yield ""
+        yield "Dynamic sampling:"
+        yield from (f"- {sentence}" for sentence in self.sampling)
+        yield from noted(self.notes)
 
 
 @dataclass(frozen=True, repr=False)
 class GroupSizeLine(Result):
     """One group size of a GroupSizeAdvice.
 
-    informative : share of informative groups; gain : what doubling g adds to it, NaN for the largest.
-    prompts, informative_groups : per step, at equal rollouts.
+    informative : share of informative groups.
+    prompts, informative_groups : per step, at the cost of the budget.
     noise : g/(g-1), variance of an update at equal rollouts where noise dominates, over that with a perfect baseline.
+    score : informative groups over noise: so many groups with a perfect baseline would be worth as much.
     hard : the estimator's weight of a prompt at p = 0.05 over that of one at p = 0.5.
     """
 
     group_size: int
-    informative: float
-    gain: float
+    informative: Estimate
     prompts: int
     informative_groups: float
     noise: float
+    score: float
     hard: float
 
     @property
@@ -111,49 +133,63 @@ class GroupSizeLine(Result):
         """For machines; JSON-ready."""
         return {
             "group_size": self.group_size,
-            "informative": self.informative,
-            "gain": plain(self.gain),
+            "informative": self.informative.summary,
             "prompts": self.prompts,
-            "informative_groups": self.informative_groups,
+            "informative_groups": plain(self.informative_groups),
             "noise": self.noise,
+            "score": plain(self.score),
             "hard_over_even": self.hard,
         }
 
 
-LEAST_GROUPS = 16
-"""Informative groups that a step should keep: fewer, and one prompt has a large say in an update."""
+FLAT = 0.3
+"""Scores within this share of the best are as good: more than that no count of groups can promise."""
 
-SMALLEST = 8
-"""From here on a larger group takes at most 1/7 off the variance that finding the baseline adds."""
+PRECISE = 8
+"""From here on finding the baseline adds at most 1/7 to the variance of an update."""
 
 HARD, EVEN = 0.05, 0.5
 """The pass rates whose weights are compared."""
 
+SURE = 0.01
+"""How rarely dynamic sampling should give up."""
+
 
 def recommend_group_size(
-    p: ArrayLike | PassRate,
+    p: ArrayLike | PassRate | Rollouts | TrainingLog,
     *,
     rollouts: int = 512,
-    informative: float = 0.5,
+    prompts: int = 8,
     estimator: Estimator = GRPO,
     scores: Scores | None = None,
     between: float | None = None,
     largest: int = 64,
+    tokens: tuple[float, float] | None = None,
+    batch: int = 64,
+    draws: int = 10,
+    logged_at: int | None = None,
+    groups: int | None = None,
 ) -> GroupSizeAdvice:
-    """A group size for a budget of rollouts per step, with its reasons and what they hang on.
+    """A group size for a budget of rollouts per step, with the sizes that are as good, its reasons and its doubts.
 
-    From g = 8, where the baseline is found well enough, g is doubled while fewer than `informative` of the groups
-    are informative and a step still keeps 16 that are. With the gradient noise given, `best_group_size` decides.
+    The score of a size is the number of informative groups in a step over the noise of their baselines, g/(g-1). Sizes
+    whose score is at least 0.7 of the best, or which the samples do not show to be below that, make up the range. The
+    best is recommended, or 8 where that is larger and in the range. With the gradient noise given, `best_group_size`
+    decides instead.
 
     Parameters
     ----------
-    p : a pass rate, a `Beta`, or a `Recorded` evaluation (groups beyond its samples by the fitted Beta).
+    p : a pass rate, a distribution, a `Recorded` evaluation, or what `read` returned: rollouts of one checkpoint, or a
+        training log, of which the last 50 rows' mean and degenerate share are used.
     rollouts : per step, shared out over prompts.
-    informative : share of groups that should be informative, in (0, 1).
+    prompts : that a step must have at least.
     estimator : whose weights of hard and even prompts are shown.
     scores, between : the gradient noise of the prompts and the variance of their gradients, as for `best_group_size`.
         Both or neither.
-    largest : the largest group looked at, a power of two of at least 8.
+    largest : the largest group looked at, at least 2.
+    tokens : of a prompt and of a completion; a prompt is read once for its group, so that small groups cost more.
+    batch, draws : groups that dynamic sampling keeps, and batches that it may draw for them.
+    logged_at, groups : of a log, its group size and the groups behind a row, where it does not state them.
 
     Returns
     -------
@@ -161,96 +197,188 @@ def recommend_group_size(
 
     Raises
     ------
-    ValueError : out of range; `rollouts` below two groups of the smallest size; only one of `scores` and `between`.
+    ValueError : out of range; `rollouts` below two groups of two; only one of `scores` and `between`; data in which no
+        group is informative, or that has one sample of each prompt.
 
     Source: docs/diagnosis.md.
 
     Examples
     --------
     >>> advice = recommend_group_size(Beta(0.28, 0.54), rollouts=512)
-    >>> advice.group_size, advice.reasons[0]
-    (16, 'At g = 16, 56% of the groups are informative; at 8 it is 46%.')
+    >>> advice.group_size, advice.range
+    (8, (2, 8))
+    >>> advice.reasons[0]
+    'At g = 8 a step has 64 prompts and 29.4 informative groups, worth 25.7 with a perfect baseline.'
     """
-    what = pass_rate(p)
-    rollouts = _validate.whole("rollouts", rollouts, 2 * SMALLEST)
-    target = _validate.scalar("informative", _validate.within("informative", informative, 0, 1, open_ends=True))
-    largest = _validate.whole("largest", largest, SMALLEST, 4096)
+    rollouts = _validate.whole("rollouts", rollouts, 4)
+    least = _validate.whole("prompts", prompts, 1)
+    largest = _validate.whole("largest", largest, 2, 4096)
+    batch, draws = _validate.whole("batch", batch, 1), _validate.whole("draws", draws, 1)
+    per_prompt = 0.0 if tokens is None else tokens[0] / tokens[1]
     if (scores is None) != (between is None):
         raise ValueError("scores and between must be given together, got one of them. See best_group_size().")
-    sizes = [2**i for i in range(1, largest.bit_length()) if 2**i <= rollouts]
-    shares = {g: _informative(what, g) for g in sizes}
-    groups = {g: rollouts // g * shares[g] for g in sizes}
-    chosen, reasons = SMALLEST, []
-    while shares[chosen] < target and 2 * chosen in shares and groups[2 * chosen] >= LEAST_GROUPS:
-        chosen *= 2
+    share, apart, population, notes, read_as = _source(p, logged_at, groups)
+    cost = {g: g + per_prompt for g in (2**i for i in range(1, largest.bit_length()))}
+    budget = rollouts * (1 + per_prompt / 8)  # what the budget costs in groups of 8
+    sizes = [g for g in cost if budget / cost[g] >= 2]
+    best_of_noise = None
     if scores is not None and between is not None:
-        chosen = min(best_group_size(scores, between), rollouts)
-        if chosen not in shares:
-            sizes = sorted([*sizes, chosen])
-            shares[chosen] = _informative(what, chosen)
-            groups[chosen] = rollouts // chosen * shares[chosen]
-        reasons.append(f"The gradient noise that you gave is least at g = {chosen}, whatever the budget.")
-    here = shares[chosen]
-    below = [g for g in sizes if g < chosen]
-    reasons.append(
-        f"At g = {chosen}, {here:.0%} of the groups are informative"
-        + (f"; at {below[-1]} it is {shares[below[-1]]:.0%}." if below else ".")
-    )
-    if 2 * chosen in shares:
-        reasons.append(
-            f"g = {2 * chosen} would make it {shares[2 * chosen]:.0%} and halve the prompts of a step: "
-            f"{groups[2 * chosen]:.0f} informative groups instead of {groups[chosen]:.0f}."
+        best_of_noise = min(best_group_size(scores, between), rollouts)
+        sizes, cost[best_of_noise] = sorted({*sizes, best_of_noise}), best_of_noise + per_prompt
+    factor = {g: (g - 1) / g / cost[g] for g in sizes}  # of the share, in the score of one rollout's cost
+    shares = {g: share(g) for g in sizes}
+    allowed = [g for g in sizes if int(budget / cost[g]) >= least] or sizes[:1]
+    known_sizes = [g for g in allowed if shares[g].value > 0]
+    if not known_sizes:
+        why = (
+            "no group is informative" if np.isfinite(shares[allowed[0]].value) else "one sample of a prompt is too few"
         )
-    reasons.append(
-        f"Finding the baseline from {chosen - 1} others adds {1 / (chosen - 1):.0%} to the variance of an update; a "
-        f"perfect one would add none."
-    )
-    if here < target:
-        reasons.append(
-            f"That is short of the {target:.0%} asked for, which takes {_size_for(what, target)}. Other prompts, or "
-            "dynamic sampling, may be cheaper."
-        )
-    hard = known(estimator).weight(HARD, chosen) / estimator.weight(EVEN, chosen)
-    doubts = (
-        "Counts alone do not fix the best g: where noise dominates, the variance at fixed rollouts is g/(g-1) for any "
-        "data. Give the gradient noise (scores=, between=) and it is computed.",
-        f"Under {estimator.name} g also changes what is optimised: at g = {chosen} a prompt at p = {HARD:g} weighs "
-        f"{hard:.2f} of one at {EVEN:g}. Compare group sizes at a learning rate tuned for each.",
-        "At equal steps larger groups look better, at equal rollouts they rarely do: say which one you compare.",
-        "Dynamic sampling replaces degenerate groups by more rollouts: "
-        f"{chosen / here:.0f} for each group kept at g = {chosen}."
-        if here
-        else "Dynamic sampling finds no group to keep.",
-    )
+        raise ValueError(f"p must show informative groups, but {why}. Sample more, or use other prompts.")
+    score = {g: shares[g].value * factor[g] for g in sizes}
+    best = max(known_sizes, key=lambda g: score[g])
+    close = [g for g in known_sizes if score[g] >= (1 - FLAT) * score[best]]
+    similar = [g for g in known_sizes if g in close or not apart(best, g, factor[best] * (1 - FLAT), factor[g])]
+    chosen = best_of_noise or (PRECISE if best < PRECISE in close else best)
     lines = tuple(
         GroupSizeLine(
             group_size=g,
             informative=shares[g],
-            gain=shares[2 * g] - shares[g] if 2 * g in shares else float("nan"),
-            prompts=rollouts // g,
-            informative_groups=groups[g],
+            prompts=int(budget / cost[g]),
+            informative_groups=int(budget / cost[g]) * shares[g].value,
             noise=g / (g - 1),
-            hard=float(estimator.weight(HARD, g) / estimator.weight(EVEN, g)),
+            score=int(budget / cost[g]) * shares[g].value * (g - 1) / g,
+            hard=_hard(estimator, g),
         )
         for g in sizes
     )
-    return GroupSizeAdvice(chosen, rollouts, estimator.name, lines, tuple(reasons), doubts)
+    return GroupSizeAdvice(
+        group_size=chosen,
+        range=(min(*similar, chosen), max(*similar, chosen)) if similar else (chosen, chosen),
+        rollouts=rollouts,
+        estimator=estimator.name,
+        lines=lines,
+        reasons=tuple(_reasons(chosen, lines, rollouts, least, best_of_noise)),
+        doubts=(
+            "Counts alone do not fix the best g: where noise dominates, the variance at fixed rollouts is g/(g-1) for "
+            "any data. Give the gradient noise (scores=, between=) and it is computed.",
+            f"Under {estimator.name} g also changes what is optimised: at g = {chosen} a prompt at p = {HARD:g} weighs "
+            f"{_hard(estimator, chosen):.2f} of one at {EVEN:g}. Compare sizes at a learning rate tuned for each.",
+            "At equal steps larger groups look better, at equal rollouts they rarely do: say which one you compare.",
+        ),
+        sampling=tuple(_sampling(shares[chosen], population(chosen), chosen, batch, draws)),
+        notes=notes,
+        read_as=read_as,
+    )
 
 
-def _size_for(what: PassRate, target: float) -> str:
-    try:
-        return f"g = {group_size_for(_population(what), informative=target)}"
-    except ValueError:
-        return "groups of more than 4096"
+Apart = Callable[[int, int, float, float], bool]
+"""(g, h, factor of g, factor of h): whether the samples show that the first share's product is the larger one."""
 
 
-def _population(what: PassRate) -> PassRate:
-    """What answers for any g: of an evaluation, its fitted Beta."""
-    return beta_estimate(what).distribution if isinstance(what, Recorded) else what
+def _source(
+    p: Any, logged_at: int | None, groups: int | None
+) -> tuple[Callable[[int], Estimate], Apart, Callable[[int], PassRate], tuple[str, ...], str]:
+    """The informative share at each size, whether two sizes differ, and a distribution that answers at a size."""
+    if isinstance(p, TrainingLog):
+        rows = int(np.isfinite(p.latest.reward).sum())
+        trend = track(p, logged_at, window=max(min(50, rows), 1), groups=groups)
+        mean, degenerate = float(trend.reward[-1]), float(trend.degenerate[-1])
+        if np.isnan(degenerate):
+            raise ValueError("the log must count degenerate groups for advice, got mean rewards only.")
+        trials = max(trend.groups * min(50, rows), 2)
+        fit = log_estimate(mean, max(degenerate, float(trend.from_the_mean[-1])), trend.group_size, trials)
+        note = f"The last {trend.window} rows: mean reward {mean:.3f}, {degenerate:.0%} of {trials} groups degenerate."
+
+        def of_log(g: int) -> Estimate:
+            return fit.predict(informative_probability, g)
+
+        return of_log, _by_intervals(of_log), lambda g: fit.distribution, (*trend.notes, note), p.read_as
+    if isinstance(p, Rollouts):
+        if len(p.checkpoints) > 1:
+            names = ", ".join(map(str, p.checkpoints))
+            raise ValueError(f"p must hold one checkpoint, got {names}. Choose one with at(checkpoint=).")
+        data, labels, _ = counted(p, 1)
+        return *_of_samples(Evaluation(data, labels)), tuple(map(str, p.notes)), p.read_as
+    what = pass_rate(p)
+    if isinstance(what, Recorded):
+        return *_of_samples(Evaluation(what)), (), ""
+
+    def exact(g: int) -> Estimate:
+        value = float(np.mean(np.asarray(informative_probability(what, g))))
+        return Estimate(value, value, value, "known")
+
+    return exact, lambda g, h, a, b: True, lambda g: what, (), ""
 
 
-def _informative(what: PassRate, g: int) -> float:
-    """Share of informative groups; beyond the samples of an evaluation by its fitted Beta."""
-    if isinstance(what, Recorded) and g > np.min(what.samples):
-        what = _population(what)
-    return float(np.mean(np.asarray(informative_probability(what, g))))
+def _of_samples(seen: Evaluation) -> tuple[Callable[[int], Estimate], Apart, Callable[[int], PassRate]]:
+    """Of recorded samples: two sizes that both reach are compared prompt by prompt, others by their intervals."""
+
+    def share(g: int) -> Estimate:
+        return seen.estimate(informative_probability, g)
+
+    def apart(g: int, h: int, of_g: float, of_h: float) -> bool:
+        if max(g, h) > seen.reach or seen.clusters is not None:
+            return _by_intervals(share)(g, h, of_g, of_h)
+        part, _, _ = seen.with_samples(max(g, h))
+        first, second = (
+            Score.of_mean(factor * per_prompt_estimate(informative_probability, part, size))
+            for size, factor in ((g, of_g), (h, of_h))
+        )
+        return score_difference(first, second).low > 0
+
+    def population(g: int) -> PassRate:
+        return seen.with_samples(g)[0] if g <= seen.reach or seen.fit is None else seen.fit.distribution
+
+    return share, apart, population
+
+
+def _by_intervals(share: Callable[[int], Estimate]) -> Apart:
+    return lambda g, h, of_g, of_h: share(g).low * of_g > share(h).high * of_h
+
+
+def _hard(estimator: Estimator, g: int) -> float:
+    at = [float(np.asarray(known(estimator).weight(p, g))) for p in (HARD, EVEN)]
+    return at[0] / at[1]
+
+
+def _reasons(
+    chosen: int, lines: tuple[GroupSizeLine, ...], rollouts: int, least: int, best_of_noise: int | None
+) -> Iterable[str]:
+    """Why this size: what it has, what the next ones would have, and what the budget does to it."""
+    by_size = {line.group_size: line for line in lines}
+    here = by_size[chosen]
+    if best_of_noise is not None:
+        yield f"The gradient noise that you gave is least at g = {chosen}, whatever the budget."
+    yield (
+        f"At g = {chosen} a step has {here.prompts} prompts and {here.informative_groups:.1f} informative groups, "
+        f"worth {here.score:.1f} with a perfect baseline."
+    )
+    for g in (chosen // 2, 2 * chosen):
+        if g in by_size and np.isfinite(by_size[g].score):
+            other = by_size[g]
+            yield (
+                f"g = {g} would have {other.prompts} and {other.informative_groups:.1f}, worth {other.score:.1f}: "
+                f"{other.score / here.score - 1:+.0%}."
+            )
+    if rollouts % chosen:
+        yield f"{rollouts} rollouts do not divide by {chosen}: {rollouts % chosen} of them are left over."
+    if here.prompts < least:
+        yield f"The budget is below {least} prompts of two rollouts; a step has {here.prompts} prompts."
+    elif here.informative_groups < least:
+        yield f"Fewer than {least} informative groups a step: single prompts decide an update. Raise the budget first."
+
+
+def _sampling(share: Estimate, population: PassRate, g: int, batch: int, draws: int) -> Iterable[str]:
+    """What dynamic sampling costs, and how often it gives up."""
+    yield (
+        f"it draws {g / share.value:.0f} rollouts for each group of {g} that it keeps, "
+        f"{batch * g / share.value:,.0f} for a batch of {batch}."
+    )
+
+    def gives_up(n: int) -> float:
+        return float(np.mean(np.asarray(shortfall_probability(population, g, kept=batch, sampled=n * batch))))
+
+    chance = gives_up(draws)
+    enough = next((n for n in range(1, 1001) if gives_up(n) <= SURE), None)
+    more = f"{enough} are enough 99 times of 100" if enough else "1,000 are not enough"
+    yield f"with at most {draws} batches of {batch} it gives up {chance:.1%} of the time; {more}."

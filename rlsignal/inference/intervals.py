@@ -32,7 +32,8 @@ class Estimate(Result):
     value : the estimate; NaN where the data cannot give one.
     low, high : its 95% interval, or that of the level which was asked for.
     how : "samples" (unbiased, from the samples themselves), "Beta" (a fitted Beta; its own interval), "bounds" (what
-        every distribution of pass rates that agrees with the samples allows), or "paired" (differences, one a draw).
+        every distribution of pass rates that agrees with the samples allows), "paired" (differences, one a draw or a
+        prompt), or "known" (of a distribution that was given).
     warning : why the interval may hold the truth less often than that; empty if nothing is known against it.
     standard_error : of the value; NaN where the interval does not come from one.
 

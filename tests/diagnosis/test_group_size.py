@@ -5,47 +5,103 @@ import json
 import numpy as np
 import pytest
 
-from rlsignal import GRPO, RLOO, Beta, Recorded, informative_probability, recommend_group_size
-from rlsignal.theory import Scores, best_group_size
+from rlsignal import GRPO, RLOO, Beta, Recorded, informative_probability, read, recommend_group_size
+from rlsignal.theory import Scores, best_group_size, shortfall_probability
 
 
 class TestAdvice:
-    def test_eight_where_half_of_the_groups_are_informative(self):
-        assert recommend_group_size(0.3).group_size == 8
-        assert recommend_group_size(Beta(0.3, 0.2)).group_size == 8
+    @pytest.mark.parametrize(
+        ("p", "size", "span"),
+        [(0.3, 8, (2, 8)), (0.5, 4, (2, 4)), (0.05, 8, (4, 16)), (0.01, 16, (4, 64)), (Beta(0.28, 0.54), 8, (2, 8))],
+    )
+    def test_larger_groups_where_successes_are_rare(self, p, size, span):
+        advice = recommend_group_size(p)
+        assert (advice.group_size, advice.range) == (size, span)
 
-    def test_larger_where_fewer_are_as_long_as_a_step_keeps_sixteen(self):
-        population = Beta(0.28, 0.54)
-        assert [recommend_group_size(population, rollouts=n).group_size for n in (256, 512, 2048)] == [8, 16, 16]
-        assert recommend_group_size(population, rollouts=4096, informative=0.65).group_size == 64
+    def test_the_score_is_informative_groups_over_their_noise(self):
+        for line in recommend_group_size(Beta(0.28, 0.54), rollouts=512).lines:
+            g, share = line.group_size, informative_probability(Beta(0.28, 0.54), line.group_size)
+            assert line.informative.value == line.informative.low == line.informative.high == share
+            assert line.informative_groups == 512 // g * share
+            assert line.score == pytest.approx(512 // g * share * (g - 1) / g, rel=1e-12)
+            assert line.noise == g / (g - 1)
 
-    def test_where_it_falls_short_it_says_what_it_would_take(self):
-        assert any("which takes g = 35" in reason for reason in recommend_group_size(0.02).reasons)
-        assert any("more than 4096" in reason for reason in recommend_group_size(Beta(0.1, 0.95)).reasons)
+    def test_it_does_not_double_for_nothing(self):
+        """Half of the prompts impossible, half even: from g = 8 on nothing is gained, and no size above is advised."""
+        rng = np.random.default_rng(0)
+        data = Recorded(rng.binomial(64, np.repeat([0.0, 0.5], 100)), 64)
+        advice = recommend_group_size(data, rollouts=2432)
+        assert advice.group_size <= 8
+        assert advice.range[1] <= 8
 
-    def test_lines_are_the_theory(self):
-        advice = recommend_group_size(Beta(0.28, 0.54), estimator=GRPO)
-        for line in advice.lines:
-            assert line.informative == informative_probability(Beta(0.28, 0.54), line.group_size)
-            assert line.informative_groups == line.prompts * line.informative
-            assert line.noise == line.group_size / (line.group_size - 1)
+    def test_weights_are_the_estimator_s(self):
+        for line in recommend_group_size(Beta(0.28, 0.54), estimator=GRPO).lines:
             weights = [GRPO.weight(p, line.group_size) for p in (0.05, 0.5)]
             assert line.hard == pytest.approx(weights[0] / weights[1], rel=1e-12)
-
-    def test_an_estimator_without_a_difficulty_bias_weighs_alike(self):
         assert {round(x.hard, 12) for x in recommend_group_size(0.3, estimator=RLOO).lines} == {1.0}
 
     def test_an_evaluation_is_asked_itself_as_far_as_it_reaches(self):
         data = Recorded(np.repeat(np.arange(9), [70, 30, 20, 16, 14, 12, 12, 12, 14]), 8)
         lines = {x.group_size: x.informative for x in recommend_group_size(data).lines}
-        assert lines[8] == informative_probability(data, 8)
-        assert lines[16] > lines[8]
+        assert lines[8].value == pytest.approx(informative_probability(data, 8), rel=1e-12)
+        assert (lines[8].how, lines[16].how) == ("samples", "bounds")
+        assert lines[16].low < lines[16].value < lines[16].high
+
+    def test_one_short_prompt_does_not_decide(self):
+        correct = np.repeat(np.arange(9), [70, 30, 20, 16, 14, 12, 12, 12, 14])
+        one = recommend_group_size(Recorded([*correct, 1], [8] * 200 + [1]))
+        two = recommend_group_size(Recorded(correct, 8))
+        assert (one.group_size, one.range) == (two.group_size, two.range)
+
+    def test_few_prompts_leave_a_wider_range(self):
+        rng = np.random.default_rng(0)
+        spans = []
+        for prompts in (12, 3000):
+            data = Recorded(rng.binomial(16, rng.beta(0.1 * 3, 0.9 * 3, prompts)), 16)
+            spans.append(np.ptp(np.log2(recommend_group_size(data).range)))
+        assert spans[0] >= spans[1]
+
+    def test_a_log_is_its_mean_and_degenerate_share_and_not_a_prompt_a_row(self):
+        rows = [{"step": t, "reward": 0.28, "frac_reward_zero_std": 0.5416, "loss": 0.0} for t in range(60)]
+        advice = recommend_group_size(read(rows), logged_at=8, groups=64)
+        eight = next(x for x in advice.lines if x.group_size == 8)
+        assert eight.informative.value == pytest.approx(1 - 0.5416, abs=1e-6)
+        assert eight.informative.how == "Beta"
+        assert "The last 50 rows: mean reward 0.280, 54% of 3200 groups degenerate." in advice.notes
 
     def test_the_gradient_noise_decides_where_it_is_given(self):
         scores = Scores([0.05, 0.3], 0.001)
         advice = recommend_group_size(0.3, scores=scores, between=0.001)
         assert advice.group_size == best_group_size(scores, 0.001) == 12
         assert advice.reasons[0].startswith("The gradient noise that you gave is least at g = 12")
+
+    def test_budgets_that_are_tiny_or_do_not_divide_are_reported(self):
+        assert any(
+            "500 rollouts do not divide by 8: 4 of them" in x for x in recommend_group_size(0.3, rollouts=500).reasons
+        )
+        tiny = recommend_group_size(0.3, rollouts=8)
+        assert tiny.group_size == 2
+        assert any("The budget is below 8 prompts" in x for x in tiny.reasons)
+        assert any("Raise the budget first" in x for x in recommend_group_size(0.01, rollouts=64).reasons)
+
+    def test_a_step_keeps_the_prompts_that_it_must_have(self):
+        assert recommend_group_size(0.01, rollouts=512, prompts=64).group_size == 8
+
+    def test_long_prompts_favour_large_groups(self):
+        plain, long = (recommend_group_size(0.3, tokens=x) for x in (None, (4000, 500)))
+        assert max(x.group_size for x in long.lines if x.score >= 0.99 * max(y.score for y in long.lines)) > max(
+            x.group_size for x in plain.lines if x.score >= 0.99 * max(y.score for y in plain.lines)
+        )
+
+    def test_dynamic_sampling_says_its_cost_and_when_it_gives_up(self):
+        cost, chance = recommend_group_size(0.01, batch=64, draws=10).sampling
+        share = informative_probability(0.01, 16)
+        assert cost.startswith(f"it draws {16 / share:.0f} rollouts for each group of 16 that it keeps")
+        gives_up = shortfall_probability(0.01, 16, kept=64, sampled=640)
+        assert f"gives up {gives_up:.1%} of the time" in chance
+        needed = int(chance.split("; ")[1].split(" are")[0])
+        assert shortfall_probability(0.01, 16, kept=64, sampled=64 * needed) <= 0.01
+        assert shortfall_probability(0.01, 16, kept=64, sampled=64 * (needed - 1)) > 0.01
 
     def test_says_what_counts_do_not_determine(self):
         advice = recommend_group_size(0.3)
@@ -54,17 +110,20 @@ class TestAdvice:
 
     def test_for_machines(self):
         summary = json.loads(json.dumps(recommend_group_size(0.3).summary, allow_nan=False))
-        assert {"group_size", "informative", "reasons"} <= summary.keys()
+        assert {"group_size", "range", "lines", "informative", "reasons"} <= summary.keys()
+        assert summary["range"] == [2, 8]
 
     @pytest.mark.parametrize(
-        ("arguments", "message"),
+        ("p", "arguments", "message"),
         [
-            ({"rollouts": 8}, r"^rollouts must be at least 16, got 8\."),
-            ({"informative": 1.0}, r"^informative must lie in \(0, 1\), got 1\."),
-            ({"largest": 4}, r"^largest must be at least 8, got 4\."),
-            ({"between": 0.1}, r"^scores and between must be given together"),
+            (0.3, {"rollouts": 3}, r"^rollouts must be at least 4, got 3\."),
+            (0.3, {"prompts": 0}, r"^prompts must be at least 1, got 0\."),
+            (0.3, {"largest": 1}, r"^largest must be at least 2, got 1\."),
+            (0.3, {"between": 0.1}, r"^scores and between must be given together"),
+            (Recorded([0] * 50, 8), {}, r"^p must show informative groups, but no group is informative\."),
+            (Recorded([0, 1] * 50, 1), {}, r"^p must show informative groups, but one sample of a prompt is too few\."),
         ],
     )
-    def test_bad_input_is_refused(self, arguments, message):
+    def test_bad_input_is_refused(self, p, arguments, message):
         with pytest.raises(ValueError, match=message):
-            recommend_group_size(0.3, **arguments)
+            recommend_group_size(p, **arguments)
