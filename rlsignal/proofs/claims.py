@@ -21,6 +21,7 @@ from rlsignal.proofs.measured import (
     centred,
     correct_subsets,
     degenerate,
+    halves,
     informative,
     magnitude,
     others,
@@ -29,9 +30,11 @@ from rlsignal.proofs.measured import (
     root,
     squared,
     surprises,
+    three_levels,
     variance_over_groups,
     whitened,
     whitened_by_others,
+    with_bonus,
 )
 from rlsignal.theory.distributions import Beta, Fixed, Mixture
 from rlsignal.theory.dynamics import discoverable_pass_rate
@@ -57,6 +60,7 @@ from rlsignal.theory.frameworks import (
 )
 from rlsignal.theory.passk import missed_mode_probability, pass_at_k, pass_at_k_weight
 from rlsignal.theory.recorded import Recorded
+from rlsignal.theory.rewards import Levels, channel_weights, leave_one_out, level_weights
 from rlsignal.theory.signal import (
     advantage_variance,
     advantage_variance_distribution,
@@ -103,6 +107,11 @@ class Claim:
     def where(self) -> str:
         """The population and the number of rollouts, in words."""
         return f"{_named(self.p)}, {self.g} rollouts"
+
+
+def thirds(p: float) -> Levels:
+    """Rewards 0, 1/2 and 1 of two coins of chance p."""
+    return Levels([0, 0.5, 1], [(1 - p) ** 2, 2 * p * (1 - p), p * p])
 
 
 def _named(p: float | Beta | Fixed | Mixture) -> str:
@@ -390,5 +399,32 @@ CLAIMS = (
               under_noisy_verifier(GRPO, fnr=p, fpr=0).weight(p, 5),
               (1 - p) * GRPO.weight(noisy_pass_rate(p, fnr=p, fpr=0), 5)),
           "w(p~), as if p~ were the policy's", lambda p, _: GRPO.weight(noisy_pass_rate(p, fnr=p, fpr=0), 5)),
+
+    # Rewards of more levels are made of two coins a rollout: 5 rollouts.
+    Claim("M1", "variance of rewards of three levels", 0.2, 10, lambda coins: variance(three_levels(coins)),
+          "E v = (g-1)/g Var(r), g = 5", lambda p, _: thirds(p).variance * 4 / 5,
+          "that of a binary reward of the same mean", lambda p, _: advantage_variance(thirds(p).mean, 5)),
+    Claim("M1", "degenerate groups of three levels", 0.5, 10, lambda coins: degenerate(three_levels(coins)),
+          "D = sum_l pi_l^g, g = 5", lambda p, _: thirds(p).degenerate(5),
+          "that of any credit or none", lambda p, _: degenerate_probability(thirds(p).chances[0], 5)),
+    Claim("M1", "weight of GRPO on three levels", 0.2, 10, lambda coins: mean([
+              a * (x + y) for a, x, y in zip(
+                  whitened()(three_levels(coins)), *halves(score(coins, 0.2)), strict=True)]),
+          "GRPO: sum_l w_l dpi_l/dp, pi = (q^2, 2pq, p^2), g = 5", lambda p, _:
+              level_weights(thirds(p), 5) @ [-2 * (1 - p), 2 - 4 * p, 2 * p],
+          "w_l as the rewards are, times w_g(p)", lambda p, _:
+              thirds(p).values @ [-2 * (1 - p), 2 - 4 * p, 2 * p] * GRPO.weight(p, 5)),
+    Claim("M2", "weight of a small bonus under GRPO", 0.2, 10, lambda coins: mean([
+              a * s for a, s in zip(
+                  whitened()(with_bonus(coins, Fraction(1, 1024))), halves(score(coins, 0.2))[1], strict=True)]),
+          "GRPO: w_f, nearly D(p_c) w(p_f), bonus 2^-10, g = 5", lambda p, _:
+              channel_weights(p, p, 5, size=2**-10).bonus,
+          "the bonus, as under RLOO", lambda p, _: 2**-10),
+    Claim("M2", "weight of a small bonus under RLOO", 0.2, 10, lambda coins: mean([
+              a * s for a, s in zip(
+                  against_others(with_bonus(coins, Fraction(1, 4))), halves(score(coins, 0.2))[1], strict=True)]),
+          "RLOO: w_f = bonus, here 1/4, g = 5", lambda p, _: (
+              channel_weights(p, p, 5, size=0.25, rule=leave_one_out).bonus, 0.25),
+          "D(p_c) w(p_f), as under GRPO", lambda p, _: degenerate_probability(p, 5) * GRPO.weight(p, 5)),
 )
 # fmt: on

@@ -4,12 +4,15 @@ Nothing here knows the library's formulas or tables. Only square roots are irrat
 rounds to, which is a rational number, so what follows is exact again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import combinations
 from math import log, sqrt
+from typing import Any, TypeVar
 
 from rlsignal.proofs.enumeration import Advantages, Rewards, Statistic, mean, variance
+
+Value = TypeVar("Value")
 
 
 def degenerate(rewards: Rewards) -> bool:
@@ -107,6 +110,21 @@ def magnitude(advantages_of: Advantages) -> Statistic:
 def surprises(rewards: Rewards, p: float) -> list[Fraction]:
     """-ln of the chance of each verdict."""
     return [Fraction(-log(p if reward else 1 - p)) for reward in rewards]
+
+
+def halves(values: Sequence[Value]) -> tuple[Sequence[Value], Sequence[Value]]:
+    """The two coins of every rollout: the first half, and the second."""
+    return values[: len(values) // 2], values[len(values) // 2 :]
+
+
+def three_levels(coins: Rewards) -> tuple[Any, ...]:
+    """Rewards of 0, 1/2 and 1: half the sum of a rollout's two coins."""
+    return tuple(Fraction(x + y, 2) for x, y in zip(*halves(coins), strict=True))
+
+
+def with_bonus(coins: Rewards, size: Fraction) -> tuple[Any, ...]:
+    """1 for the first coin of a rollout, and a bonus for the second."""
+    return tuple(x + size * y for x, y in zip(*halves(coins), strict=True))
 
 
 def others(rewards: Rewards, i: int) -> Rewards:

@@ -40,6 +40,7 @@ from rlsignal.theory.passk import (
 )
 from rlsignal.theory.recorded import Recorded
 from rlsignal.theory.regularisation import clipped_batches, kl_fixed_points, kl_gradient, kl_value
+from rlsignal.theory.rewards import Levels, channel_weights, level_weights
 from rlsignal.theory.signal import (
     advantage_variance,
     advantage_variance_distribution,
@@ -54,6 +55,7 @@ from rlsignal.theory.thresholds import critical_dispersion, critical_pass_rate, 
 __all__ = [
     "Beta",
     "Fixed",
+    "Levels",
     "Mixture",
     "Recorded",
     "Responses",
@@ -65,6 +67,7 @@ __all__ = [
     "allocate_rollouts",
     "best_group_size",
     "binding_entropy",
+    "channel_weights",
     "clipped_batches",
     "critical_dispersion",
     "critical_pass_rate",
@@ -82,6 +85,7 @@ __all__ = [
     "kl_gradient",
     "kl_value",
     "learning_speed",
+    "level_weights",
     "missed_mode_probability",
     "noisy_pass_rate",
     "noisy_verifier_efficiency",

@@ -19,6 +19,7 @@ from rlsignal.proofs.derivations.objective import (
     slope_of_the_objective,
 )
 from rlsignal.proofs.derivations.passk import missed_mode, power_law_of_failures
+from rlsignal.proofs.derivations.rewards import update_of_levels, variance_of_any_rewards
 from rlsignal.proofs.derivations.signal import (
     beta_population,
     variance_of_the_variance,
@@ -52,6 +53,8 @@ PROOFS = (
     entropy_under_the_natural_gradient,
     entropy_under_the_plain_gradient,
     entropy_of_a_population,
+    variance_of_any_rewards,
+    update_of_levels,
 )
 """All proofs, in the order in which they are best read: `for proof in PROOFS: proof().check()`."""
 
