@@ -181,7 +181,7 @@ class Diagnosis(Result):
         yield from noted(self.notes)
 
 
-_FROM = {"samples": "samples", "Beta": "a Beta", "bounds": "a Beta, in bounds"}
+_FROM = {"samples": "samples", "Beta": "a Beta", "bounds": "a fit, in bounds"}
 
 
 def numbered(findings: Iterable[Finding]) -> Iterable[str]:
@@ -233,7 +233,7 @@ def diagnose(
     Returns
     -------
     Diagnosis. Group sizes up to the samples that at least half of the prompts have are answered without bias, from the
-    prompts that have as many; larger ones by a fitted Beta, inside bounds that assume no shape. Intervals cluster by
+    prompts that have as many; larger ones by a fit, inside bounds that assume no shape. Intervals cluster by
     prompt.
 
     Raises
@@ -406,7 +406,7 @@ def _findings(found: Diagnosis) -> tuple[Finding, ...]:
         findings.append(
             Finding(
                 "few samples",
-                f"{found.samples} samples of a prompt do not show groups of {g}: the value is that of a fitted Beta, "
+                f"{found.samples} samples of a prompt do not show groups of {g}: the value is that of a fit, "
                 "and the brackets are what every distribution of pass rates allows that agrees with the samples.",
                 f"Sample each prompt {g} times to need no fit.",
                 share.high - share.low,
@@ -418,7 +418,7 @@ def _findings(found: Diagnosis) -> tuple[Finding, ...]:
             Finding(
                 "no Beta",
                 f"The pass rates are not those of a Beta (p = {found.goodness_of_fit_p:.2g})"
-                + (f"; above g = {found.samples} trust the brackets, not the value." if beyond else "."),
+                + (f"; above g = {found.samples} trust the brackets more than the value." if beyond else "."),
                 "",
                 0.05,
             )

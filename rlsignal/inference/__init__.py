@@ -1,5 +1,6 @@
 """What samples and logs say, and how sure that is: intervals over prompts, fitted populations, bounds, ranks, tests."""
 
+from rlsignal.inference.anchored import anchored_estimate
 from rlsignal.inference.bounds import group_bounds
 from rlsignal.inference.intervals import Estimate, dispersion_estimate, group_estimate, per_prompt_estimate
 from rlsignal.inference.pooling import exchangeability
@@ -15,6 +16,7 @@ from rlsignal.inference.sequential import log_e_process, overdispersion
 
 __all__ = [
     "Estimate",
+    "anchored_estimate",
     "band",
     "beta_estimate",
     "disagreement_probability",

@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rlsignal._validate import Floats
+from rlsignal.inference.anchored import anchored_value, anchored_weights
 from rlsignal.inference.bounds import group_bounds
 from rlsignal.inference.intervals import Estimate, Statistic, common_samples, group_estimate
 from rlsignal.inference.population import BetaEstimate, beta_estimate
@@ -26,7 +28,7 @@ class Evaluation:
     >>> from rlsignal import degenerate_probability
     >>> seen = Evaluation(Recorded([0, 1, 2, 5, 8] * 40, 8))
     >>> print(seen.estimate(degenerate_probability, 8), seen.estimate(degenerate_probability, 16))
-    0.400 [0.334, 0.470] 0.281 [0.219, 0.438]
+    0.400 [0.334, 0.470] 0.294 [0.219, 0.438]
     """
 
     data: Recorded
@@ -50,6 +52,11 @@ class Evaluation:
             return None
         return beta_estimate(self.data, clusters=self.clusters)
 
+    @cached_property
+    def _weights(self) -> Floats:
+        assert self.fit is not None
+        return anchored_weights(self.data, self.fit)
+
     def with_samples(self, g: int) -> tuple[Recorded, ArrayLike | None, NDArray[np.bool_]]:
         """The prompts with at least g samples, their labels, and which they are."""
         enough = np.asarray(self.data.samples) >= g
@@ -59,18 +66,17 @@ class Evaluation:
     def estimate(self, statistic: Statistic, g: int) -> Estimate:
         """A group statistic with its interval.
 
-        Up to `reach` it is the unbiased one of the prompts with at least g samples. Beyond, the value is that of the
-        fitted Beta and the interval holds what every distribution of pass rates allows that agrees with the samples;
-        the value is NaN where no Beta can be fitted.
+        Up to `reach` it is the unbiased one of the prompts with at least g samples. Beyond, the value is that of
+        `anchored_estimate`, and the interval holds what every distribution of pass rates allows that agrees with the
+        samples; the value is NaN where nothing can be fitted.
         """
         if g > self.reach:
             allowed = group_bounds(statistic, self.data, g, clusters=self.clusters)
             if self.fit is None:
                 why = "samples that are all alike do" if self.alike else "one sample of a prompt does"
                 return Estimate(np.nan, allowed.low, allowed.high, "bounds", f"{why} not show how prompts differ.")
-            fitted = self.fit.predict(statistic, g)
-            value = float(np.clip(fitted.value, allowed.low, allowed.high))
-            return Estimate(value, allowed.low, allowed.high, "bounds", fitted.warning)
+            value = float(np.clip(anchored_value(statistic, g, self._weights), allowed.low, allowed.high))
+            return Estimate(value, allowed.low, allowed.high, "bounds", self.fit.warning)
         part, labels, enough = self.with_samples(g)
         found = group_estimate(statistic, part, g, clusters=labels)
         if enough.all():
