@@ -265,6 +265,10 @@ record_every=10))
     rng = np.random.default_rng(_validate.whole("seed", seed, 0))
     if not kinds:
         raise ValueError("kinds must be at least one Kind, got none.")
+    for kind in kinds:
+        way_out = f"Predictors see {SAMPLES} samples of a prompt, and ask for groups no larger than that."
+        _validate.whole("group_size", kind.grpo.group_size, 2, SAMPLES, way_out=way_out)
+        _validate.whole("attempts", kind.grpo.attempts[0], 1, SAMPLES, way_out=way_out)
     drawn, found = _drawn(rng, count, kinds), []
     for i, kind in enumerate(kinds):
         which = np.arange(i, count, len(kinds))

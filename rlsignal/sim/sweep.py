@@ -3,7 +3,7 @@
 import hashlib
 from contextlib import closing
 from dataclasses import fields, is_dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -124,15 +124,22 @@ def width_for(experiment: Experiment, cells: tuple[Any, ...], *, on_cpu: int = 3
         return on_cpu
     if memory is None:
         memory = (device.memory_stats() or {}).get("bytes_limit", 2**33) / 2
-    one_cell = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), cells)
-    needs: Any = jax.jit(jax.vmap(experiment)).lower(*one_cell).compile().memory_analysis()
-    each = needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes
+    leaves, structure = jax.tree.flatten(cells)
+    each = _bytes_of_a_cell(experiment, structure, tuple((leaf.shape[1:], leaf.dtype) for leaf in leaves))
     if each > memory:
         raise ValueError(
             f"memory must hold at least one cell of {each} bytes, got {memory:g}. Make the recipe smaller."
         )
     fitting = 1 << (int(memory // each).bit_length() - 1)
     return min(fitting, 1024, 1 << (count - 1).bit_length())
+
+
+@lru_cache
+def _bytes_of_a_cell(experiment: Experiment, structure: Any, leaves: tuple[tuple[tuple[int, ...], Any], ...]) -> int:
+    """What one cell takes: arguments, results and temporaries. Asked of the compiler once for each kind of sweep."""
+    one_cell = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct((1, *shape), dtype) for shape, dtype in leaves])
+    needs: Any = jax.jit(jax.vmap(experiment)).lower(*one_cell).compile().memory_analysis()
+    return int(needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes)
 
 
 def fingerprint(

@@ -20,6 +20,9 @@ from rlsignal import _validate
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO, known
 
+_UNROLLED = 64
+"""Rollouts of a group in one fused pass."""
+
 
 class Setting(NamedTuple):
     """What may change from cell to cell of a sweep without compiling again; built by `Recipe.setting`.
@@ -309,9 +312,18 @@ def _per_response(u: Array, advantages: Array, cumulative: Array) -> Array:
 
     Rollout i drew response j when u_i lies between the cumulative sums j-1 and j.
     """
-    below = jnp.zeros_like(cumulative)
-    for i in range(u.shape[1]):  # unrolled: one fused pass over [prompts, responses], no [prompts, g, responses]
-        below += jnp.where(u[:, i, None] < cumulative, advantages[:, i, None], 0.0)
+
+    def add(below: Array, drawn: tuple[Array, Array]) -> tuple[Array, None]:
+        u, advantages = drawn
+        for i in range(u.shape[1]):  # unrolled: one fused pass over [prompts, responses], no [prompts, g, responses]
+            below += jnp.where(u[:, i, None] < cumulative, advantages[:, i, None], 0.0)
+        return below, None
+
+    below, looped = jnp.zeros_like(cumulative), u.shape[1] // _UNROLLED * _UNROLLED if u.shape[1] > _UNROLLED else 0
+    if looped:  # larger groups would take minutes to compile
+        parts = (x[:, :looped].reshape(len(x), -1, _UNROLLED).swapaxes(0, 1) for x in (u, advantages))
+        below, _ = lax.scan(add, below, tuple(parts))
+    below, _ = add(below, (u[:, looped:], advantages[:, looped:]))
     return jnp.diff(below, prepend=0.0)
 
 

@@ -1,5 +1,7 @@
 """Random ladders and what could be known before RL: each predictor is what it says, and the scores are by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,6 +105,10 @@ def test_the_same_seed_gives_the_same_table(table):
     [
         ({"ladders": 4, "tuning": 3}, r"^ladders must be at least 5, got 4\. Two are needed to test on\.$"),
         ({"tuning": 1}, r"^tuning must be at least 2, got 1\.$"),
+        (
+            {"kinds": (replace(KIND, grpo=replace(KIND.grpo, group_size=17)),)},
+            r"^group_size must be at most 16, got 17\. Pr",
+        ),
         ({"kinds": ()}, r"^kinds must be at least one Kind, got none\.$"),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 from rlsignal import DR_GRPO, GRPO, RLOO, Fixed, advantage_variance, degenerate_probability, pass_at_k
 from rlsignal.estimators import GRPO_NEMO
 from rlsignal.sim import Metrics, Recipe, log_pass_rates, measure_tabular, sampled_gradient, train_tabular
+from rlsignal.sim.tabular import _per_response
 
 KEY = jax.random.key(3)
 SMALL = Recipe(prompts=3, responses=5, correct=2, group_size=4, steps=8, record_every=2, attempts=(1, 4))
@@ -269,6 +270,19 @@ WARM = SMALL.setting(temperature=1.5)
 def finished():
     """(final logits, Metrics, StepMetrics) of the small recipe, at a temperature that is not 1."""
     return run(KEY, START, recipe=SMALL, setting=WARM)
+
+
+@pytest.mark.parametrize("g", [2, 64, 65, 300])
+def test_large_groups_are_counted_in_parts(g):
+    """Each rollout adds its advantage to the response that it drew, whatever the size of the group."""
+    rng = np.random.default_rng(g)
+    edges = np.cumsum(rng.random((3, 5)), 1)
+    u, advantages = rng.random((3, g)) * edges[:, -1:], rng.integers(-3, 4, (3, g))
+    want = np.zeros((3, 5))
+    for prompt in range(3):
+        np.add.at(want[prompt], np.searchsorted(edges[prompt], u[prompt], side="right"), advantages[prompt])
+    found = _per_response(*(jnp.asarray(x, jnp.float32) for x in (u, advantages, edges)))
+    np.testing.assert_array_equal(found, want)
 
 
 class TestTrain:
