@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from rlsignal import store
-from rlsignal.commands.terminal import Bar, one_device_per_core
+from rlsignal.commands.terminal import Bar, prepare_jax
 from rlsignal.results import Ladder
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*RUNS, []], metavar="NAME", help=", ".join(RUNS) + "; default all")
     names = parser.parse_args().names or list(RUNS)
-    one_device_per_core()
+    prepare_jax()
     import jax
 
     from rlsignal.sim import Runner

@@ -417,3 +417,37 @@ def test_output_that_nobody_reads_to_its_end_is_no_error(tmp_path):
     command = f"{sys.executable} -m rlsignal diagnose {path} | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+class TestLongWork:
+    """What map and ladder settle before jax is loaded, and Dask."""
+
+    @pytest.fixture
+    def settled(self, monkeypatch):
+        """The environment that a fresh process would have after `prepare_jax`, given some of its variables."""
+        from rlsignal.commands import terminal
+
+        def settle(**given):
+            environment = {"HOME": "/home/me", **given}
+            monkeypatch.setattr(terminal.sys, "modules", {})
+            monkeypatch.setattr(terminal.os, "environ", environment)
+            terminal.prepare_jax()
+            monkeypatch.undo()
+            return environment
+
+        return settle
+
+    def test_what_was_compiled_is_kept_even_if_it_compiled_quickly(self, settled):
+        found = settled(XDG_CACHE_HOME="/cache")
+        assert found["JAX_COMPILATION_CACHE_DIR"] == "/cache/rlsignal/jax"
+        assert found["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] == "0"
+        assert "device_count" in found["XLA_FLAGS"]
+
+    def test_what_the_user_set_stays(self, settled):
+        chosen = {"JAX_COMPILATION_CACHE_DIR": "/mine", "XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
+        assert chosen.items() <= settled(**chosen).items()
+
+    def test_dask_that_is_not_installed_is_named(self, monkeypatch, tmp_path, capsys):
+        monkeypatch.setitem(sys.modules, "distributed", None)
+        assert main(["map", "--quick", "--dask", "local:2", "--output", str(tmp_path / "map")]) == 2
+        assert "--dask needs Dask. Install it with: pip install 'rlsignal[dask]'" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlsignal import saving, store
 from rlsignal._show import visible
-from rlsignal.commands.terminal import Bar, add_seed, one_device_per_core
+from rlsignal.commands.terminal import Bar, add_seed, prepare_jax
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,7 +76,7 @@ def run_study(chosen: argparse.Namespace, study: Callable[["Runner"], Report]) -
     """Simulate, write, draw and say what was found. What an interrupted run has finished is kept, and then deleted."""
     tick = perf_counter()
     folder = store.writable_folder(chosen.output)  # before minutes of work, not after
-    one_device_per_core()
+    prepare_jax()
     import jax
 
     from rlsignal.sim import Runner

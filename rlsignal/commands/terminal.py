@@ -27,11 +27,19 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of every random number (default %(default)s)")
 
 
-def one_device_per_core() -> None:
-    """XLA keeps all cores busy only with one virtual device for each; settled before jax is first imported."""
-    if "jax" not in sys.modules and "device_count" not in os.environ.get("XLA_FLAGS", ""):
+def prepare_jax() -> None:
+    """One virtual device for each core, which XLA needs to keep all busy, and what it compiled kept for the next run.
+
+    Settled before jax is first imported; what the user has set stays. JAX_ENABLE_COMPILATION_CACHE=false keeps nothing.
+    """
+    if "jax" in sys.modules:
+        return
+    if "device_count" not in os.environ.get("XLA_FLAGS", ""):
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={os.cpu_count()}"
         os.environ["XLA_FLAGS"] = flags.strip()
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(cache, "rlsignal", "jax"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
 class Bar:
