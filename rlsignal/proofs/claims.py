@@ -35,13 +35,20 @@ from rlsignal.proofs.measured import (
     whitened,
     whitened_by_others,
     with_bonus,
+    without_lone_peers,
 )
 from rlsignal.theory.distributions import Beta, Fixed, Mixture
 from rlsignal.theory.dynamics import discoverable_pass_rate
 from rlsignal.theory.efficiency import Scores, signal_to_noise_cap, update_variance
 from rlsignal.theory.entropy import Responses, reward_entropy
 from rlsignal.theory.estimators import Estimator
-from rlsignal.theory.filters import noisy_pass_rate, shortfall_probability
+from rlsignal.theory.filters import (
+    accepted_pmf,
+    degenerate_again_probability,
+    noisy_pass_rate,
+    rollouts_per_accepted_group,
+    shortfall_probability,
+)
 from rlsignal.theory.frameworks import (
     DR_GRPO,
     GRPO,
@@ -53,6 +60,7 @@ from rlsignal.theory.frameworks import (
     MAXRL_UNCENTRED,
     RLOO,
     batch_standardised,
+    filtered,
     pass_at_k_gradient,
     pass_at_k_training,
     posterior_baseline,
@@ -112,6 +120,11 @@ class Claim:
 def thirds(p: float) -> Levels:
     """Rewards 0, 1/2 and 1 of two coins of chance p."""
     return Levels([0, 0.5, 1], [(1 - p) ** 2, 2 * p * (1 - p), p * p])
+
+
+def in_a_band(k: Any, g: int) -> Any:
+    """A quarter to three quarters correct."""
+    return (4 * k >= g) & (4 * k <= 3 * g)
 
 
 def _named(p: float | Beta | Fixed | Mixture) -> str:
@@ -399,6 +412,21 @@ CLAIMS = (
               under_noisy_verifier(GRPO, fnr=p, fpr=0).weight(p, 5),
               (1 - p) * GRPO.weight(noisy_pass_rate(p, fnr=p, fpr=0), 5)),
           "w(p~), as if p~ were the policy's", lambda p, _: GRPO.weight(noisy_pass_rate(p, fnr=p, fpr=0), 5)),
+
+    Claim("B6", "weight of NeMo under its filter of rows", 0.1, 8, push(without_lone_peers(whitened_by_others), 0.1),
+          "NEMO, rows filtered: A = 0 at K = 1 and g-1", lambda p, g:
+              filtered(GRPO_NEMO, lambda k, g: (k > 1) & (k < g - 1)).weight(p, g),
+          "NEMO's", lambda p, g: GRPO_NEMO.weight(p, g)),
+    Claim("B6", "mean reward of groups in a band", 0.1, 8,
+          lambda rewards: (2 <= sum(rewards) <= 6) * mean(rewards),
+          "P(kept) E[K/g | kept], 2 <= K <= 6", lambda p, g: (
+              g / rollouts_per_accepted_group(p, g, keep=in_a_band)
+              * (accepted_pmf(p, g, keep=in_a_band) @ np.arange(g + 1) / g)),
+          "P(kept) p", lambda p, g: g / rollouts_per_accepted_group(p, g, keep=in_a_band) * p),
+    Claim("B7", "degenerate twice", DATA, 8, lambda rewards: degenerate(rewards[:4]) and degenerate(rewards[4:]),
+          "E D^2 = D times the chance of D again, g = 4", lambda p, _: (
+              degenerate_again_probability(p, 4) * degenerate_probability(p, 4)),
+          "(E D)^2", lambda p, _: degenerate_probability(p, 4) ** 2),
 
     # Rewards of more levels are made of two coins a rollout: 5 rollouts.
     Claim("M1", "variance of rewards of three levels", 0.2, 10, lambda coins: variance(three_levels(coins)),

@@ -56,6 +56,17 @@ def whitened_by_others(rewards: Rewards) -> list[Fraction]:
     return [a / scale for a, scale in zip(against_others(rewards), scales, strict=True)]
 
 
+def without_lone_peers(advantages: Advantages) -> Advantages:
+    """NeMo's filter of rows: those whose peers have one reward are dropped, and the rest has its advantages anew."""
+
+    def advantages_of(rewards: Rewards) -> list[Fraction]:
+        kept = [i for i in range(len(rewards)) if len(set(others(rewards, i))) > 1]
+        again = iter(advantages(tuple(rewards[i] for i in kept)) if len(kept) > 1 else [Fraction(0)] * len(kept))
+        return [next(again) if i in kept else Fraction(0) for i in range(len(rewards))]
+
+    return advantages_of
+
+
 def over_subsets(k: int) -> Advantages:
     """Pass@k training: subsets of k rollouts are correct if one of them is, whitened, and a rollout has their mean."""
 

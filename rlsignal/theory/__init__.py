@@ -25,6 +25,7 @@ from rlsignal.theory.efficiency import (
 from rlsignal.theory.entropy import Responses, binding_entropy, pass_rate_cap, reward_entropy, reward_variance_cap
 from rlsignal.theory.filters import (
     accepted_pmf,
+    degenerate_again_probability,
     noisy_pass_rate,
     noisy_verifier_efficiency,
     rollouts_per_accepted_group,
@@ -71,6 +72,7 @@ __all__ = [
     "clipped_batches",
     "critical_dispersion",
     "critical_pass_rate",
+    "degenerate_again_probability",
     "degenerate_probability",
     "discoverable_pass_rate",
     "dispersion_for",

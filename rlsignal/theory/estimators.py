@@ -21,6 +21,9 @@ from rlsignal.theory.pmf import answer
 Side = Callable[[Any, int], Any]
 """A function of (K, g): the number of correct rollouts as an array, and the group size."""
 
+Keep = Callable[[Any, int], Any]
+"""A filter: (K, g) to whether a group with K correct rollouts is kept."""
+
 _SHOWN = 4
 """The group size of the table that is shown."""
 
@@ -265,3 +268,19 @@ class Estimator(Shown):
             ("incorrect", *(figure(a) for a in incorrect[:-1]), "-"),
         ]
         yield Table(("advantage", *(f"K = {k}" for k in range(g + 1))), cells)
+
+
+def kept_counts(keep: Keep, g: int) -> Floats:
+    """1 for each K = 0..g whose group a filter keeps, 0 for the others."""
+    kept = np.asarray(keep(np.arange(g + 1), g))
+    if kept.dtype != bool or kept.shape not in ((), (g + 1,)):
+        raise ValueError(
+            f"keep must say of each K = 0..{g} whether its group is kept, got {kept.dtype} of shape {kept.shape}. "
+            "Compare the array: lambda k, g: (k > 0) & (k < g)."
+        )
+    return np.broadcast_to(kept, (g + 1,)).astype(np.float64)
+
+
+def informative_counts(k: Any, g: int) -> Any:
+    """The filter of dynamic sampling: neither all correct nor all incorrect."""
+    return (k > 0) & (k < g)

@@ -1,60 +1,72 @@
-"""What filters cost and change: dynamic sampling, which drops degenerate groups, and a noisy verifier."""
+"""What filters cost and change: groups that are dropped by their successes, and a noisy verifier."""
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincc
+from scipy.special import betaincc, gammaln
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
 from rlsignal.theory.distributions import PassRate, group
+from rlsignal.theory.estimators import Keep, informative_counts, kept_counts
 from rlsignal.theory.pmf import answer
 from rlsignal.theory.signal import informative_probability, some_informative
 
 
-def rollouts_per_accepted_group(p: ArrayLike | PassRate, g: int) -> float | Floats:
-    """Rollouts that dynamic sampling spends on each informative group it keeps (B3): g / (1 - D).
+def rollouts_per_accepted_group(p: ArrayLike | PassRate, g: int, *, keep: Keep | None = None) -> float | Floats:
+    """Rollouts that a filter spends on each group that it keeps (B3, B6): g / P(kept).
 
     Parameters
     ----------
     p : pass rate(s) or a distribution.
     g : group size, at least 2; at most n for a `Recorded`.
+    keep : (K, g) -> whether a group with K correct is kept; None for the informative ones, as dynamic sampling.
 
     Returns
     -------
-    float, or an array of p's shape; inf where no group is ever informative.
+    float, or an array of p's shape; inf where no group is ever kept.
 
     Raises
     ------
     ValueError : p outside [0, 1], g not a whole number of at least 2.
 
-    Source: the method is DAPO's, arXiv 2503.14476; derived in docs/theory.md (B3).
+    Source: the method is DAPO's, arXiv 2503.14476; derived in docs/theory.md (B3, B6).
 
     Examples
     --------
     >>> round(rollouts_per_accepted_group(0.02, 8), 1), round(rollouts_per_accepted_group(Beta(0.33, 0.49), 8), 1)
     (53.6, 14.5)
+    >>> round(rollouts_per_accepted_group(0.02, 8, keep=lambda k, g: (k >= 0.2 * g) & (k <= 0.8 * g)), 0)
+    774.0
     """
+    if keep is None:
+        share = np.asarray(informative_probability(p, g))
+    else:
+        what, g = group(p, g, summed=True)
+        share = what.pmf(g) @ kept_counts(keep, g)
     with np.errstate(divide="ignore"):
-        return answer(np.asarray(g) / informative_probability(p, g))
+        return answer(np.asarray(g) / share)
 
 
-def accepted_pmf(p: ArrayLike | PassRate, g: int) -> Floats:
-    """P(K = k | the group is informative) for k = 0..g (B3): the pmf of K under dynamic sampling, without its ends.
+def accepted_pmf(p: ArrayLike | PassRate, g: int, *, keep: Keep | None = None) -> Floats:
+    """P(K = k | the group is kept) for k = 0..g, the pmf of K under a filter (B3, B6).
+
+    Its mean over g is the mean reward that is logged of kept groups.
 
     Parameters
     ----------
     p : pass rate(s) [...] or a distribution.
     g : group size in [2, 4096]; at most n for a `Recorded`.
+    keep : as for `rollouts_per_accepted_group`.
 
     Returns
     -------
-    [..., g+1], with 0 at both ends.
+    [..., g+1], with 0 where a group is dropped.
 
     Raises
     ------
-    ValueError : as `rollouts_per_accepted_group`; a population without informative groups.
+    ValueError : as `rollouts_per_accepted_group`; a population of which no group is kept.
 
-    Source: derived in docs/theory.md (B3).
+    Source: derived in docs/theory.md (B3, B6).
 
     Examples
     --------
@@ -62,10 +74,48 @@ def accepted_pmf(p: ArrayLike | PassRate, g: int) -> Floats:
     array([0.   , 0.286, 0.429, 0.286, 0.   ])
     """
     what, g = group(p, g, summed=True)
-    some_informative(what, g)
-    pmf = what.pmf(g)
-    pmf[..., [0, -1]] = 0
-    return np.asarray(pmf / pmf.sum(-1, keepdims=True))
+    if keep is None:
+        some_informative(what, g)
+    pmf = what.pmf(g) * kept_counts(keep or informative_counts, g)
+    share = pmf.sum(-1, keepdims=True)
+    if np.any(share == 0):
+        raise ValueError("keep must leave a chance of kept groups, got none. Widen it, or leave such prompts out.")
+    return np.asarray(pmf / share)
+
+
+def degenerate_again_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
+    """Chance that a prompt's next group is degenerate, given that its last one was (B7): E[D^2] / E[D].
+
+    What skipping the prompts of degenerate groups saves, while the policy has not moved.
+
+    Parameters
+    ----------
+    p : pass rate(s), for which it is D itself, or a distribution.
+    g : group size in [2, 2048]; a `Recorded` needs 2g samples.
+
+    Returns
+    -------
+    float, or an array of p's shape; nan where no group is ever degenerate.
+
+    Raises
+    ------
+    ValueError : p outside [0, 1], g out of range.
+
+    Source: derived in docs/theory.md (B7).
+
+    Examples
+    --------
+    >>> data = Beta(0.33, 0.49)
+    >>> round(degenerate_again_probability(data, 8), 2), round(degenerate_probability(data, 8), 2)
+    (0.76, 0.45)
+    """
+    what, g = group(p, _validate.group_size(g))
+    _, both = group(what, 2 * g, name="2 g", summed=True)
+    pmf = what.pmf(both)
+    twice = pmf[..., 0] + pmf[..., -1] + 2 * pmf[..., g] * np.exp(2 * gammaln(g + 1) - gammaln(2 * g + 1))
+    once = np.asarray(what.all_correct(g)) + what.all_incorrect(g)
+    with np.errstate(invalid="ignore"):
+        return answer(twice / once)
 
 
 def shortfall_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled: int) -> float | Floats:

@@ -15,7 +15,7 @@ from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, figure
 from rlsignal._validate import Floats
 from rlsignal.theory.distributions import Fixed
-from rlsignal.theory.estimators import Estimator, Side
+from rlsignal.theory.estimators import Estimator, Keep, Side, kept_counts
 
 
 def standardised(name: str, *, ddof: int, epsilon: float) -> Estimator:
@@ -156,6 +156,41 @@ def batch_standardised(mean: float) -> Estimator:
     odds = (1 - mean) / mean
     name = f"batch_standardised({mean:g})"
     return Estimator(name, lambda K, g: np.sqrt(odds), lambda K, g: -1 / np.sqrt(odds))
+
+
+def filtered(estimator: Estimator, keep: Keep) -> Estimator:
+    """An estimator whose groups are filtered by their successes (B6): its table, with 0 for groups that are dropped.
+
+    Dropping degenerate groups changes nothing where advantages are 0 there anyway. Any other filter changes what is
+    optimised: `weight` and `objective` say to what. Refilling the batch scales all prompts by one factor.
+
+    Parameters
+    ----------
+    estimator : an Estimator such as GRPO.
+    keep : (K, g) -> whether a group with K correct is kept, of the array K = 0..g.
+
+    Raises
+    ------
+    ValueError : not an estimator; later, a filter that does not say yes or no of each K.
+
+    Source: derived in docs/theory.md (B6).
+
+    Examples
+    --------
+    NeMo-RL's filter of rows leaves no group with a lone success or failure, so rare successes have no weight:
+
+    >>> rows = filtered(GRPO_NEMO, lambda k, g: (k > 1) & (k < g - 1))
+    >>> [[round(e.weight(p, 8), 3) for p in (0.01, 0.05, 0.1)] for e in (GRPO_NEMO, rows)]
+    [[1.111, 1.469, 1.765], [0.154, 0.674, 1.146]]
+    """
+    inner = known(estimator)
+    if not callable(keep):
+        raise ValueError(f"keep must be a function of (K, g), got {keep!r}. Write lambda k, g: (k > 1) & (k < g - 1).")
+
+    def row(reward: int) -> Side:
+        return lambda K, g: inner.table(g)[reward] * kept_counts(keep, g)
+
+    return Estimator(f"{inner.name}, filtered", row(1), row(0), smallest=inner.smallest)
 
 
 def under_noisy_verifier(estimator: Estimator, *, fnr: float, fpr: float) -> Estimator:

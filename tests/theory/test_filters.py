@@ -6,10 +6,11 @@ import mpmath
 import numpy as np
 import pytest
 
-from rlsignal import Beta, Fixed, Recorded, degenerate_probability, informative_probability
-from rlsignal.estimators import ESTIMATORS
+from rlsignal import GRPO, Beta, Fixed, Mixture, Recorded, degenerate_probability, informative_probability
+from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, filtered
 from rlsignal.theory.filters import (
     accepted_pmf,
+    degenerate_again_probability,
     rollouts_per_accepted_group,
     rollouts_to_informative,
     shortfall_probability,
@@ -101,3 +102,61 @@ def test_drawn():
 def test_bad_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def in_a_band(k, g):
+    return (k >= 0.2 * g) & (k <= 0.8 * g)
+
+
+class TestFiltersAsTables:
+    def test_dynamic_sampling_changes_nothing(self):
+        for estimator in ESTIMATORS:
+            kept = filtered(estimator, lambda k, g: (k > 0) & (k < g))
+            np.testing.assert_array_equal(kept.table(8), estimator.table(8))
+
+    def test_rows_of_nemo(self):
+        rows = filtered(GRPO_NEMO, lambda k, g: (k > 1) & (k < g - 1))
+        p = [0.01, 0.02, 0.05, 0.1]
+        np.testing.assert_allclose(rows.weight(p, 8), [0.154, 0.297, 0.674, 1.146], atol=5e-4)
+        np.testing.assert_allclose(GRPO_NEMO.weight(p, 8), [1.111, 1.212, 1.469, 1.765], atol=5e-4)
+        assert rows.weight(0.0, 8) == 0
+
+    def test_a_run_with_a_band(self):
+        """Drawn groups: the cost, the mean reward of the kept, and the weight; those without the filter are refused."""
+        p, g, groups = 0.1, 8, 200_000
+        rewards = (np.random.default_rng(0).random((groups, g)) < p).astype(int)
+        kept = in_a_band(rewards.sum(-1), g)
+        cost, share = rollouts_per_accepted_group(p, g, keep=in_a_band), kept.mean()
+        assert abs(share - g / cost) < 5 * np.sqrt(share * (1 - share) / groups)
+        logged = rewards[kept].mean(-1)
+        want = accepted_pmf(p, g, keep=in_a_band) @ np.arange(g + 1) / g
+        assert abs(logged.mean() - want) < 5 * logged.std() / np.sqrt(kept.sum())
+        updates = kept * (GRPO.advantages(rewards) * (rewards - p) / (p * (1 - p))).mean(-1)
+        error = updates.std() / np.sqrt(groups)
+        assert abs(updates.mean() - filtered(GRPO, in_a_band).weight(p, g)) < 5 * error
+        assert abs(updates.mean() - GRPO.weight(p, g)) > 20 * error
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match=r"^keep must be a function of \(K, g\)"):
+            filtered(GRPO, 0.5)
+        with pytest.raises(ValueError, match=r"keep must say of each K = 0\.\.4 whether its group is kept"):
+            filtered(GRPO, lambda k, g: k).table(4)
+        with pytest.raises(ValueError, match=r"^keep must leave a chance of kept groups"):
+            accepted_pmf(0.0, 4, keep=lambda k, g: k > 0)
+
+
+class TestDegenerateAgain:
+    def test_of_one_prompt_it_is_d(self):
+        p = np.array([0.02, 0.5, 0.9])
+        np.testing.assert_allclose(degenerate_again_probability(p, 8), degenerate_probability(p, 8), rtol=1e-12)
+
+    def test_of_kinds_it_is_their_mean_square(self):
+        data = Mixture([Fixed(0.0), Fixed(0.5), Fixed(0.9)], [0.2, 0.5, 0.3])
+        d = degenerate_probability(np.array([0.0, 0.5, 0.9]), 4)
+        assert degenerate_again_probability(data, 4) == pytest.approx(
+            data.weights @ d**2 / (data.weights @ d), rel=1e-12
+        )
+
+    def test_an_evaluation_needs_twice_the_samples(self):
+        with pytest.raises(ValueError, match=r"^2 g must be at most 4"):
+            degenerate_again_probability(Recorded([1, 2], 4), 4)
