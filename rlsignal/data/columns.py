@@ -19,6 +19,7 @@ from rlsignal.data.names import (
     NOT_KEYS,
     OF_ROLLOUTS_ONLY,
     OF_SEVERAL,
+    RESPONSES,
     ROLLOUTS,
     SAMPLE_STEMS,
     SYNONYMS,
@@ -181,6 +182,8 @@ def _known(head: Head, wanted: Wanted, given: dict[str, str], known: Format) -> 
         at = next(iter(head.all(getattr(known, idea)).values()), None) if getattr(known, idea) else None
         if at is not None and not all(missing(x) for x in head.cells(at)):
             found[idea] = at
+    if wanted.kind == "evaluation":
+        found.pop("step", None)
     found |= given
     kind = known.kind
     if {"correct", "rate"} & given.keys():
@@ -428,7 +431,7 @@ def _by_synonyms(head: Head, wanted: Wanted, given: dict[str, str], globs: Mappi
         raise _without_key(head)
     summed = False
     if kind == "rollouts" and not wide:
-        summed = _token_rewards(head, found["reward"])
+        summed = _token_rewards(head, found["reward"], found["prompt"])
     if kind != "rollouts":
         found["reward"] = None
     if kind == "rollouts":
@@ -686,10 +689,20 @@ def _answer_list(head: Head, found: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _token_rewards(head: Head, name: str) -> bool:
+def _token_rewards(head: Head, name: str, prompt: str | None) -> bool:
     """Whether the reward is a list beside one response: the parts of one rollout, not several."""
     if not any(listed(x) is not None for x in head.cells(name)):
         return False
+    sizes = [len(listed(x) or ()) for x in head.cells(name)]
+    for other in head.top:
+        cells = head.cells(other)
+        texts = [listed(x) for x in cells]
+        if bare(other) in RESPONSES and len(cells) == len(sizes) and all(x is not None for x in texts):
+            if sizes != [len(x or ()) for x in texts]:
+                raise ValueError(
+                    f"{name!r} of {head.table.name} does not list one value for each of {other!r}. Write one reward, 0 or "
+                    "1, for each response."
+                )
     for other in head.top:
         if bare(other) in (
             "response",
@@ -703,6 +716,11 @@ def _token_rewards(head: Head, name: str) -> bool:
             cells = [x for x in head.cells(other) if not missing(x)]
             if cells and all(isinstance(x, str) for x in cells) and not any(listed(x) is not None for x in cells):
                 return True
+    if prompt is not None and len(set(sizes)) > 1 and len({hashable(x) for x in head.cells(prompt)}) < len(sizes):
+        raise ValueError(
+            f"{name!r} of {head.table.name} lists several values in several rows of one prompt, and lists of different "
+            "lengths: rewards of rollouts, or of the tokens of one. Write one reward, 0 or 1, for each rollout."
+        )
     return False
 
 

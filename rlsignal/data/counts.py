@@ -262,6 +262,14 @@ class Tally(Collector):
         where = self.table.at(place)
         inner = listed(value)
         if inner is not None:
+            if any(isinstance(x, list | tuple) for x in inner):
+                raise ValueError(
+                    f"{self.columns.names['reward']} holds lists of lists, got {shown(value)} in {where}. Write one value, "
+                    "or one list, of 0 and 1 for each prompt."
+                )
+            if not inner:
+                self.note("missing", where)
+                return []
             if not self.columns.summed:
                 return [one for x in inner for one in self._judge(x, place)]
             numbers = [number(x) for x in inner]

@@ -105,3 +105,4 @@ SAMPLE_STEMS = set(
 TOTALS = {"total", "totals", "mean", "average", "avg", "overall", "all", "sum", "macro avg", "micro avg"}
 LOG_STEPS = ("iteration", "iter", "update", "episode", "epoch", "training_iteration")  # in logs, where no step is
 WEAK_KEYS = ("task", "key", "name", "example", "item", "index", "id", "idx", "uuid")  # prompts only where they differ
+RESPONSES = ("responses", "outputs", "completions", "generations", "answers", "predictions", "preds", "samples")

@@ -1,12 +1,13 @@
 """Rows inside nested values: reports, mappings from prompts to lists, frames written column by column."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
 from rlsignal.data.cells import missing, number, share, shown, verdict
 from rlsignal.data.formats import Format, bare, inside, match
-from rlsignal.data.names import SYNONYMS, UNIT
+from rlsignal.data.names import HINTS, SYNONYMS, UNIT
 from rlsignal.data.tables import NotRows, Table, Wanted, some
 
 PEEK = 256  # rows from which a table is recognised
@@ -46,10 +47,12 @@ def peek(table: Table, wanted: Wanted) -> tuple[list[tuple[int, Any]], Iterator[
     if not own or _sums_up(own, wanted):
         deep = bool(own)
         if len(values) > 1 and not deep and all(isinstance(value, dict) for value in values):
-            inner = [len(list(islice(unfold(value, wanted, {}), 2))) for value in values[:16]]
+            inner = [len(list(islice(unfold(value, wanted, {}, depth=1), 2))) for value in values[:16]]
             if max(inner) < 2:  # each is a row of its own, perhaps with nested columns
                 return head, chain(head, items), known
-        head, items = _flat(table, head, items, lambda place, value: unfold(value, wanted, {}, place, deep=deep))
+        depth = int(len(values) > 1)
+        rows_of = partial(unfold, wanted=wanted, outer={}, deep=deep, depth=depth)
+        head, items = _flat(table, head, items, lambda place, value: rows_of(value, key=place))
         if not head:
             raise _unknown(table, values)
         known = match([value for _, value in head[:16]]) or known
@@ -148,9 +151,9 @@ def unfold(
     if isinstance(value, list):
         rows = [item for item in value if is_row(item, wanted)]
         sums = _sums_up(rows, wanted)
-        if depth < 2 and value and all(is_verdicts(x) for x in value):
+        if depth < 2 and value and all(is_verdicts(x) for x in value) and _may_be_rewards(key):
             yield from ({**outer, "prompt": i, "reward": x} for i, x in enumerate(value))
-        elif depth == 0 and not rows and is_verdicts(value):
+        elif depth < 2 and not rows and is_verdicts(value) and not isinstance(key, str):
             yield {**outer, "prompt": key, "reward": value}
         elif rows and not sums:
             yield from ({**outer, **item} for item in value if isinstance(item, dict))
@@ -179,6 +182,12 @@ def unfold(
                     own = not _is_one_row(x, wanted) and name in keyed
                     by_name = {"section" if own else "key": name}
                 yield from unfold(x, wanted, {**outer, **plain, **by_name}, name, deep=deep, depth=depth + 1)
+
+
+def _may_be_rewards(key: Any) -> bool:
+    """Whether a matrix of 0 and 1 of this name may be of rewards, and not of masks or of failing tests."""
+    name = bare(key) if isinstance(key, str) else "results"
+    return name in (*TELLING, "results", "data", "matrix", "outcomes") or any(hint in name for hint in HINTS)
 
 
 def _is_one_row(value: Any, wanted: Wanted) -> bool:

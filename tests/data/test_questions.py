@@ -365,3 +365,49 @@ class TestLogs:
         assert trend.groups == 1
         assert "groups= says how many" in trend.notes[-1]
         assert rlsignal.track(rows, 8, groups=8).groups == 8
+
+
+class TestListsThatAreNoRollouts:
+    def test_lists_of_lists(self):
+        with pytest.raises(ValueError, match=r"^reward holds lists of lists"):
+            read([{"prompt": i, "reward": [[1, 0], [0]]} for i in range(3)])
+
+    def test_lists_of_another_length_than_the_responses(self):
+        with pytest.raises(ValueError, match="does not list one value for each of 'responses'"):
+            read([{"prompt": i, "responses": ["a", "b"], "rewards": [0, 0, 1]} for i in range(3)])
+
+    def test_lists_of_several_lengths_in_rows_of_one_prompt(self):
+        with pytest.raises(ValueError, match="rewards of rollouts, or of the tokens of one"):
+            read([{"prompt": i % 2, "score": [0] * (i + 1) + [1]} for i in range(6)])
+
+    def test_an_empty_list_is_missing(self):
+        data = read([{"prompt": i, "rewards": [1, 0] if i else []} for i in range(3)])
+        assert data.samples.tolist() == [2, 2]
+        assert {"missing", "no samples"} <= {note.kind for note in data.notes}
+
+
+def test_an_evaluation_has_no_steps():
+    rows = [{"input": f"p{i}", "output": "o", "score": 1, "step": k} for i in range(3) for k in range(4)]
+    assert read(rows).samples.tolist() == [1] * 12
+    assert read(rows, kind="evaluation").samples.tolist() == [4] * 3
+
+
+def test_an_archive_member_of_zstandard(tmp_path):
+    """As newer Inspect logs are: zip's method 93, which the standard library cannot open before Python 3.14."""
+    pyarrow = pytest.importorskip("pyarrow")
+    import struct
+    import zipfile
+    import zlib
+
+    content = json.dumps({"id": 1, "epoch": 1, "scores": {"match": {"value": "C"}}}).encode()
+    packed = pyarrow.compress(content, "zstd", asbytes=True)
+    path = tmp_path / "a.eval"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("samples/1_epoch_1.json", packed)
+    raw = bytearray(path.read_bytes())
+    for signature, method in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        at = raw.index(signature)
+        struct.pack_into("<H", raw, at + method, 93)
+        struct.pack_into("<III", raw, at + method + 6, zlib.crc32(content), len(packed), len(content))
+    path.write_bytes(raw)
+    assert read(path).correct.tolist() == [1]
