@@ -291,6 +291,9 @@ def clustered(deviations: Floats, clusters: ArrayLike | None) -> tuple[float, Fl
 def _histogram(data: Recorded) -> tuple[Floats, NDArray[np.int64]]:
     """How many prompts have each count c of n, for all possible c of each n in use: [kinds], and [kinds, 2]."""
     c, n = np.asarray(data.correct), np.asarray(data.samples)
+    if n.max() > LARGEST_SUMMED:  # too many for a fit: those that are there
+        seen, counts = np.unique(np.stack([c, n], 1), axis=0, return_counts=True)
+        return counts.astype(np.float64), seen
     kinds = np.concatenate([np.stack([np.arange(size + 1), np.full(size + 1, size)], 1) for size in np.unique(n)])
     where = np.searchsorted(kinds[:, 1], n) + c
     return np.bincount(where, minlength=len(kinds)).astype(np.float64), kinds

@@ -104,6 +104,10 @@ class BetaEstimate(Result):
         yield f"{line}. Warning: {self.warning}" if self.warning else line
 
 
+MOST_SAMPLES = 1_000_000
+"""Of one prompt: the likelihood is a sum over them."""
+
+
 def beta_estimate(data: Recorded, *, clusters: ArrayLike | None = None) -> BetaEstimate:
     """The Beta population of greatest likelihood behind recorded counts, and whether it fits them (I5).
 
@@ -134,6 +138,11 @@ def beta_estimate(data: Recorded, *, clusters: ArrayLike | None = None) -> BetaE
         raise ValueError("samples must be at least 2 on some prompts for a dispersion, got 1 on all.")
     if not 0 < c.sum() < n.sum():
         raise ValueError("correct must hold both correct and incorrect samples for a dispersion, got only one kind.")
+    if n.max() > MOST_SAMPLES:
+        raise ValueError(
+            f"samples must be at most {MOST_SAMPLES:,} of a prompt for a fit, got {n.max()} at index {n.argmax()}. "
+            "Count a part of them: a million leave an error of 0.0005."
+        )
     likelihood = _Likelihood.of(data)
     mixed = np.any((c > 0) & (c < n))
     rho = _falling_root(lambda rho: likelihood.slopes(likelihood.best_mean(rho), rho)[1]) if mixed else 1.0
@@ -339,8 +348,9 @@ class _Likelihood(NamedTuple):
     @classmethod
     def of(cls, data: Recorded) -> "_Likelihood":
         c, n = np.asarray(data.correct), np.asarray(data.samples)
-        i = np.arange(n.max())
-        return cls(*(np.sum(x[:, None] > i, 0).astype(np.float64) for x in (c, n - c, n)))
+        reach = int(n.max())
+        at_least = (np.cumsum(np.bincount(x, minlength=reach + 1)[::-1])[::-1] for x in (c, n - c, n))
+        return cls(*(counts[1:].astype(np.float64) for counts in at_least))  # x > i is x >= i + 1
 
     @classmethod
     def expected(cls, fitted: Beta, samples: NDArray[np.int64]) -> "_Likelihood":

@@ -213,3 +213,28 @@ class TestBand:
             band(Beta(0.5, 1), 4, 1, 3)
         with pytest.raises(ValueError, match=r"^highest must be at least 3, got 2"):
             band(Beta(0.5, 0.5), 4, 3, 2)
+
+
+class TestManySamples:
+    """10,000 samples of a prompt are a public format; a thousand million are a mistake that must not cost memory."""
+
+    def test_ten_thousand_of_each_prompt(self):
+        rng = np.random.default_rng(0)
+        p = rng.beta(0.6, 1.4, 300)  # mean 0.3, dispersion 1/3
+        fit = beta_estimate(Recorded(rng.binomial(10_000, p), 10_000))
+        errors = fit.standard_errors
+        assert abs(fit.mean - 0.3) < 4 * errors[0]
+        assert abs(fit.dispersion - 1 / 3) < 4 * errors[1]
+        assert np.isnan(fit.goodness_of_fit_p)
+
+    def test_a_thousand_million_are_refused_at_once(self):
+        with pytest.raises(ValueError, match=r"^samples must be at most 1,000,000 of a prompt .* 1000000000 at"):
+            beta_estimate(Recorded([3, 5 * 10**8], [8, 10**9]))
+
+    def test_the_likelihood_counts_each_prompt_as_often_as_it_reaches(self):
+        rng = np.random.default_rng(1)
+        n = rng.integers(1, 40, 500)
+        c = rng.binomial(n, 0.3)
+        found = _Likelihood.of(Recorded(c, n))
+        for counts, x in zip(found, (c, n - c, n), strict=True):
+            np.testing.assert_array_equal(counts, (x[:, None] > np.arange(n.max())).sum(0))
