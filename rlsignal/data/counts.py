@@ -264,8 +264,8 @@ class Tally(Collector):
         if inner is not None:
             if any(isinstance(x, list | tuple) for x in inner):
                 raise ValueError(
-                    f"{self.columns.names['reward']} holds lists of lists, got {shown(value)} in {where}. Write one value, "
-                    "or one list, of 0 and 1 for each prompt."
+                    f"{self.columns.names['reward']} holds lists of lists, got {shown(value)} in {where}. Write one "
+                    "value, or one list, of 0 and 1 for each prompt."
                 )
             if not inner:
                 self.note("missing", where)

@@ -46,7 +46,7 @@ class Table:
 class Wanted:
     """What the caller says of the data.
 
-    columns : names of columns, by the idea they stand for (see `columns.SYNONYMS`).
+    columns : names of columns, by the idea they stand for (see `names.SYNONYMS`).
     kind : "evaluation", "counts", "rates", "rollouts" or "log"; empty where the data decides.
     samples : rollouts per prompt, as a number.
     group_size : rollouts per prompt; without a key, consecutive rows are grouped by it.
