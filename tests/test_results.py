@@ -11,6 +11,7 @@ from rlsignal import Beta, Recorded, compare, diagnose, load, read, recommend_gr
 from rlsignal._show import COLUMNS, Result
 from rlsignal.estimators import compare_estimators
 from rlsignal.inference import band, beta_estimate, exchangeability, inversions, rank_correlation
+from rlsignal.proofs import certify
 from rlsignal.results import EntropySwap
 
 COUNTS = {"prompt": list(range(60)), "n": [8] * 60, "c": [0, 0, 1, 5, 8, 3] * 10}
@@ -25,6 +26,7 @@ def examples(small_map, small_ladder):
         small_map,
         small_ladder,
         verify(groups=100_000),
+        certify(rlsignal.GRPO, 4),
         diagnose(COUNTS),
         compare({"first": COUNTS, "later": later}),
         recommend_group_size(0.3),

@@ -165,7 +165,18 @@ def cases(statistic: Statistic, urn: Urn, g: int) -> Iterator[tuple[Fraction, Fr
     >>> [(str(share), value) for share, value in cases(sum, fixed(Fraction(1, 3)), 2)]
     [('4/9', 0), ('2/9', 1), ('2/9', 1), ('1/9', 2)]
     """
-    return ((chance(rewards, urn), statistic(rewards)) for rewards in every_group(g))
+
+    def grown(rewards: Rewards, share: Fraction) -> Iterator[tuple[Rewards, Fraction]]:
+        """Every group that starts with these rewards, one rollout after the other: beginnings share their chance."""
+        if len(rewards) == g:
+            yield rewards, share
+        else:
+            success = urn(sum(rewards), len(rewards))
+            yield from grown((*rewards, 0), share * (1 - success))
+            yield from grown((*rewards, 1), share * success)
+
+    every_group(g)  # checks g
+    return ((share, statistic(rewards)) for rewards, share in grown((), Fraction(1)))
 
 
 def pmf(urn: Urn, g: int) -> list[Fraction]:

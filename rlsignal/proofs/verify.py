@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from math import sqrt
 from textwrap import shorten
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table
 from rlsignal.proofs import enumeration
+from rlsignal.proofs.certificate import Certificate, certify
 from rlsignal.proofs.claims import CLAIMS, Claim
 from rlsignal.theory.distributions import Beta, Fixed, Mixture
+from rlsignal.theory.estimators import Estimator
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,8 +113,14 @@ FEWEST_GROUPS, MOST_GROUPS = 100_000, 10_000_000
 """With the fewest, every wrong value is twice STANDARD_ERRORS from the truth; the most take about a gigabyte."""
 
 
-def verify(*, seed: int = 0, groups: int = 200_000) -> Verification:
+@overload
+def verify(estimator: None = None, *, seed: int = 0, groups: int = 200_000) -> Verification: ...
+@overload
+def verify(estimator: Estimator, *, seed: int = 0, groups: int = 200_000) -> Certificate: ...
+def verify(estimator: Estimator | None = None, *, seed: int = 0, groups: int = 200_000) -> Verification | Certificate:
     """Hold every claim of the theory against exact enumeration, Monte Carlo and its nearest wrong formula.
+
+    With an estimator, your own included: what is true of that one, by enumeration (`rlsignal.proofs.certify`).
 
     A claim holds if the library's value equals the exact mean to 1e-12 relative, the mean over drawn groups agrees
     with it within 5 standard errors, and the wrong formula is more than 5 away from that same mean. The standard
@@ -120,6 +128,7 @@ def verify(*, seed: int = 0, groups: int = 200_000) -> Verification:
 
     Parameters
     ----------
+    estimator : None for the claims, else the estimator to certify, in groups of 8.
     seed : of the draws, a whole number of at least 0.
     groups : drawn for each claim, in [100000, 10000000].
 
@@ -133,7 +142,11 @@ def verify(*, seed: int = 0, groups: int = 200_000) -> Verification:
     --------
     >>> verify().passed
     True
+    >>> verify(Estimator("sign", lambda K, g: 1.0, lambda K, g: -1.0)).beliefs[0].holds  # the same weight everywhere
+    True
     """
+    if estimator is not None:
+        return certify(estimator)
     seed = _validate.whole("seed", seed, 0)
     way_out = "Fewer cannot reject every wrong formula, more do not fit in memory."
     groups = _validate.whole("groups", groups, FEWEST_GROUPS, MOST_GROUPS, way_out=way_out)
