@@ -10,7 +10,7 @@ import rlsignal
 from rlsignal import Beta, Recorded, compare, diagnose, load, read, recommend_group_size, save, track, verify
 from rlsignal._show import COLUMNS, Result
 from rlsignal.estimators import compare_estimators
-from rlsignal.inference import band, beta_estimate, exchangeability, inversions, rank_correlation
+from rlsignal.inference import band, beta_estimate, exchangeability, gradient_noise, inversions, rank_correlation
 from rlsignal.proofs import certify
 from rlsignal.results import EntropySwap
 
@@ -27,6 +27,7 @@ def examples(small_map, small_ladder):
         small_ladder,
         verify(groups=100_000),
         certify(rlsignal.GRPO, 4),
+        gradient_noise(dict.fromkeys([(64, 16), (32, 16), (64, 8), (64, 4)], 1.0)),
         diagnose(COUNTS),
         compare({"first": COUNTS, "later": later}),
         recommend_group_size(0.3),

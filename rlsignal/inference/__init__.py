@@ -3,6 +3,7 @@
 from rlsignal.inference.anchored import anchored_estimate
 from rlsignal.inference.bounds import group_bounds
 from rlsignal.inference.intervals import Estimate, dispersion_estimate, group_estimate, per_prompt_estimate
+from rlsignal.inference.noise import gradient_noise
 from rlsignal.inference.pooling import exchangeability
 from rlsignal.inference.population import band, beta_estimate, log_estimate, posterior
 from rlsignal.inference.ranking import (
@@ -22,6 +23,7 @@ __all__ = [
     "disagreement_probability",
     "dispersion_estimate",
     "exchangeability",
+    "gradient_noise",
     "group_bounds",
     "group_estimate",
     "inversions",

@@ -428,6 +428,12 @@ CLAIMS = (
               degenerate_again_probability(p, 4) * degenerate_probability(p, 4)),
           "(E D)^2", lambda p, _: degenerate_probability(p, 4) ** 2),
 
+    Claim("S8", "squared norm of a batch of two groups", 0.3, 8, lambda rewards: mean([
+              Fraction(push(against_others, 0.3)(tuple(half))) for half in halves(rewards)]) ** 2,
+          "|G|^2 + [o/g + c/(g(g-1))] / P, one prompt, P = 2, g = 4", lambda p, _: (
+              1 + (Scores(p, 1, 0, 0).oracle_noise / 4 + Scores(p, 1, 0, 0).baseline_noise / 12) / 2),
+          "o/(gP), the baseline for free", lambda p, _: 1 + Scores(p, 1, 0, 0).oracle_noise / 8),
+
     # Rewards of more levels are made of two coins a rollout: 5 rollouts.
     Claim("M1", "variance of rewards of three levels", 0.2, 10, lambda coins: variance(three_levels(coins)),
           "E v = (g-1)/g Var(r), g = 5", lambda p, _: thirds(p).variance * 4 / 5,

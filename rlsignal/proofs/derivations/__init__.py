@@ -4,7 +4,13 @@ One module for each theme of the theory. sympy is loaded when a proof is asked f
 """
 
 from rlsignal.proofs.derivations.dynamics import chain_of_decisions, drift_under_adam, escape_clocks, tabular_flow
-from rlsignal.proofs.derivations.efficiency import best_group, noise_of_rloo, noisy_verdicts, shrinking_baseline
+from rlsignal.proofs.derivations.efficiency import (
+    best_group,
+    noise_from_norms,
+    noise_of_rloo,
+    noisy_verdicts,
+    shrinking_baseline,
+)
 from rlsignal.proofs.derivations.entropy import (
     entropy_of_a_population,
     entropy_under_the_natural_gradient,
@@ -43,6 +49,7 @@ PROOFS = (
     gradients_of_kl_losses,
     noise_of_rloo,
     best_group,
+    noise_from_norms,
     shrinking_baseline,
     noisy_verdicts,
     unbiased_reward_variance,

@@ -98,6 +98,35 @@ def best_group() -> Derivation:
     return Derivation("S4", "The best group size", steps)
 
 
+def noise_from_norms() -> Derivation:
+    """S8: squared norms of batches of four shapes give the four parts of the noise.
+
+    Source: docs/theory.md (S8).
+
+    Examples
+    --------
+    >>> print(noise_from_norms().check().claim)
+    P*(-n2 + N(P, g)) - c/(g*(g - 1)) - o/g = tau^2
+    """
+    from sympy import Function, symbols
+
+    P, g = symbols("P g", positive=True)
+    slope, tau2, o, c = symbols("n2 tau^2 o c", positive=True)
+    x, y = symbols("x y", positive=True)
+    N = Function("N")
+    half, quarter = N(P, g / 2), N(P, g / 4)
+    shape = "The mean of G^ is the mean gradient; prompts are independent; each adds its distance and its noise (S2)."
+    steps = (
+        Step(shape, N(x, y), slope + (tau2 + o / y + c / (y * (y - 1))) / x, "assumption"),
+        Step("Half of the prompts: what does not fall with P.", 2 * N(P, g) - N(P / 2, g), slope),
+        Step("Halves and quarters of groups: two differences of three sizes leave c.", P * g * (quarter - 3 * half + 2 * N(P, g)),
+             c * (4 / (g / 4 - 1) - 6 / (g / 2 - 1) + 2 / (g - 1))),
+        Step("One of them then gives o.", P * g * (half - N(P, g)), o + c * (2 / (g / 2 - 1) - 1 / (g - 1))),
+        Step("And what is left is tau^2.", P * (N(P, g) - slope) - o / g - c / (g * (g - 1)), tau2),
+    )  # fmt: skip
+    return Derivation("S8", "Gradient noise from gradient norms", steps)
+
+
 def shrinking_baseline() -> Derivation:
     """B2: the second moment of a reward less its posterior mean given the other rollouts, in a Beta population.
 
