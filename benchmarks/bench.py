@@ -133,6 +133,19 @@ def mean_field_race(recipe: sim.Recipe) -> Race:
     return Race(*times, field((starts,), runner=narrow)[:, -1] - drawn)
 
 
+def leaps_over_steps(recipe: sim.Recipe) -> float:
+    """The mean field by leaps against step by step, from the starts of `mean_field_race`; the ratio of seconds."""
+    setting = recipe.setting()
+    z = np.random.default_rng(1).standard_normal((STARTS, recipe.prompts, recipe.responses))
+    starts = jnp.asarray(4 * z + 2.5 * (np.arange(recipe.responses) < recipe.correct), jnp.float32)
+    runner = sim.Runner(width=4)
+    steps, leaps = (
+        partial(sim.sweep, lambda start, way=way: way(start, recipe, setting)[1].pass_at_1, (starts,), runner=runner)
+        for way in (sim.flow, sim.leap)
+    )
+    return median_ratio(*paired(steps, leaps))
+
+
 def linearity() -> dict[str, float]:
     """Time (over proportional) and peak memory of sweeps of 4, 16 and 64 times 64 cells, each in a new process."""
     runs = {}
@@ -182,6 +195,7 @@ def main() -> None:
         **{
             f"mean_field_over_sampled_at_g{g}": median_ratio(race.sampling, race.following) for g, race in races.items()
         },
+        **{f"leaps_over_steps_at_g{g}": leaps_over_steps(replace(RECIPE, group_size=g)) for g in SIZES},
         "mean_field_error_max": float(error.max()),  # of pass@1, over starts and group sizes
         "mean_field_error_mean": float(error.mean()),
         **linearity(),

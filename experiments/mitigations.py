@@ -77,24 +77,14 @@ class Mitigations(Result):
             f"{self.task}, depth {self.depths[1]} with mitigations, between bare runs from it and from depth "
             f"{self.depths[0]}; {self.seeds} seeds."
         )
+        bare = [f"depth {depth}, bare" for depth in self.depths]
+        starts = [(name, f"{before:.3f}", "1.0") for name, before in zip(bare, self.before, strict=True)]
+        starts += [(x.name, f"{x.before:.3f}", f"{x.rollouts:.1f}") for x in self.mitigated]
+        yield Table(("start and run", "pass@1 before", "rollouts a step"), starts)
         for i, outcome in enumerate(Ladder.outcomes):
-            bare = [
-                (f"depth {depth}, bare", f"{before:.3f}", "1.0", f"{after[i]:.3f}", "", "")
-                for depth, before, after in zip(self.depths, self.before, (self.good, self.deep), strict=True)
-            ]
-            rows = [
-                (
-                    x.name,
-                    f"{x.before:.3f}",
-                    f"{x.rollouts:.1f}",
-                    f"{x.after[i]:.3f}",
-                    signed(x.gain[i]),
-                    f"{x.share[i]:.0%}",
-                )
-                for x in self.mitigated
-            ]
-            head = outcome.replace("@k", f"@{self.k}"), "before", "rollouts", "after", "gain", "way back"
-            yield Table(head, bare + rows)
+            ends = [(name, f"{x[i]:.3f}", "", "") for name, x in zip(bare, (self.good, self.deep), strict=True)]
+            ends += [(x.name, f"{x.after[i]:.3f}", signed(x.gain[i]), f"{x.share[i]:.0%}") for x in self.mitigated]
+            yield Table((outcome.replace("@k", f"@{self.k}"), "after", "gain", "way back"), ends)
         yield "Gain over the bare run from the deep checkpoint with its 95% interval, and share of the way back."
 
 

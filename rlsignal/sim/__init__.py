@@ -7,7 +7,7 @@ once) -> inversion (the map). Beside them, policies that share parameters: tasks
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, PolicyStepMetrics, train_policy
 from rlsignal.sim.inversion import inversion_map
 from rlsignal.sim.ladder import INVERTING, SAFE, LadderTask, depth_ladder, entropy_swap
-from rlsignal.sim.meanfield import expected_gradient, flow
+from rlsignal.sim.meanfield import expected_gradient, flow, leap
 from rlsignal.sim.policies import Measured, Network, Sequence, Tabular, measure_policy
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
@@ -54,6 +54,7 @@ __all__ = [
     "flow",
     "from_pass_rates",
     "inversion_map",
+    "leap",
     "log_pass_rates",
     "measure_policy",
     "measure_tabular",

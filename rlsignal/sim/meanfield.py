@@ -82,6 +82,59 @@ def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metric
     return logits, Metrics(*(jnp.concatenate([past, end[None]]) for past, end in zip(history, last, strict=True)))
 
 
+def leap(logits: Array, recipe: Recipe, setting: Setting, *, reach: float = 0.25) -> tuple[Array, Metrics]:
+    """`flow` by leaps: a prompt whose logits move slowly takes many of its steps at once.
+
+    With k1 the move of a step here and k2 that of one at the end of a leap of m steps, m steps move by
+    ((m + 1) k1 + (m - 1) k2) / 2: the step itself at m = 1, second order in m, and exact where moves change in a line.
+
+    Parameters
+    ----------
+    logits, recipe, setting : as for `flow`.
+    reach : how far a leap may move a logit, judged by its first step; a step that goes farther is taken alone.
+
+    Returns
+    -------
+    as `flow`: within 0.003 of its pass@1 on the starts of the inversion map. Not to be differentiated backwards.
+
+    Raises
+    ------
+    ValueError : as `flow`.
+
+    Examples
+    --------
+    >>> recipe = Recipe(prompts=8, responses=4, correct=1, steps=50)
+    >>> slow, quick = (way(jnp.zeros((8, 4)), recipe, recipe.setting())[1].pass_at_1[-1] for way in (flow, leap))
+    >>> bool(abs(slow - quick) < 1e-3)
+    True
+    """
+    check(logits, recipe, setting)
+    check_plain_ascent(recipe)
+
+    def move(logits: Array) -> Array:
+        return setting.learning_rate * expected_gradient(logits, recipe, setting)
+
+    def until_next_record(logits: Array, _: None) -> tuple[Array, Metrics]:
+        metrics = measure_tabular(logits, recipe, setting.temperature)
+
+        def onward(state: tuple[Array, Array]) -> tuple[Array, Array]:
+            logits, left = state
+            first = move(logits)
+            steps = jnp.minimum(reach / jnp.maximum(jnp.abs(first).max(-1), 1e-12), left)
+            steps = jnp.minimum(jnp.maximum(jnp.floor(steps), 1), left)  # whole ones; none where none are left
+            m = steps[:, None]
+            last = move(logits + m * first)
+            return logits + jnp.where(m > 0, (m + 1) * first + (m - 1) * last, 0.0) / 2, left - steps
+
+        left = jnp.full(recipe.prompts, recipe.interval, logits.dtype)
+        logits, _ = lax.while_loop(lambda state: (state[1] > 0).any(), onward, (logits, left))
+        return logits, metrics
+
+    logits, history = lax.scan(until_next_record, logits, None, length=recipe.records - 1)
+    last = measure_tabular(logits, recipe, setting.temperature)
+    return logits, Metrics(*(jnp.concatenate([past, end[None]]) for past, end in zip(history, last, strict=True)))
+
+
 def check_plain_ascent(recipe: Recipe) -> None:
     """An error unless the recipe's optimizer is one that the mean field holds for."""
     if recipe.optimizer is not optax.sgd:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import rlsignal
 from experiments.matched_starts import matched_starts, placed, reward_entropy
 from rlsignal.sim import GRPORecipe, Network, Teacher
 
@@ -66,3 +67,11 @@ def test_undecidedness_is_the_entropy_of_a_coin():
 def test_bad_input_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         matched_starts(**arguments)
+
+
+def test_it_is_kept_and_shows_itself(table, tmp_path):
+    for result in (table, table.starts[0]):
+        assert str(rlsignal.load(rlsignal.save(result, tmp_path / "kept"))) == str(result)
+        assert len(repr(result)) < 2000
+        assert "<" in result._repr_html_()
+        assert max(map(len, str(result).splitlines())) <= 100

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+import rlsignal
 from experiments.mitigations import MITIGATIONS, Mitigation, averaged, flattened, mitigate
 from rlsignal.sim import GRPORecipe, LadderTask, Network, SFTRecipe, Teacher
 from rlsignal.sim.policies import entropy, log_probabilities
@@ -66,3 +67,11 @@ def test_mends():
     wanted, got = (entropy(log_probabilities(POLICY, x, features)) for x in (shallow, flat))
     assert float(got) == pytest.approx(float(wanted), abs=1e-3)
     np.testing.assert_array_equal(flat[0]["weight"], deep[0]["weight"])
+
+
+def test_it_is_kept_and_shows_itself(table, tmp_path):
+    for result in (table, table.mitigated[0]):
+        assert str(rlsignal.load(rlsignal.save(result, tmp_path / "kept"))) == str(result)
+        assert len(repr(result)) < 2000
+        assert "<" in result._repr_html_()
+        assert max(map(len, str(result).splitlines())) <= 100

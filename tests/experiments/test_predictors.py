@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import rlsignal
 from experiments.predictors import (
     Kind,
     _drawn,
@@ -115,3 +116,11 @@ def test_the_same_seed_gives_the_same_table(table):
 def test_bad_input_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         score_predictors(**arguments)
+
+
+def test_it_is_kept_and_shows_itself(table, tmp_path):
+    for result in (table, table.scores[0]):
+        assert str(rlsignal.load(rlsignal.save(result, tmp_path / "kept"))) == str(result)
+        assert len(repr(result)) < 2000
+        assert "<" in result._repr_html_()
+        assert max(map(len, str(result).splitlines())) <= 100

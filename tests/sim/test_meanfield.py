@@ -13,7 +13,7 @@ from scipy.special import expit, logit
 
 from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO
 from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF
-from rlsignal.sim import Recipe, expected_gradient, flow, train_tabular
+from rlsignal.sim import Recipe, expected_gradient, flow, leap, train_tabular
 
 KEY = jax.random.key(8)
 SMALL = Recipe(prompts=4, responses=6, correct=2, steps=20, record_every=1, attempts=(4,))
@@ -264,3 +264,46 @@ def curves():
         for estimator in (GRPO, GRPO_OPENRLHF)
     ]
     return tuple(np.asarray(x, np.float64) for x in (many(jax.random.split(KEY, 4096)), *flows))
+
+
+class TestLeap:
+    """Against the flow, step by step, from starts of the inversion map's sharpening family."""
+
+    TASK = Recipe(prompts=64, steps=200, record_every=50)
+    KNOBS = ((0.5, -1.0), (2.0, 0.0), (5.0, 2.0))  # (s, b): sharper, and with more pass@1
+
+    @classmethod
+    def starts(cls):
+        z = jax.random.normal(jax.random.key(2), (cls.TASK.prompts, cls.TASK.responses))
+        correct = (jnp.arange(cls.TASK.responses) < cls.TASK.correct).astype(z.dtype)[None]
+        return jnp.stack([s * z + b * correct for s, b in cls.KNOBS])
+
+    @pytest.mark.parametrize("g", [4, 8, 32])
+    def test_it_is_the_flow_at_every_record(self, g):
+        recipe = replace(self.TASK, group_size=g)
+        slow, quick = (
+            jax.jit(jax.vmap(lambda x, way=way: way(x, recipe, recipe.setting())[1].pass_at_1))(self.starts())
+            for way in (flow, leap)
+        )
+        assert quick.shape == (3, 5)
+        np.testing.assert_allclose(quick, slow, rtol=0, atol=0.003)
+        assert np.ptp(slow[1]) > 0.1
+
+    def test_leaps_of_one_step_are_the_flow(self):
+        short = partial(leap, reach=0.0)
+        slow, quick = (way(self.starts()[1], self.TASK, self.TASK.setting())[0] for way in (flow, short))
+        np.testing.assert_allclose(quick, slow, rtol=1e-5, atol=1e-5)
+
+    def test_it_takes_fewer_evaluations_and_is_of_second_order(self):
+        """A start whose gradient grows: leaps at the first step's move alone fall behind, these do not."""
+        recipe = Recipe(prompts=1, responses=2, correct=1, group_size=8, steps=64)
+        start, setting = jnp.array([[-5.0, 0.0]]), recipe.setting()
+        reach = 64.0 * float(jnp.abs(expected_gradient(start, recipe, setting)).max())  # all in one leap
+        end, quick = (way(start, recipe, setting)[0] for way in (flow, partial(leap, reach=reach)))
+        euler = start + 64 * expected_gradient(start, recipe, setting)
+        assert float(jnp.abs(quick - end).max()) < 0.25 * float(jnp.abs(euler - end).max())
+
+    def test_other_optimizers_are_refused(self):
+        recipe = replace(SMALL, optimizer=optax.adam)
+        with pytest.raises(ValueError, match=r"^optimizer must be optax\.sgd, plain ascent"):
+            leap(START, recipe, recipe.setting())
