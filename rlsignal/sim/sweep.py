@@ -85,7 +85,7 @@ def cross(keys: jax.Array, *settings: Any) -> tuple[Any, ...]:
 
     Examples
     --------
-    >>> keys, x = cross(jax.random.split(jax.random.key(0), 3), jnp.arange(2))
+    >>> keys, x = cross(jax.random.split(jax.random.key(0), 3), np.arange(2))
     >>> [int(i) for i in x]
     [0, 0, 0, 1, 1, 1]
     """
@@ -149,7 +149,7 @@ def fingerprint(
 
     Examples
     --------
-    >>> sorted(fingerprint(jax.random.normal, (jnp.arange(3),), 32))
+    >>> sorted(fingerprint(jax.random.normal, (np.arange(3),), 32))
     ['cells', 'experiment', 'hardware', 'width']
     """
     digest = hashlib.sha256()

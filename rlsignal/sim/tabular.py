@@ -321,8 +321,8 @@ def _per_response(u: Array, advantages: Array, cumulative: Array) -> Array:
 
     below, looped = jnp.zeros_like(cumulative), u.shape[1] // _UNROLLED * _UNROLLED if u.shape[1] > _UNROLLED else 0
     if looped:  # larger groups would take minutes to compile
-        parts = (x[:, :looped].reshape(len(x), -1, _UNROLLED).swapaxes(0, 1) for x in (u, advantages))
-        below, _ = lax.scan(add, below, tuple(parts))
+        parts = [x[:, :looped].reshape(len(x), -1, _UNROLLED).swapaxes(0, 1) for x in (u, advantages)]
+        below, _ = lax.scan(add, below, (parts[0], parts[1]))
     below, _ = add(below, (u[:, looped:], advantages[:, looped:]))
     return jnp.diff(below, prepend=0.0)
 
