@@ -97,8 +97,9 @@ def gradient_noise(norms: Mapping[tuple[int, int], ArrayLike]) -> GradientNoise:
     each = np.linalg.pinv(design) @ np.stack(rows)  # [4, steps]; linear, so the mean is that of the mean norms
     count = each.shape[1]
     error = each.std(1, ddof=1) / np.sqrt(count) if count > 1 else np.full(4, np.nan)
-    values = each.mean(1)
-    return GradientNoise(*(float(x) for x in values), errors=(*(float(x) for x in error),))  # type: ignore[arg-type]
+    slope, between, oracle, baseline = (float(x) for x in each.mean(1))
+    first, second, third, fourth = (float(x) for x in error)
+    return GradientNoise(slope, between, oracle, baseline, (first, second, third, fourth))
 
 
 def _design(shapes: list[tuple[int, int]]) -> Floats:

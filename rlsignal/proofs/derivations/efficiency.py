@@ -119,8 +119,8 @@ def noise_from_norms() -> Derivation:
     steps = (
         Step(shape, N(x, y), slope + (tau2 + o / y + c / (y * (y - 1))) / x, "assumption"),
         Step("Half of the prompts: what does not fall with P.", 2 * N(P, g) - N(P / 2, g), slope),
-        Step("Halves and quarters of groups: two differences of three sizes leave c.", P * g * (quarter - 3 * half + 2 * N(P, g)),
-             c * (4 / (g / 4 - 1) - 6 / (g / 2 - 1) + 2 / (g - 1))),
+        Step("Halves and quarters of groups: two differences of three sizes leave c.",
+             P * g * (quarter - 3 * half + 2 * N(P, g)), c * (4 / (g / 4 - 1) - 6 / (g / 2 - 1) + 2 / (g - 1))),
         Step("One of them then gives o.", P * g * (half - N(P, g)), o + c * (2 / (g / 2 - 1) - 1 / (g - 1))),
         Step("And what is left is tau^2.", P * (N(P, g) - slope) - o / g - c / (g * (g - 1)), tau2),
     )  # fmt: skip
