@@ -467,7 +467,12 @@ def formats() -> str:
         if not known.refuse
     ]
     refused = [[known.name, known.where, f"It {known.refuse}."] for known in FORMATS if known.refuse]
-    titles = {"prompt": "prompt", "dataset": "data set", "mean": "mean of a log", "degenerate": "degenerate share of a log"}
+    titles = {
+        "prompt": "prompt",
+        "dataset": "data set",
+        "mean": "mean of a log",
+        "degenerate": "degenerate share of a log",
+    }
     hidden = ("entropy", "reward_std", "group_std", "filter")
     names = [
         [titles.get(idea, idea.replace("_", " ")), ", ".join(_cell(name) for name in known)]
