@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from rlsignal.data.cells import hashable, is_nan, listed, missing, number, part, shown, verdict
-from rlsignal.data.names import TOTALS, UNIT
+from rlsignal.data.formats import bare
+from rlsignal.data.names import TOTALS, UNIT, WEAK_SETS
 from rlsignal.data.records import Counts, Floats, Note, Rollouts
 from rlsignal.data.tables import Collector, Columns, Table, Wanted, has, label, offers, to_float
 
@@ -460,12 +461,17 @@ class Tally(Collector):
         if not shared:
             return []
         column = self.columns.names.get("dataset", "dataset")
-        if "dataset" not in self.wanted.columns and " and " not in column:
+        if "dataset" not in self.wanted.columns:
             sizes: dict[Any, Counter[int]] = {}
             for own, n in zip(parts, samples.tolist(), strict=True):
                 sizes.setdefault(own.get("dataset"), Counter())[n] += 1
             usual = sum(count.most_common(1)[0][1] for count in sizes.values())
-            if usual < 0.9 * len(parts):
+            sure = not any(bare(x) in WEAK_SETS for x in column.split(" and "))
+            if usual < (0.9 if sure else 1) * len(parts) or (not sure and samples.max() == 1):
+                several = column.split(" and ")
+                if len(several) > 1:  # the one that differs within a prompt
+                    values = zip(*(x for x in sets[shared[0]] if isinstance(x, tuple)), strict=True)
+                    column = next((x for x, own in zip(several, values, strict=False) if len(set(own)) > 1), several[0])
                 raise ValueError(
                     f"{column} of {self.table.name} differs within {self.columns.names.get('prompt', 'prompt')} "
                     f"{shown(shared[0])}, and the numbers of rollouts differ too. {offers('repeat', [column])} counts "

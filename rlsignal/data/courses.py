@@ -28,7 +28,7 @@ def log_columns(head: Head, wanted: Wanted, given: dict[str, str], known: Format
         text = getattr(known, idea, "") if known is not None else ""
         several = head.all(text) if text else {}
         if several:
-            found[idea] = _main(several, wanted)
+            found[idea] = _main(several, wanted, head)
         if idea == "step" and not several and not text and not head.first(SYNONYMS["step"]):
             found[idea] = head.first(LOG_STEPS)
         elif several:
@@ -111,11 +111,18 @@ def log_columns(head: Head, wanted: Wanted, given: dict[str, str], known: Format
     )
 
 
-def _main(several: Mapping[str, str], wanted: Wanted) -> str:
+def _main(several: Mapping[str, str], wanted: Wanted, head: Head) -> str:
     """Of several sets, the one that is named, or that stands for all."""
+    trained = {name: column for name, column in several.items() if not name.startswith(("eval", "val", "test"))}
+    several = trained or several
     if wanted.scorer in several:
         return several[str(wanted.scorer)]
-    return several.get("all") or next(iter(several.values()))
+    if "all" in several or len(several) == 1 or all(name == column for name, column in several.items()):
+        return several.get("all") or next(iter(several.values()))
+    names = [name.strip("/") or name for name in several]
+    raise ValueError(
+        f"{head.table.name} logs {len(several)} sets, {some(names)}. Name one: {offers('scorer', list(several))}."
+    )
 
 
 def made_of(head: Head, text: str, wanted: Wanted) -> tuple[str, Callable[[Any], Any]] | None:
@@ -135,12 +142,12 @@ def made_of(head: Head, text: str, wanted: Wanted) -> tuple[str, Callable[[Any],
             several = head.all(name)
             if not several:
                 return None
-            chosen = list(several.values()) if "#" in name else [_main(several, wanted)]
+            chosen = list(several.values()) if "#" in name else [_main(several, wanted, head)]
             found += [getter(head.paths[x]) for x in chosen]
         return found
 
     if "+" not in text and "/ " not in text and "#" not in text and text not in head.paths and not one_minus:
-        text = _main(several, wanted) if (several := head.all(text)) else text
+        text = _main(several, wanted, head) if (several := head.all(text)) else text
         top = text
     above, below = columns(top), columns(bottom)
     if not above or below is None:

@@ -62,7 +62,7 @@ def by_names(head: Head, wanted: Wanted, given: dict[str, str], globs: Mapping[s
 
     # One column a sample.
     wide = _wide(head, globs)
-    if wide and not given.keys() & {"reward", "correct", "rate"} and not found["reward"]:
+    if wide and (globs or (not given.keys() & {"reward", "correct", "rate"} and not found["reward"])):
         found["reward"] = found["correct"] = None
     else:
         wide = ()
@@ -85,6 +85,7 @@ def by_names(head: Head, wanted: Wanted, given: dict[str, str], globs: Mapping[s
         and all(x is not None and x.is_integer() and x >= 0 for x in numbers)
         and 1 < max((x or 0 for x in numbers), default=0) <= (wanted.samples or 64)
         and len(set(numbers)) > 2
+        and not any(verdicts(head.cells(x)) for x in head.top if bare(x) in SYNONYMS["reward"] and x != amount)
         and bool(found["prompt"])
         and all_differ([hashable(x) for x in cells("prompt")])
     )
@@ -155,8 +156,12 @@ def by_names(head: Head, wanted: Wanted, given: dict[str, str], globs: Mapping[s
         kinds_of = {str(x).strip().lower() for x in cells("reward") if isinstance(x, str)}
         if kinds_of and kinds_of <= {"c", "i", "n", "p", ""} and "i" in kinds_of:
             words = {**WORDS, **LETTERS}
+    each = False
     if kind == "rollouts" and not (found["prompt"] or found["group"]) and not wanted.group_size:
-        raise without_key(head)
+        of_lists = not single and any(listed(x) is not None for x in cells("reward"))
+        each = bool(wide) or bool(of_lists and not _token_rewards(head, found["reward"], None))  # a row is a prompt
+        if not each:
+            raise without_key(head)
     summed = False
     if kind == "rollouts" and not wide:
         summed = _token_rewards(head, found["reward"], found["prompt"])
@@ -194,6 +199,7 @@ def by_names(head: Head, wanted: Wanted, given: dict[str, str], globs: Mapping[s
         alone=bool(found["prompt"]) and all_differ([hashable(x) for x in cells("prompt")]),
         apart=_apart(head, found),
         wide=wide,
+        each=each,
         notes=tuple(notes),
         ambiguous="repeat" in used and "repeat" not in given,
     )
@@ -342,6 +348,8 @@ def _find_reward(
     if found["reward"] is None:
         candidates = head.fair_rewards({**WORDS, **LETTERS}, taken)
         shares = [x for x in head.top if any(h in bare(x) for h in HINTS) and all(in_unit(c) for c in head.cells(x))]
+        several = [text for text, names in _numbered(head).items() if set(names) & set(candidates)]
+        candidates = (*several, *(x for x in candidates if not several))
         way = f"Name it: {offers('reward', candidates)}." if candidates else "Name the column with reward=."
         if not candidates and shares:
             way = f"If it has a prompt's share of correct samples, name it: {offers('rate', shares)}."
@@ -375,15 +383,21 @@ def _wide(head: Head, globs: Mapping[str, str]) -> tuple[str, ...]:
         if not named:
             raise ValueError(f"reward={globs['reward']!r} names no column; there are {some(head.offered())}.")
         return named
-    stems: dict[str, list[str]] = {}
-    for name in head.top:
-        stem = bare(name).rstrip("0123456789")
-        if stem != bare(name):
-            stems.setdefault(stem.rstrip("_#@[("), []).append(name)
-    for stem, names in stems.items():
-        if len(names) > 1 and stem.rpartition("_")[2] in SAMPLE_STEMS and all(verdicts(head.cells(x)) for x in names):
+    for text, names in _numbered(head).items():
+        words = set(re.split(r"[^a-z]+", text))
+        if words & SAMPLE_STEMS and "test" not in words:
             return tuple(names)
     return ()
+
+
+def _numbered(head: Head) -> dict[str, list[str]]:
+    """Columns of verdicts that differ by a number only, by their name with `*` for it."""
+    found: dict[str, list[str]] = {}
+    for name in head.top:
+        text, numbers = re.subn(r"\d+", "*", bare(name))
+        if numbers == 1 and verdicts(head.cells(name)):
+            found.setdefault(text, []).append(name)
+    return {text: names for text, names in found.items() if len(names) > 1}
 
 
 def _parts(cells: Sequence[Any]) -> bool:

@@ -67,9 +67,21 @@ class Log(Collector):
             for i in (3, 4):
                 if values[i] < 0:
                     raise ValueError(f"{names[IDEAS[i]]} must be at least 0, got {values[i]:g} in {where}.")
+            if self.rows and self._completes(values, counted):
+                continue
             self.rows.append(values)
             self.counted.append(counted)
             self.where.append(where)
+
+    def _completes(self, values: list[float], counted: float) -> bool:
+        """Whether a row has what the one before it, of the same step, lacks: metrics that were written one by one."""
+        last = self.rows[-1]
+        apart = all(math.isnan(a) or math.isnan(b) for a, b in zip(last[1:], values[1:], strict=True))
+        if last[0] != values[0] or not apart or not (math.isnan(counted) or math.isnan(self.counted[-1])):
+            return False
+        self.rows[-1] = [b if math.isnan(a) else a for a, b in zip(last, values, strict=True)]
+        self.counted[-1] = counted if math.isnan(self.counted[-1]) else self.counted[-1]
+        return True
 
     def _no_share(self, value: float, where: str) -> str:
         ways = [f"{offers('reward', self.columns.candidates)} may be"] if self.columns.candidates else []

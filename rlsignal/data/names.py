@@ -14,10 +14,12 @@ SYNONYMS: dict[str, tuple[str, ...]] = {  # the first that is there is taken; se
     ),
     "dataset": _names(
         "dataset dataset_name data_source benchmark task_name split subset source task domain category subject "
-        "set suite bench"
+        "set suite bench language lang level difficulty topic type year exam competition contest environment env"
     ),
     "group": _names("uid group_id group_uid group group_idx prompt_uid"),
-    "step": _names("step global_step training_step train_step policy_version _step global_step/max_steps"),
+    "step": _names(
+        "step global_step training_step train_step policy_version _step global_step/max_steps trainer/global_step"
+    ),
     "repeat": _names(
         "repeat epoch trial run seed iteration attempt sample trial_id run_id attempt_id sample_id "
         "sample_idx sample_index rollout_idx rollout_index rollout_id repeat_idx completion_id "
@@ -106,3 +108,14 @@ TOTALS = {"total", "totals", "mean", "average", "avg", "overall", "all", "sum", 
 LOG_STEPS = ("iteration", "iter", "update", "episode", "epoch", "training_iteration")  # in logs, where no step is
 WEAK_KEYS = ("task", "key", "name", "example", "item", "index", "id", "idx", "uuid")  # prompts only where they differ
 RESPONSES = ("responses", "outputs", "completions", "generations", "answers", "predictions", "preds", "samples")
+WEAK_SETS = (
+    "set",
+    "language",
+    "lang",
+    "level",
+    "difficulty",
+    "topic",
+    "type",
+    "year",
+    "env",
+)  # perhaps labels of rollouts

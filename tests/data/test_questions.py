@@ -104,6 +104,10 @@ QUESTIONS = {
         lambda: [{"id": i, "a_pass_rate": c / N, "b_pass_rate": 1.0} for i, c in enumerate(CORRECT)],
         {("rate", "a_pass_rate"): WHOLE, ("rate", "b_pass_rate"): None},
     ),
+    "a column a test": (
+        lambda: [{"problem": i, **{f"test_{k}": verdict(i, k) for k in range(N)}} for i in PROMPTS],
+        {("reward", "test_*"): WHOLE},
+    ),
     "nested columns": (
         lambda: each(lambda i, k: {"prompt": i, "result": {"passed": verdict(i, k), "seconds": 0.1}}),
         {("reward", "result.passed"): WHOLE},
@@ -113,6 +117,10 @@ QUESTIONS = {
             lambda i, k: {"prompt": i, "richtig": int(verdict(i, k)), "gts": 1, "pred": k % 2, "temperature": 1}
         ),
         {("reward", "richtig"): WHOLE},
+    ),
+    "an answer key called correct": (
+        lambda: [{"id": i, "correct": i % 4, "is_correct": verdict(i, 0)} for i in PROMPTS],
+        {("reward", "is_correct"): sorted((int(verdict(i, 0)), 1) for i in PROMPTS), ("threshold", 2.5): None},
     ),
     "a key of an unknown name": (
         lambda: each(lambda i, k: {"aufgabe": f"a{i}", "reward": int(verdict(i, k))}),
@@ -185,6 +193,9 @@ SPELLINGS = {
     ),
     "a list of answers": lambda: lines(
         [{"problem": i, "answers": ["1"] * N, "n_correct": c} for i, c in enumerate(CORRECT)]
+    ),
+    "a row a prompt": lambda: as_csv(
+        [{"frage": i, **{f"response_{k}_correct": verdict(i, k) for k in range(N)}} for i in PROMPTS]
     ),
     "sep=": lambda: "sep=;\n" + as_csv([{"id": i, "n": N, "c": c} for i, c in enumerate(CORRECT)], ";"),
     "tokens": lambda: lines(
@@ -344,6 +355,31 @@ class TestLogs:
         named = read(rows, reward="rewards/a/mean")
         assert (named.reward.tolist(), named.degenerate_of) == ([0.5] * 9, "reward")
         assert np.isnan(rlsignal.track(named, 8, window=9).dispersion).all()
+
+    def test_metrics_of_a_step_that_were_written_one_by_one_are_one_row(self):
+        rows = [
+            row
+            for t in range(5)
+            for row in ({"_step": t, "train/reward": 0.5}, {"_step": t, "train/frac_reward_zero_std": 0.25})
+        ]
+        log = read(rows)
+        assert (log.reward.tolist(), log.degenerate.tolist()) == ([0.5] * 5, [0.25] * 5)
+
+    def test_of_several_sets_one_is_named(self):
+        rows = [
+            {
+                "step": t,
+                **{
+                    f"env/{name}/by_group/frac_{kind}": 0.25
+                    for name in "ab"
+                    for kind in ("mixed", "all_good", "all_bad")
+                },
+            }
+            for t in range(5)
+        ]
+        with pytest.raises(ValueError, match=r"logs 2 sets, a, b\. Name one: scorer='a' or scorer='b'\.$"):
+            read(rows)
+        assert read(rows, scorer="b").degenerate.tolist() == [0.5] * 5
 
     def test_deviations_below_those_of_binary_rewards_are_said(self):
         rows = [
