@@ -4,6 +4,7 @@ The pages are written to be read in a repository browser. Here anchors become ta
 in, and the reference is written from the public names, so that none can be missing.
 """
 
+import inspect
 import re
 import shutil
 import sys
@@ -51,25 +52,27 @@ def setup(app: Any) -> None:
 
 
 def reference() -> str:
-    """Every public name, by where it is imported from."""
+    """Every public name, by the module it is imported from; then the results, which are made and not called."""
     import rlsignal
-    from rlsignal import plots, results, sim
+    from rlsignal import _show, estimators, inference, plots, sim, theory
 
     lines = ["# Reference", "", "Every public name with shapes, units, errors, source and an executed example.", ""]
-    for title, module in (
-        ("rlsignal", rlsignal),
-        ("rlsignal.sim", sim),
-        ("rlsignal.plots", plots),
-        ("rlsignal.results", results),
-    ):
-        lines += [f"## {title}", ""]
+    shown: set[int] = set()
+    for module in (rlsignal, estimators, theory, inference, sim, plots):
+        lines += [f"## {module.__name__}", ""]
         for name in sorted(module.__all__, key=str.lower):
-            kind = "class" if isinstance(getattr(module, name), type) else "function"
-            if not callable(getattr(module, name)):
-                kind = "data"
+            value = getattr(module, name)
+            if id(value) in shown:  # documented where it was named first
+                continue
+            shown.add(id(value))
+            kind = "class" if isinstance(value, type) else "function" if inspect.isroutine(value) else "data"
             lines += ["```{eval-rst}", f".. auto{kind}:: {module.__name__}.{name}"]
-            lines += ["   :members:", "   :undoc-members:"] if kind == "class" and module is not results else []
+            lines += ["   :members:", "   :undoc-members:"] if kind == "class" else []
             lines += ["```", ""]
+    lines += ["## Results", "", "What functions hand back; each prints, shows itself in a notebook, and can be saved.", ""]
+    for kind in sorted(_show.Result.kinds.values(), key=lambda kind: kind.__name__.lower()):
+        if id(kind) not in shown and kind.__module__.startswith("rlsignal"):
+            lines += ["```{eval-rst}", f".. autoclass:: {kind.__module__}.{kind.__name__}", "```", ""]
     return "\n".join(lines)
 
 

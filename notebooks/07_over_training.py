@@ -89,6 +89,6 @@ print(f"{inversion_map.inverted_share[0, 0]:.0%}")
 face = inversion_map.sharpening
 print(f"{face.exchange_rate[0, 0, len(face.rows) // 2, len(face.pass_rate) // 2]:.2f} pass@1 per nat")
 # 3.
-effects = {control.name: abs(control.effect[0]) for control in inversion_map.controls}
+effects = {control.name: abs(control.effect.value) for control in inversion_map.controls}
 assert max(effects, key=effects.get) in ("dispersion", "reach")
 print(effects)
