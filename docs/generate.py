@@ -93,6 +93,46 @@ look as if from inside, and the other way round. More prompts and other numbers 
 """
 
 
+def decisions() -> str:
+    """docs/decisions.md: how often verdicts are right, as simulated into docs/evidence/decisions.json."""
+    found = json.loads((DOCS / "evidence" / "decisions.json").read_text(encoding="utf-8"))
+    made = found["provenance"]
+    parts = []
+    for question, of in (
+        (
+            "compare",
+            "`compare`: a verdict is wrong where another checkpoint ends higher by more than 0.02 at some budget, where "
+            'a tie hides such a difference, or where the budget does not decide. "Sample more" withholds it.',
+        ),
+        (
+            "group-size",
+            "`recommend_group_size`: advice is wrong where the best size is outside of its range, or where its own "
+            "size has less than two thirds of the best score. Refused data withholds it.",
+        ),
+        (
+            "track",
+            "`track`: a warning is wrong where the run never passes 90% degenerate groups; a run that does and is not "
+            "warned of is withheld.",
+        ),
+    ):
+        rows = [row for row in found["rows"] if row["question"] == question]
+        drawn = rows[0]["right"] + rows[0]["wrong"] + rows[0]["withheld"]
+        table = [[x["situation"], *(f"{x[kind] / drawn:.0%}" for kind in ("right", "wrong", "withheld"))] for x in rows]
+        spoken = sum(x["right"] + x["wrong"] for x in rows)
+        wrong = sum(x["wrong"] for x in rows)
+        parts.append(
+            f"## {question}\n\n{of}\n\n{_table(['situation', 'right', 'wrong', 'withheld'], table)}\n\n"
+            f"{drawn} draws a situation. Of all {spoken:,} verdicts that were given, {wrong / spoken:.1%} are wrong.\n"
+        )
+    return f"""# Decisions
+
+How often the verdicts of [diagnosis](diagnosis.md) are right, in situations whose truth is known. `{made["command"]}` drew
+them in {made["seconds"]} s with seed {made["seed"]} (rlsignal {made["rlsignal"]}, numpy {made["numpy"]}, Python
+{made["python"]}, {made["machine"]}), and keeps the counts in [evidence/decisions.json](evidence/decisions.json).
+
+{chr(10).join(parts)}"""
+
+
 def predictors() -> str:
     """docs/predictors.md: what could be known before RL, scored by how it ranks checkpoints."""
     found = _evidence("predictors")
@@ -541,6 +581,7 @@ def _cell(formula: str) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "claims.md": claims,
     "coverage.md": coverage,
+    "decisions.md": decisions,
     "ladder.md": ladder,
     "predictors.md": predictors,
     "formats.md": formats,

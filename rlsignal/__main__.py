@@ -29,7 +29,11 @@ def entry() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0, 1 where a claim failed, 2 for bad input, 130 when interrupted."""
+    """Run one command.
+
+    The exit status is 0, 1 where a claim failed or a requirement is not met, 2 for bad input, 3 where the samples do
+    not decide a requirement, 130 when interrupted.
+    """
     chosen = _parser().parse_args(arguments)
     try:
         return chosen.run(chosen)

@@ -260,6 +260,29 @@ class TestData:
         assert main(["diagnose", str(path), "--window", "10", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["track"] == rlsignal.track(path, 8, window=10).summary
 
+    @pytest.mark.parametrize(
+        ("rule", "status"),
+        [
+            ("informative>=0.3", 0),  # 0.5 [0.41, 0.59] at g = 8
+            ("informative >= 0.5", 3),
+            ("informative>=0.7", 1),
+            ("degenerate<=0.7", 0),
+            ("degenerate<=0.3", 1),
+            ("pass@1>=0.35", 3),
+        ],
+    )
+    def test_a_requirement_decides_the_exit_status_by_the_interval(self, capsys, evaluation, rule, status):
+        assert main(["diagnose", str(evaluation), "--require", rule]) == status
+        words = {0: "met", 1: "not met", 3: "not decided by these samples"}[status]
+        assert f"Required: {rule}: {words}, by the interval." in capsys.readouterr().out
+        assert main(["diagnose", str(evaluation), "--require", rule, "--json"]) == status
+        assert json.loads(capsys.readouterr().out)["require"] == {"rule": rule, "status": status}
+
+    @pytest.mark.parametrize("rule", ["informative", "luck>=1", "informative>0.3", "informative>=x"])
+    def test_a_rule_that_cannot_be_read_is_an_error(self, capsys, evaluation, rule):
+        assert main(["diagnose", str(evaluation), "--require", rule]) == 2
+        assert "--require must be a quantity" in capsys.readouterr().err
+
     def test_the_input_is_never_overwritten(self, capsys, evaluation, log):
         for command, path, option in (
             ("diagnose", evaluation, "--counts"),

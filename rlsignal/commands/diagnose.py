@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from rlsignal.commands.data import add_data, checkpoint_named, given, read, refu
 from rlsignal.commands.terminal import command
 from rlsignal.commands.track import tracked
 from rlsignal.data.records import Rollouts, TrainingLog
+from rlsignal.diagnosis.diagnose import Diagnosis
 
 
 def add(commands: Any) -> None:
@@ -33,11 +35,17 @@ def add(commands: Any) -> None:
     parser.add_argument("--window", type=int, metavar="N", help="logged rows taken together over time (default 50)")
     parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
     parser.add_argument("--counts", metavar="PATH", help="write {id, c, n} lines, which pass@k tools read")
+    parser.add_argument(
+        "--require",
+        metavar="RULE",
+        help='such as "informative>=0.3": exit status 0 if its interval meets that, 1 if not, 3 if undecided',
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the findings, compare the checkpoints where there are several, and track what has steps."""
     store.check_outputs({"--html": chosen.html, "--counts": chosen.counts}, [chosen.data])
+    rule = _rule(chosen.require) if chosen.require is not None else None
     data = read(chosen, chosen.data)
     if isinstance(data, TrainingLog) and chosen.group_size is None and data.group_size is None:
         refuse_idle(chosen, "a training log whose rows are not one group each", "group_size", "window", "html")
@@ -47,7 +55,7 @@ def run(chosen: argparse.Namespace) -> int:
         refuse_idle(chosen, "a training log whose rows are not one group each", "group_size", "window", "html")
         return tracked(chosen, data, g, min(window, len(data.latest.step)), chosen.groups)
     over_time = data.step is not None and len(np.unique(data.step)) >= 2 * window
-    acting = ["group_size", "batch", "html", *["window"] * over_time]
+    acting = ["group_size", "batch", "html", "require", *["window"] * over_time]
     if isinstance(data, Rollouts):
         acting += ["fewest", "counts", *["at"] * bool(data.checkpoints)]
     steps = "a training log" if isinstance(data, TrainingLog) else "an evaluation" if data.step is None else "a dump"
@@ -67,12 +75,48 @@ def run(chosen: argparse.Namespace) -> int:
         written.append(store.save_counts(data, chosen.counts))
     if chosen.json:
         more = {"track": trend, "comparison": compared}
-        print(json.dumps({**found.summary, **{name: x.summary for name, x in more.items() if x is not None}}))
-        return 0
+        gate = {"require": {"rule": chosen.require, "status": _status(rule, found)}} if rule else {}
+        print(json.dumps({**found.summary, **{name: x.summary for name, x in more.items() if x is not None}, **gate}))
+        return _status(rule, found)
     print("\n\n".join(map(str, results)))
     if written:
         print(f"\nWrote {', '.join(map(str, written))}.")
-    return 0
+    if rule:
+        said = {0: "met", 1: "not met", 3: "not decided by these samples"}[_status(rule, found)]
+        print(f"\nRequired: {chosen.require}: {said}, by the interval.")
+    return _status(rule, found)
+
+
+def _rule(text: str) -> tuple[str, bool, float]:
+    """A quantity, whether it must be at least, and the limit."""
+    parts = re.fullmatch(r"\s*([a-z@0-9]+)\s*(>=|<=)\s*([0-9.eE+-]+)\s*", text)
+    if parts is None or parts[1] not in REQUIRED:
+        raise ValueError(
+            f"--require must be a quantity ({', '.join(REQUIRED)}), >= or <=, and a number, got {text!r}, as in "
+            '"informative>=0.3".'
+        )
+    return parts[1], parts[2] == ">=", float(parts[3])
+
+
+REQUIRED = ("informative", "degenerate", "pass@1", "signal", "dispersion")
+
+
+def _status(rule: tuple[str, bool, float] | None, found: Diagnosis) -> int:
+    """0 where the whole interval meets the rule, 1 where none of it does, 3 where it does not decide."""
+    if rule is None:
+        return 0
+    name, at_least, limit = rule
+    share = found.chosen.degenerate
+    low, high = {
+        "informative": (1 - share.high, 1 - share.low),
+        "degenerate": (share.low, share.high),
+        "pass@1": (found.pass_at_1.low, found.pass_at_1.high),
+        "signal": (found.signal.low, found.signal.high),
+        "dispersion": (found.dispersion.low, found.dispersion.high),
+    }[name]
+    if not at_least:
+        low, high, limit = -high, -low, -limit
+    return 0 if low >= limit else 1 if high < limit else 3
 
 
 def _group_size(data: Rollouts | TrainingLog) -> int:

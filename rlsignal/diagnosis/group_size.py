@@ -229,7 +229,8 @@ def recommend_group_size(
     shares = {g: share(g) for g in sizes}
     allowed = [g for g in sizes if int(budget / cost[g]) >= least] or sizes[:1]
     known_sizes = [g for g in allowed if shares[g].value > 0]
-    if not known_sizes:
+    within = [shares[g].value for g in allowed if shares[g].how == "samples"]
+    if not known_sizes or (within and max(within) == 0):
         why = (
             "no group is informative" if np.isfinite(shares[allowed[0]].value) else "one sample of a prompt is too few"
         )

@@ -121,6 +121,7 @@ class TestAdvice:
             (0.3, {"largest": 1}, r"^largest must be at least 2, got 1\."),
             (0.3, {"between": 0.1}, r"^scores and between must be given together"),
             (Recorded([0] * 50, 8), {}, r"^p must show informative groups, but no group is informative\."),
+            (Recorded([0] * 50 + [8] * 50, 8), {}, r"^p must show informative groups, but no group is informative\."),
             (Recorded([0, 1] * 50, 1), {}, r"^p must show informative groups, but one sample of a prompt is too few\."),
         ],
     )

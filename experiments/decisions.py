@@ -1,0 +1,191 @@
+"""How often verdicts are right: `python -m experiments.decisions` writes docs/evidence/decisions.json.
+
+Situations with known truth, each drawn many times. A verdict is right, wrong, or withheld: it is wrong where it names a
+checkpoint that another beats, a size that is worse than it says, or a warning of what does not come.
+"""
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import rlsignal
+from rlsignal import GRPO, Fixed, Recorded, compare, informative_probability, recommend_group_size
+from rlsignal.diagnosis.compare import LEAST
+from rlsignal.diagnosis.group_size import FLAT
+from rlsignal.diagnosis.track import DEGENERATE, first_warning
+from rlsignal.theory import forecast
+
+PLACE = Path(__file__).parents[1] / "docs" / "evidence" / "decisions.json"
+REPETITIONS = {"compare": 20, "group-size": 20, "track": 300}
+BUDGETS = (3.0, 30.0, 300.0)
+POPULATION = 3000
+Rates = Callable[[np.random.Generator, int], np.ndarray]
+
+
+def beta(mean: float, dispersion: float) -> Rates:
+    size = 1 / dispersion - 1
+    return lambda rng, prompts: rng.beta(mean * size, (1 - mean) * size, prompts)
+
+
+def same(rate: float) -> Rates:
+    return lambda rng, prompts: np.full(prompts, rate)
+
+
+def kinds(rates: tuple[float, ...], shares: tuple[float, ...]) -> Rates:
+    return lambda rng, prompts: rng.choice(rates, prompts, p=shares)
+
+
+COMPARED: dict[str, tuple[tuple[Rates, ...], int, int, bool]] = {
+    # checkpoints, prompts, samples, and whether all checkpoints have the same pass rates prompt by prompt
+    "two equal, 60 prompts": ((beta(0.3, 0.4),) * 2, 60, 8, True),
+    "two equal, 500 prompts": ((beta(0.3, 0.4),) * 2, 500, 16, True),
+    "two equal, 4,000 prompts": ((beta(0.5, 0.1),) * 2, 4000, 16, True),
+    "six equal": ((beta(0.3, 0.4),) * 6, 100, 16, True),
+    "equal, of two kinds": ((kinds((0.0, 0.5), (0.5, 0.5)),) * 2, 200, 16, True),
+    "equal, nearly all or nothing": ((beta(0.3, 0.9),) * 2, 200, 16, True),
+    "equal, rarely solved": ((beta(0.02, 0.2),) * 2, 300, 16, True),
+    "same mean, one more dispersed": ((beta(0.3, 0.2), beta(0.3, 0.7)), 200, 16, False),
+    "solved against fresh": ((same(0.97), same(0.3)), 200, 16, False),
+    "collapsed against open": ((kinds((0.0, 1.0), (0.6, 0.4)), beta(0.25, 0.3)), 150, 16, False),
+    "head start against breadth": ((kinds((0.0, 0.6), (0.5, 0.5)), same(0.06)), 400, 16, False),
+    "a little better everywhere": ((beta(0.3, 0.3), beta(0.34, 0.3)), 200, 16, False),
+    "twice as good, few samples": ((beta(0.1, 0.3), beta(0.2, 0.3)), 100, 4, False),
+    "one of four is best": ((beta(0.3, 0.7), beta(0.3, 0.7), beta(0.3, 0.3), beta(0.3, 0.7)), 200, 16, False),
+}
+
+SIZED: dict[str, tuple[Rates, int, int]] = {
+    "even prompts": (same(0.5), 200, 16),
+    "mean 0.3": (beta(0.3, 0.3), 200, 16),
+    "mean 0.3, few prompts": (beta(0.3, 0.3), 20, 16),
+    "mean 0.3, few samples": (beta(0.3, 0.3), 200, 4),
+    "dispersed": (beta(0.3, 0.7), 200, 16),
+    "rarely solved": (beta(0.05, 0.2), 300, 16),
+    "hardly ever solved": (beta(0.01, 0.1), 500, 16),
+    "hardly ever solved, few samples": (beta(0.01, 0.1), 500, 4),
+    "nearly solved": (beta(0.9, 0.3), 200, 16),
+    "half impossible": (kinds((0.0, 0.5), (0.5, 0.5)), 200, 16),
+    "half impossible, few samples": (kinds((0.0, 0.3), (0.5, 0.5)), 200, 8),
+    "three kinds": (kinds((0.02, 0.5, 0.97), (0.4, 0.3, 0.3)), 200, 8),
+    "one sample": (beta(0.3, 0.3), 200, 1),
+    "all or nothing": (kinds((0.0, 1.0), (0.6, 0.4)), 200, 8),
+}
+
+ROWS = 300
+TRACKED: dict[str, tuple[np.ndarray, int, float]] = {
+    # true share of degenerate groups by row, groups in a row, standard deviation of a row's share
+    "steady at 50%": (np.full(ROWS, 0.5), 64, 0.0),
+    "steady at 85%": (np.full(ROWS, 0.85), 64, 0.0),
+    "steady at 90%": (np.full(ROWS, 0.9), 64, 0.0),
+    "steady at 90%, one group a row": (np.full(ROWS, 0.9), 1, 0.0),
+    "steady at 80%, rows differ": (np.full(ROWS, 0.8), 64, 0.08),
+    "steady at 90%, rows differ": (np.full(ROWS, 0.9), 64, 0.05),
+    "rises to 70% and stays": (np.minimum(np.linspace(0.3, 1.1, ROWS), 0.7), 64, 0.0),
+    "rises to 80% and stays": (np.minimum(np.linspace(0.3, 1.3, ROWS), 0.8), 64, 0.03),
+    "falls from 80%": (np.linspace(0.8, 0.3, ROWS), 64, 0.0),
+    "degenerate from the start": (np.full(ROWS, 0.99), 64, 0.0),
+    "degenerate from the start, 8 groups": (np.full(ROWS, 0.98), 8, 0.0),
+    "degenerates slowly": (np.linspace(0.4, 1.0, ROWS), 64, 0.0),
+    "degenerates within 50 rows": (np.clip(0.5 + (np.arange(ROWS) - 150) / 100, 0.5, 0.99), 64, 0.03),
+}
+
+
+def compared(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """Verdicts of `compare`, against end points of the true pass rates."""
+    for name, (checkpoints, prompts, samples, shared) in COMPARED.items():
+        ends = [
+            [float(np.mean(forecast(Fixed(rates(rng, POPULATION)), 4, GRPO, budget=b))) for rates in checkpoints]
+            for b in BUDGETS
+        ]
+        if shared:
+            ends = [[row[0]] * len(row) for row in ends]
+        found = {"right": 0, "wrong": 0, "withheld": 0}
+        for _ in range(REPETITIONS["compare"]):
+            first = checkpoints[0](rng, prompts)
+            drawn = [rng.binomial(samples, first if shared else rates(rng, prompts)) for rates in checkpoints]
+            named = {
+                str(i): {"prompt": range(prompts), "n": [samples] * prompts, "c": c.tolist()}
+                for i, c in enumerate(drawn)
+            }
+            decision = compare(named, 4, budgets=BUDGETS).decision
+            found[_of_compare(decision.verdict, decision.checkpoint, ends)] += 1
+        yield {"question": "compare", "situation": name, **found}
+
+
+def _of_compare(verdict: str, checkpoint: str, ends: list[list[float]]) -> str:
+    """Right, wrong or withheld, by the true end points; a difference below `LEAST` is none."""
+    if verdict == "sample more":
+        return "withheld"
+    worst = [max(max(row) - row[i] for row in ends) for i in range(len(ends[0]))]  # what a checkpoint lacks at most
+    if verdict == "depends on the budget":
+        return "right" if min(worst) > LEAST / 2 else "wrong"
+    if verdict == "tie":
+        return "right" if worst[int(checkpoint)] <= 2 * LEAST else "wrong"
+    other = max(max(row[int(checkpoint)] - min(row) for row in ends), 0.0)
+    return "right" if worst[int(checkpoint)] <= LEAST and other > 0 else "wrong"
+
+
+def sized(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """Advice of `recommend_group_size`: wrong where the size's true score is below what the range promises."""
+    for name, (rates, prompts, samples) in SIZED.items():
+        truth = rates(rng, 200_000)
+        sizes = (2, 4, 8, 16, 32, 64)
+        score = {g: float(np.mean(informative_probability(truth, g))) * (g - 1) / g**2 for g in sizes}
+        found = {"right": 0, "wrong": 0, "withheld": 0}
+        for _ in range(REPETITIONS["group-size"]):
+            data = Recorded(rng.binomial(samples, rates(rng, prompts)), samples)
+            try:
+                advice = recommend_group_size(data)
+            except ValueError:
+                found["withheld"] += 1
+                continue
+            best = max(sizes, key=lambda g: score[g])
+            low, high = advice.range
+            fine = low <= best <= high and score[advice.group_size] >= (1 - FLAT - 0.05) * score[best]
+            found["right" if fine else "wrong"] += 1
+        yield {"question": "group-size", "situation": name, **found}
+
+
+def tracked(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """Warnings of `track`: wrong where the run never passes 90% degenerate groups."""
+    for name, (truth, groups, differing) in TRACKED.items():
+        found = {"right": 0, "wrong": 0, "withheld": 0}
+        passes = bool((truth > DEGENERATE + 0.005).any())
+        for _ in range(REPETITIONS["track"]):
+            shares = truth
+            if differing:
+                size = np.maximum(truth * (1 - truth) / differing**2 - 1, 1.0)
+                shares = rng.beta(truth * size, (1 - truth) * size)
+            _, rule = first_warning(rng.binomial(groups, shares) / groups, groups)
+            found[("right" if passes else "wrong") if rule else ("withheld" if passes else "right")] += 1
+        yield {"question": "track", "situation": name, **found}
+
+
+def main() -> None:
+    started, seed = time.perf_counter(), 0
+    rows = [row for part in (compared, sized, tracked) for row in part(np.random.default_rng(seed))]
+    provenance = {
+        "command": "python -m experiments.decisions",
+        "repetitions": REPETITIONS,
+        "seed": seed,
+        "seconds": round(time.perf_counter() - started),
+        "rlsignal": rlsignal.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    PLACE.write_text(f'{{"provenance": {json.dumps(provenance)},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
+    for row in rows:
+        sys.stdout.write(
+            f"{row['question']:<12}{row['situation']:<38}{row['right']:4d}{row['wrong']:4d}{row['withheld']:4d}\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
