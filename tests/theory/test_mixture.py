@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from rlsignal import GRPO, RLOO, Beta, Fixed, Mixture, Recorded, degenerate_probability, pass_at_k
-from rlsignal.inference import group_bounds
 from rlsignal.proofs import enumeration
 from rlsignal.theory import (
     accepted_pmf,
@@ -115,10 +114,6 @@ class TestQuestions:
         assert pass_at_k_alignment(data, 1, 8, RLOO) == pytest.approx(1, rel=1e-12)
         g = group_size_for(data, informative=0.4)
         assert informative_probability(data, g) >= 0.4 > informative_probability(data, g - 1)
-
-    def test_bounds_hold_it(self):
-        bounds = group_bounds(degenerate_probability, IMPOSSIBLE, 16, samples=8)
-        assert bounds.low - 1e-9 <= degenerate_probability(IMPOSSIBLE, 16) <= bounds.high + 1e-9
 
 
 class TestErrors:
