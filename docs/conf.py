@@ -69,7 +69,12 @@ def reference() -> str:
             lines += ["```{eval-rst}", f".. auto{kind}:: {module.__name__}.{name}"]
             lines += ["   :members:", "   :undoc-members:"] if kind == "class" else []
             lines += ["```", ""]
-    lines += ["## Results", "", "What functions hand back; each prints, shows itself in a notebook, and can be saved.", ""]
+    lines += [
+        "## Results",
+        "",
+        "What functions hand back; each prints, shows itself in a notebook, and can be saved.",
+        "",
+    ]
     for kind in sorted(_show.Result.kinds.values(), key=lambda kind: kind.__name__.lower()):
         if id(kind) not in shown and kind.__module__.startswith("rlsignal"):
             lines += ["```{eval-rst}", f".. autoclass:: {kind.__module__}.{kind.__name__}", "```", ""]

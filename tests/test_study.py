@@ -34,7 +34,9 @@ def test_a_run_is_not_lost_to_its_picture(chosen, tmp_path, capsys):
     assert run_study(chosen, lambda runner: report(fail)) == 2
     printed = capsys.readouterr()
     assert json.loads(printed.out)["share"] == 0.5
-    assert printed.err.startswith("rlsignal map: share.png could not be drawn (list indices must be integers or slices)")
+    assert printed.err.startswith(
+        "rlsignal map: share.png could not be drawn (list indices must be integers or slices)"
+    )
     assert printed.err.count("\n") == 1
     assert load(tmp_path / "out" / "share").value == 0.5
 

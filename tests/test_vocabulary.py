@@ -61,9 +61,7 @@ def texts(places):
 def found(pattern, text):
     """(line, words) wherever the pattern stands."""
     return [
-        (number, match[0])
-        for number, line in enumerate(text.splitlines(), 1)
-        for match in re.finditer(pattern, line)
+        (number, match[0]) for number, line in enumerate(text.splitlines(), 1) for match in re.finditer(pattern, line)
     ]
 
 

@@ -159,7 +159,5 @@ class TestMapsWithNothingToLabel:
             outcome[..., 1:, :, :] = np.nan
             return replace(face, outcome=outcome)
 
-        changed = replace(
-            small_map, sharpening=thinned(small_map.sharpening), dispersion=thinned(small_map.dispersion)
-        )
+        changed = replace(small_map, sharpening=thinned(small_map.sharpening), dispersion=thinned(small_map.dispersion))
         plots.plot_map(changed).canvas.draw()
