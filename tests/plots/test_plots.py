@@ -133,7 +133,7 @@ def test_a_trend_shows_what_was_tracked():
 
 
 class TestMapsWithNothingToLabel:
-    """A run is not lost to its picture: surfaces that cross no contour, or that hardly exist, are drawn all the same."""
+    """A run is not lost to its picture: surfaces that cross no contour, or hardly exist, are drawn all the same."""
 
     def test_flat_surfaces(self, small_map):
         def flat(face, outcome):
