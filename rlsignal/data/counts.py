@@ -12,7 +12,7 @@ from rlsignal.data.cells import hashable, is_nan, listed, missing, number, part,
 from rlsignal.data.formats import bare
 from rlsignal.data.names import TOTALS, UNIT, WEAK_SETS
 from rlsignal.data.records import Counts, Floats, Note, Rollouts
-from rlsignal.data.tables import Collector, Columns, Table, Wanted, has, label, offers, to_float
+from rlsignal.data.tables import Collector, Columns, Rounded, Table, Wanted, has, label, offers, to_float
 
 APART = {"dataset": "data sets", "checkpoint": "policies", "step": "steps"}
 LARGEST_INFERRED = 256  # samples per prompt that are inferred from shares
@@ -227,6 +227,8 @@ class Tally(Collector):
         cells = key if isinstance(key, tuple) and len(self.layout) != 1 else (key,)
         parts = dict(zip(self.layout, cells, strict=False)) if self.layout and keyed else {"prompt": key}
         where = self.table.at(place)
+        if self.table.rounds and any(isinstance(cell, float) and abs(cell) >= 2.0**53 for cell in parts.values()):
+            raise Rounded(f"{where} has an id of more than 19 digits, which may have been rounded. Write ids as text.")
         for idea, cell in parts.items():
             if missing(cell) and idea in ("step", "group", "prompt"):
                 raise self._lacking(idea, where)

@@ -14,7 +14,8 @@ from rlsignal.data.columns import KINDS
 from rlsignal.data.gather import gather
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.data.sources import damaged, tables
-from rlsignal.data.tables import NotRows, Wanted
+from rlsignal.data.syntax import EXACT
+from rlsignal.data.tables import NotRows, Rounded, Wanted
 
 
 def read(
@@ -114,11 +115,16 @@ def read(
     )
     limit = csv.field_size_limit(sys.maxsize)  # a completion may well be longer than csv's default of 128 kB
     try:
-        found, several = tables(source, wanted)
         try:
-            return gather(found, wanted, several=several)
-        finally:
-            getattr(found, "close", lambda: None)()
+            return _gathered(source, wanted)
+        except Rounded:
+            if source == "-":
+                raise  # it cannot be read twice
+            token = EXACT.set(True)
+            try:
+                return _gathered(source, wanted)
+            finally:
+                EXACT.reset(token)
     except NotRows as error:
         raise ValueError(str(error)) from None
     except RecursionError:
@@ -127,3 +133,11 @@ def read(
         raise damaged(source, error) from None
     finally:
         csv.field_size_limit(limit)
+
+
+def _gathered(source: Any, wanted: Wanted) -> Rollouts | TrainingLog:
+    found, several = tables(source, wanted)
+    try:
+        return gather(found, wanted, several=several)
+    finally:
+        getattr(found, "close", lambda: None)()

@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import IO, Any
 
 from rlsignal.data.cells import number
@@ -39,8 +40,14 @@ def _standard(line: bytes) -> Any:
     return json.loads(text)  # leading blanks, or the error in words
 
 
+EXACT: ContextVar[bool] = ContextVar("EXACT", default=False)
+"""Whether every integer is wanted to its last digit; the fastest parser makes floats of those above 2^64."""
+
+
 def _quickest() -> Callable[[bytes], Any]:
     """The fastest JSON parser at hand; what it refuses (NaN, lone surrogates), the standard library decides."""
+    if EXACT.get():
+        return _standard
     try:
         import orjson
     except ImportError:
@@ -51,9 +58,13 @@ def _quickest() -> Callable[[bytes], Any]:
 def json_lines(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
     """One JSON value a line, or one object over the whole file."""
     quick, lines = _quickest(), enumerate(file, 1)
+    table.rounds = quick is not _standard
     place, first = next((place, line) for place, line in lines if line.strip())
     try:
-        yield place, _standard(first)
+        head = _standard(first)
+        with contextlib.suppress(ValueError):  # as all other lines, so that equal numbers stay equal
+            head = quick(first)
+        yield place, head
     except ValueError:
         rest = file.read()
         if rest.strip() and not _parses(rest.splitlines()[0]):

@@ -35,6 +35,7 @@ class Table:
     unended: int = 0  # the place of a last line without a line end
     comma: bool = False  # whether a comma is the decimal sign
     of: str = ""  # what wrote it, where the file itself and not its columns says so
+    rounds: bool = False  # whether its parser makes floats of integers above 2^64
     notes: list[Note] = field(default_factory=list)  # filled while the rows pass
 
     def at(self, place: int) -> str:
@@ -94,6 +95,10 @@ class Columns:
     about: str = ""  # the column of which a log's degenerate groups speak, where it is not its mean
     notes: tuple[Note, ...] = ()
     project: Callable[[int, Any], Any] | None = None  # makes a row that `key` indexes, where columns are nested
+
+
+class Rounded(ValueError):
+    """An id that the fastest JSON parser may have rounded: the source is read again by the exact one."""
 
 
 class NotRows(ValueError):

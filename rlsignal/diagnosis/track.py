@@ -170,7 +170,9 @@ def track(
     blocks = [used[i : i + window] for i in range(0, len(used), window)]
     if len(blocks) > 1 and len(blocks[-1]) < (window + 1) // 2:
         blocks = [*blocks[:-2], np.concatenate(blocks[-2:])]
-    reward, degenerate = (np.array([x[block].mean() for block in blocks]) for x in (log.reward, share))
+    rewarded = [block[np.isfinite(log.reward[block])] for block in blocks]  # a reward may be missing in a row
+    reward = np.array([log.reward[rows].mean() if rows.size else np.nan for rows in rewarded])
+    degenerate = np.array([share[block].mean() for block in blocks])
     trials = np.array([len(block) * each for block in blocks])
     low, high = bounded_interval(degenerate, trials, (0.0, 1.0), float(ndtri(0.975)))
     of_one = log.degenerate_of == ""  # else mean and share speak of two rewards, and explain nothing together
@@ -316,7 +318,7 @@ def _expected(reward: Floats, dispersion: Floats, g: int) -> Floats:
     known = dispersion[np.isfinite(dispersion)]
     if not known.size:
         return np.full(reward.shape, np.nan)
-    return np.array([float(degenerate_probability(Beta(m, known[0]), g)) for m in reward])
+    return np.array([np.nan if np.isnan(m) else degenerate_probability(Beta(m, known[0]), g) for m in reward])
 
 
 def _elsewhere(mean: float, share: float, g: int, groups: int) -> tuple[tuple[int, Estimate], ...]:

@@ -5,6 +5,7 @@ Recorded data of others is looked for in `../shared/data` from the project's roo
 
 import csv
 import gzip
+import io
 import json
 import os
 import pickle
@@ -12,6 +13,7 @@ import runpy
 import subprocess
 import sys
 import tracemalloc
+import types
 from pathlib import Path
 
 import numpy as np
@@ -416,3 +418,35 @@ class TestWhatCannotBeRead:
         parquet.write_table(table, tmp_path / "dates.parquet")
         with pytest.raises(ValueError, match=r"^column 'day' must hold .* in row 3 of dates\.parquet"):
             read(tmp_path / "dates.parquet")
+
+
+class TestLargeIds:
+    """Integers above 2^64 are ids too; the fastest JSON parser makes floats of them, and several prompts of one."""
+
+    @pytest.fixture(params=["with orjson", "without orjson"])
+    def parser(self, request, monkeypatch):
+        if request.param == "without orjson":
+            monkeypatch.setitem(sys.modules, "orjson", None)
+        else:
+            pytest.importorskip("orjson", reason="orjson is missing: the test extra installs it")
+
+    @pytest.mark.parametrize("start", [2**53 - 2, 2**63 - 2, 2**64 - 2, 2**70, -(2**65), 10**30], ids=str)
+    def test_every_prompt_is_its_own(self, parser, tmp_path, start):
+        path = tmp_path / "ids.jsonl"
+        rows = [{"prompt_id": start + i, "reward": j} for i in range(5) for j in (0, 1, 1)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        found = read(path)
+        assert found.prompt == tuple(start + i for i in range(5))
+        assert (found.correct.tolist(), found.samples.tolist()) == ([2] * 5, [3] * 5)
+
+    def test_fractions_are_no_large_ids(self, parser, tmp_path):
+        path = tmp_path / "ids.jsonl"
+        path.write_text('{"prompt_id": 0.5, "reward": 1}\n{"prompt_id": 1.5, "reward": 0}\n')
+        assert read(path).prompt == (0.5, 1.5)
+
+    def test_what_cannot_be_read_twice_is_asked_for_as_text(self, monkeypatch):
+        pytest.importorskip("orjson", reason="orjson is missing: the test extra installs it")
+        lines = "".join(json.dumps({"prompt_id": 2**70 + i, "reward": 1}) + "\n" for i in range(3))
+        monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=io.BytesIO(lines.encode())))
+        with pytest.raises(ValueError, match=r"has an id of more than 19 digits, .* Write ids as text\.$"):
+            read("-")

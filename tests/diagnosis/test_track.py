@@ -185,3 +185,14 @@ def test_recorded_runs_that_go_on_learning_are_not_warned_of(name, degenerate):
     trend = track(path, 8)
     assert (trend.groups, trend.rule, len(trend.step)) == (1, "", 25)
     assert trend.degenerate.mean() == pytest.approx(degenerate, abs=5e-4)
+
+
+def test_rows_without_a_reward_at_first_are_passed_over():
+    """As when a verifier was not up yet: the windows' means are those of the rows that have a reward."""
+    rows = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5} for t in range(40)]
+    late = [{**row, "reward": float("nan") if row["step"] < 3 else 0.3} for row in rows]
+    found = track(late, 8, groups=64)
+    np.testing.assert_allclose(found.reward, 0.3)
+    np.testing.assert_allclose(found.degenerate, 0.5)
+    nothing = [{**row, "reward": float("nan") if row["step"] < 20 else 0.3} for row in rows]
+    assert np.isnan(track(nothing, 8, groups=64).expected).tolist() == [True, False]
