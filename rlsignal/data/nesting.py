@@ -44,6 +44,11 @@ def peek(table: Table, wanted: Wanted) -> tuple[list[tuple[int, Any]], Iterator[
     own = [value for value in values if is_row(value, wanted)]
     if known is not None:
         return head, chain(head, items), known
+    settled = wanted.threshold is not None or wanted.missing is not None
+    if len(values) > 1 and all(map(is_numbers, values)) and (settled or any(map(is_verdicts, values))):
+        # a matrix: rows that hold anything but 0 and 1 are asked about, and never passed over
+        head, items = _flat(table, head, items, lambda place, value: iter([{"prompt": place, "reward": value}]))
+        return head, items, known
     if not own or _sums_up(own, wanted):
         deep = bool(own)
         if len(values) > 1 and not deep and all(isinstance(value, dict) for value in values):

@@ -450,3 +450,36 @@ class TestLargeIds:
         monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=io.BytesIO(lines.encode())))
         with pytest.raises(ValueError, match=r"has an id of more than 19 digits, .* Write ids as text\.$"):
             read("-")
+
+
+class TestMatricesInLists:
+    """No row of a list of lists is passed over: what is neither 0 nor 1 in it is asked about."""
+
+    @pytest.fixture(params=["in memory", "JSON", "JSON lines"])
+    def source(self, request, tmp_path):
+        def given(rows):
+            if request.param == "in memory":
+                return rows
+            path = tmp_path / "rows.json"
+            lines = (json.dumps(row) for row in rows)
+            path.write_text("\n".join(lines) + "\n" if request.param == "JSON lines" else json.dumps(rows))
+            return path
+
+        return given
+
+    def test_minus_one_is_asked_about(self, source):
+        with pytest.raises(ValueError, match=r"-1"):
+            read(source([[-1, 1, 1, -1], [-1, -1, -1, -1], [1, 1, 1, 1]]))
+
+    @pytest.mark.parametrize("odd", [0.3, 2, 7.5])
+    def test_other_numbers_are_refused(self, source, odd):
+        with pytest.raises(ValueError, match=rf"{odd}"):
+            read(source([[0, 1, 0, 1], [odd, 1, 1, 0], [1, 1, 1, 1]]))
+
+    def test_a_threshold_settles_all_rows(self, source):
+        found = read(source([[0.3, 0.9], [0.2, 0.1], [1, 1]]), threshold=0.5)
+        assert (found.correct.tolist(), found.samples.tolist()) == ([1, 0, 2], [2, 2, 2])
+
+    def test_zeros_and_ones_are_counted(self, source):
+        found = read(source([[0, 1, 0], [1, 1, 1]]))
+        assert (found.correct.tolist(), found.samples.tolist()) == ([1, 3], [3, 3])
