@@ -105,7 +105,7 @@ def test_interrupting_ends_cleanly(capsys, monkeypatch):
 
 def test_it_is_installed_as_a_program():
     (script,) = entry_points(group="console_scripts", name="rlsignal")
-    assert script.load() is main
+    assert script.load() is entry
 
 
 def test_every_command_shows_an_example(capsys):

@@ -17,7 +17,7 @@ def report(draw):
 
 @pytest.fixture
 def chosen(tmp_path):
-    return argparse.Namespace(command="map", output=str(tmp_path / "out"), width=None, json=True, seed=0)
+    return argparse.Namespace(command="map", output=str(tmp_path / "out"), width=None, json=True, seed=0, dask=None)
 
 
 def test_results_rows_and_picture_are_written(chosen, tmp_path, capsys):
