@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 import pytest
 
 import rlsignal
-from rlsignal.__main__ import _parser, main
+from rlsignal.__main__ import _parser, entry, main
 from rlsignal.commands.terminal import Bar
 
 COMMANDS = ("diagnose", "compare", "track", "group-size", "verify", "map", "ladder")
