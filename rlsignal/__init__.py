@@ -28,6 +28,7 @@ from typing import Any
 from rlsignal import estimators as estimators
 from rlsignal import inference as inference
 from rlsignal import proofs as proofs
+from rlsignal import results as results
 from rlsignal import theory as theory
 from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog

@@ -64,6 +64,12 @@ class TestRoundTrip:
         assert {"Estimate", "Diagnosis", "InversionMap", "Ladder", "Verification", "Rollouts"} <= KINDS.keys()
         assert {kind.__module__ for kind in KINDS.values()} >= {study.__name__ for study in STUDIES}
 
+    def test_importing_the_library_is_enough_to_load_any_of_its_kinds(self):
+        code = "import rlsignal; from rlsignal._show import Result; print(*Result.kinds)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        own = {name for name, kind in KINDS.items() if kind.__module__.startswith("rlsignal")}
+        assert own <= set(done.stdout.split())
+
     def test_a_map_comes_back(self, small_map, tmp_path):
         written = save(small_map, tmp_path / "new" / "folder" / "map")
         assert same(small_map, load(written))
