@@ -9,6 +9,7 @@ import hashlib
 import sys
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import jupytext
 from nbclient import NotebookClient
@@ -52,8 +53,22 @@ def run(name: str) -> None:
     client.execute(cwd=str(HERE))
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = merged(cell.outputs)
     notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     jupytext.write(notebook, HERE / f"{name}.ipynb", fmt="ipynb")
+
+
+def merged(outputs: list[Any]) -> list[Any]:
+    """What was printed in one piece: how a stream is cut into messages depends on the clock."""
+    whole: list[Any] = []
+    for output in outputs:
+        last = whole[-1] if whole else {}
+        if output["output_type"] == last.get("output_type") == "stream" and output["name"] == last["name"]:
+            last["text"] += output["text"]
+        else:
+            whole.append(output)
+    return whole
 
 
 def digest(name: str) -> str:

@@ -138,8 +138,9 @@ def leap(logits: Array, recipe: Recipe, setting: Setting, *, reach: float = 0.25
 def check_plain_ascent(recipe: Recipe) -> None:
     """An error unless the recipe's optimizer is one that the mean field holds for."""
     if recipe.optimizer is not optax.sgd:
+        name = getattr(recipe.optimizer, "__qualname__", recipe.optimizer)
         raise ValueError(
-            f"optimizer must be optax.sgd, plain ascent, for the mean field, got {recipe.optimizer}. "
+            f"optimizer must be optax.sgd, plain ascent, for the mean field, got {name}. "
             "Under other optimizers the mean of the updates is not the update at the mean; sample with train_tabular."
         )
 
