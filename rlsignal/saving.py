@@ -216,6 +216,8 @@ def _kept(kind: Any) -> Iterable[Any]:
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a value is of a field's type; what a type does not say is not asked."""
     origin, inner = get_origin(hint), get_args(hint)
+    if hasattr(origin, "__value__"):  # an alias, as numpy's NDArray is from 2.5 on
+        origin = get_origin(origin.__value__)
     if origin in (Union, types.UnionType):
         return any(_fits(value, one) for one in inner)
     if origin is tuple:

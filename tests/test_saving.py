@@ -36,6 +36,8 @@ def same(one, two):
 def made(hint, axes=""):
     """Some value of a field's type; arrays have three entries along each of their axes."""
     origin, inner = get_origin(hint), get_args(hint)
+    if hasattr(origin, "__value__"):  # an alias, as numpy's NDArray is from 2.5 on
+        origin = get_origin(origin.__value__)
     if isinstance(hint, type) and issubclass(hint, Result):
         return example(hint)
     if np.ndarray in (hint, origin):
