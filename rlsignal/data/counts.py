@@ -469,8 +469,7 @@ class Tally(Collector):
                 sizes.setdefault(own.get("dataset"), Counter())[n] += 1
             usual = sum(count.most_common(1)[0][1] for count in sizes.values())
             sure = not any(bare(x) in WEAK_SETS for x in column.split(" and "))
-            crossed = len(sets) * len(sizes) == len(parts)  # every prompt in every one, as of languages
-            if usual < (0.9 if sure else 1) * len(parts) or (not sure and (samples.max() == 1 or not crossed)):
+            if not sure or usual < 0.9 * len(parts):
                 several = column.split(" and ")
                 if len(several) > 1:  # the one that differs within a prompt
                     values = zip(*(x for x in sets[shared[0]] if isinstance(x, tuple)), strict=True)
