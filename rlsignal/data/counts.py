@@ -476,7 +476,7 @@ class Tally(Collector):
                     column = next((x for x, own in zip(several, values, strict=False) if len(set(own)) > 1), several[0])
                 raise ValueError(
                     f"{column} of {self.table.name} differs within {self.columns.names.get('prompt', 'prompt')} "
-                    f"{shown(shared[0])}, and the numbers of rollouts differ too. {offers('repeat', [column])} counts "
+                    f"{shown(shared[0])}. {offers('repeat', [column])} counts "
                     f"a prompt's rollouts together; {offers('dataset', [column])} takes them for different prompts."
                 )
         text = f"{len(shared)} prompts stand in several data sets ({column}) and are counted as different prompts."
