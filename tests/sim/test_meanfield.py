@@ -180,7 +180,7 @@ def test_other_optimizers_are_refused(optimizer):
     with pytest.raises(ValueError) as error:
         flow(START, recipe, recipe.setting())
     assert str(error.value).startswith(
-        f"optimizer must be optax.sgd, plain ascent, for the mean field, got {optimizer}. "
+        f"optimizer must be optax.sgd, plain ascent, for the mean field, got {getattr(optimizer, '__qualname__', optimizer)}. "
         "Under other optimizers the mean of the updates is not the update at the mean"
     )
 
