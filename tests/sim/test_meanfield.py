@@ -179,8 +179,9 @@ def test_other_optimizers_are_refused(optimizer):
     recipe = replace(SMALL, optimizer=optimizer)
     with pytest.raises(ValueError) as error:
         flow(START, recipe, recipe.setting())
+    name = getattr(optimizer, "__qualname__", optimizer)
     assert str(error.value).startswith(
-        f"optimizer must be optax.sgd, plain ascent, for the mean field, got {getattr(optimizer, '__qualname__', optimizer)}. "
+        f"optimizer must be optax.sgd, plain ascent, for the mean field, got {name}. "
         "Under other optimizers the mean of the updates is not the update at the mean"
     )
 
