@@ -310,6 +310,7 @@ def test_reading_loads_nothing_heavy():
 
 
 class TestMutations:
+    @pytest.mark.slow
     def test_a_thousand(self):
         """The seed is fixed; `python benchmarks/mutate.py 20000` goes on."""
         seen = MUTATE["survive"](1000)

@@ -9,6 +9,8 @@ import pytest
 
 from rlsignal import read
 
+pytestmark = pytest.mark.slow
+
 hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is missing: pip install '.[test]'")
 st = hypothesis.strategies
 

@@ -19,6 +19,7 @@ def drawn(rng, rates, n=16):
 class TestDecision:
     """Verdicts against known truth; `experiments/decisions.py` has more situations and the rates."""
 
+    @pytest.mark.slow
     def test_two_equal_checkpoints_are_not_told_apart(self):
         """The same pass rates, sampled twice, 40 times: the paired test starts from one of them in one of 20."""
         rng, verdicts = np.random.default_rng(0), []
@@ -68,6 +69,7 @@ class TestDecision:
         assert "The least difference that these samples detect is 0." in found.reasons[1]
         assert " prompts like these, " in found.reasons[1]
 
+    @pytest.mark.slow
     def test_many_checkpoints_share_the_level(self):
         """Six equal ones, 20 times: none is started from more often than two would be."""
         rng, started = np.random.default_rng(0), 0
@@ -79,6 +81,7 @@ class TestDecision:
 
 
 class TestPassAtK:
+    @pytest.mark.slow
     def test_the_band_holds_for_all_k_at_once(self):
         """Equal checkpoints, 100 times: all of the band's intervals hold 0 in 95 of them, less chance."""
         rng, held = np.random.default_rng(0), []

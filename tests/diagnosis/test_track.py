@@ -66,6 +66,7 @@ class TestWindows:
         np.testing.assert_allclose(one.dispersion, two.dispersion)
         assert by_step(dump).group_size == 8
 
+    @pytest.mark.slow
     def test_intervals_hold(self):
         """A steady population, 150 logs: the first window's interval holds the truth as often as it says."""
         rng, truth = np.random.default_rng(1), degenerate_probability(Beta(0.3, 0.4), 8)

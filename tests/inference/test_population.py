@@ -82,6 +82,7 @@ class TestEnds:
 
 
 class TestUncertainty:
+    @pytest.mark.slow
     def test_errors_and_predictions(self):
         """Over 200 evaluations: z has mean 0 and s.d. 1, and intervals for g = 32 from n = 8 hold 95 of 100 times."""
         rng, truth, runs = np.random.default_rng(0), Beta(0.3, 0.5), 200

@@ -23,6 +23,8 @@ from rlsignal.proofs.derivations import (
 )
 from rlsignal.theory import variance_of_advantage_variance
 
+pytestmark = pytest.mark.slow
+
 
 def rebuilt(proof: Derivation, number: int, **changes: object) -> Derivation:
     """`proof` with its step `number` (counted from 1) changed."""

@@ -26,11 +26,13 @@ def checked(claim):
     return check(claim, np.random.default_rng(SEED), FEWEST_GROUPS)
 
 
+@pytest.mark.slow
 def test_every_claim_holds(verified):
     assert verified.passed, str(verified)
     assert len(verified.checks) == len(CLAIMS)
 
 
+@pytest.mark.slow
 def test_another_seed_draws_other_groups_and_agrees(verified):
     other = verify(seed=7)
     assert other.passed, str(other)

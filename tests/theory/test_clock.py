@@ -112,6 +112,7 @@ class TestForecast:
         want = ascend(np.stack([logit(p), np.zeros(3)], 1), np.array([1, 0]), 8, estimator, 10)
         assert forecast(p, 8, estimator, budget=10, collision=2) == pytest.approx(want, abs=1e-6)
 
+    @pytest.mark.slow
     def test_against_the_mean_field_of_the_simulator(self):
         """Two responses, small steps: Euler's error is of order step^2 times the steps, here under 1e-4."""
         p = np.array([0.02, 0.1, 0.4])

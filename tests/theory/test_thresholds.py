@@ -106,6 +106,7 @@ class TestLog:
         np.testing.assert_allclose(fit.covariance, back @ noise @ back.T, rtol=1e-5, atol=1e-12)
         assert (fit.mean, fit.dispersion) == (mean, pytest.approx(dispersion, rel=1e-9))
 
+    @pytest.mark.slow
     def test_intervals_for_another_group_size_hold(self):
         """300 logs of 512 groups of 8, each asked for groups of 32; the mean alone is never inside."""
         rng, runs, groups = np.random.default_rng(0), 300, 512
