@@ -29,10 +29,8 @@ def log_columns(head: Head, wanted: Wanted, given: dict[str, str], known: Format
         several = head.all(text) if text else {}
         if several:
             found[idea] = _main(several, wanted, head)
-        if idea == "step" and not several and not text and not head.first(SYNONYMS["step"]):
+        elif idea == "step" and not text and not head.first(SYNONYMS["step"]):
             found[idea] = head.first(LOG_STEPS)
-        elif several:
-            pass
         elif not text or idea in ("step", "mean", "entropy", "samples", "group_size"):
             found[idea] = head.first(ROLLOUTS if idea == "samples" else SYNONYMS[idea])
     first_mean = found.get("mean")

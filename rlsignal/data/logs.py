@@ -190,6 +190,11 @@ class Log(Collector):
             text = f"{name} counts groups and does not say of how many; with a mean of exactly 0 or 1 they are all."
             notes.append(Note("all degenerate", text, "", int(there.sum())))
             return np.where(there, 1.0, degenerate)
+        if self.columns.names["degenerate"].endswith("+ groups"):
+            raise ValueError(
+                f"{name} of {self.table.name} counts groups that were filtered out, and no column says how many were "
+                "kept. Give groups=, the number kept in each step."
+            )
         raise ValueError(
             f"{name} of {self.table.name} counts groups, {counted[there].max():g} at most, and no column says of how "
             f"many. Give groups={_round_up(counted[there].max())} if that is their number in each step, or another."

@@ -360,11 +360,15 @@ class TestArraysAndFrames:
 
     @pytest.mark.parametrize("library", ["pandas", "polars"])
     def test_frames(self, library):
-        frame = pytest.importorskip(library).DataFrame({"prompt": ["a", "a", "b"], "reward": [1, None, 1]})
+        frame = pytest.importorskip(library, reason="the test extra installs it").DataFrame(
+            {"prompt": ["a", "a", "b"], "reward": [1, None, 1]}
+        )
         assert counts(read(frame)) == {"a": (1, 1), "b": (1, 1)}
 
     def test_frames_with_a_name_twice(self):
-        frame = pytest.importorskip("pandas").DataFrame([[1, 0, 1]], columns=["prompt", "reward", "reward"])
+        frame = pytest.importorskip("pandas", reason="the test extra installs it").DataFrame(
+            [[1, 0, 1]], columns=["prompt", "reward", "reward"]
+        )
         with pytest.raises(ValueError, match=r"^columns of the data must have different names"):
             read(frame)
 

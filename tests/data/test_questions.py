@@ -285,7 +285,7 @@ class TestSources:
         assert pairs(read(tmp_path / "x")) == WHOLE
 
     def test_zstandard(self, tmp_path):
-        pyarrow = pytest.importorskip("pyarrow")
+        pyarrow = pytest.importorskip("pyarrow", reason="the test extra installs it")
         (tmp_path / "x").write_bytes(pyarrow.compress(lines(self.ROWS).encode(), "zstd", asbytes=True))
         assert pairs(read(tmp_path / "x")) == WHOLE
 
@@ -430,7 +430,7 @@ def test_an_evaluation_has_no_steps():
 
 def test_an_archive_member_of_zstandard(tmp_path):
     """As newer Inspect logs are: zip's method 93, which the standard library cannot open before Python 3.14."""
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = pytest.importorskip("pyarrow", reason="the test extra installs it")
     import struct
     import zipfile
     import zlib

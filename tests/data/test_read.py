@@ -86,7 +86,7 @@ class TestByContent:
         assert read(tmp_path / "b.npz").samples.tolist() == [2, 1]
 
     def test_parquet(self, tmp_path):
-        pyarrow = pytest.importorskip("pyarrow")
+        pyarrow = pytest.importorskip("pyarrow", reason="the test extra installs it")
         from pyarrow import parquet
 
         parquet.write_table(pyarrow.Table.from_pylist(ROWS), tmp_path / "data.json")
@@ -149,7 +149,7 @@ class TestTrainers:
         assert "no reward" in kinds(log)
 
     def test_trl_completions(self, tmp_path):
-        pyarrow = pytest.importorskip("pyarrow")
+        pyarrow = pytest.importorskip("pyarrow", reason="the test extra installs it")
         from pyarrow import parquet
 
         for step in (5, 10):
@@ -219,7 +219,7 @@ class TestDamage:
     )  # fmt: skip
     def test_is_named(self, tmp_path, content, said):
         if content == b"PAR1":
-            pytest.importorskip("pyarrow")
+            pytest.importorskip("pyarrow", reason="the test extra installs it")
         with pytest.raises(ValueError, match=said):
             read(write(tmp_path / "x", content))
 
@@ -281,7 +281,7 @@ def test_extras_are_named_where_they_are_missing(tmp_path, monkeypatch):
 
 
 def test_with_and_without_the_fast_parser_counts_are_the_same(tmp_path, monkeypatch):
-    pytest.importorskip("orjson")
+    pytest.importorskip("orjson", reason="the test extra installs it")
     path = write(tmp_path / "x", lines(ROWS))
     fast = read(path)
     monkeypatch.setitem(sys.modules, "orjson", None)
