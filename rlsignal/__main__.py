@@ -3,10 +3,13 @@
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import rlsignal
+from rlsignal import store
 from rlsignal._show import visible
 from rlsignal.commands import compare, diagnose, group_size, ladder, track, verify
 from rlsignal.commands import map as inversion_map
@@ -20,19 +23,31 @@ def entry() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 gets escapes, not a traceback
-    status = main()
-    if status == INTERRUPTED:  # threads that compile would be torn down under the interpreter's feet
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    sys.exit(status)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell had it ignored
+        signal.signal(signal.SIGINT, _interrupted)
+    sys.exit(main())
+
+
+def _interrupted(*_: Any) -> None:
+    """End the process on Ctrl-C, wherever it stands.
+
+    No exception, which the code that it falls into may swallow, such as a callback of the compiler; and no teardown,
+    which the compiler's threads do not survive. Files are written whole or not at all, so nothing is lost.
+    """
+    try:
+        store.discard_unfinished()
+        simulates = sys.argv[1:2] in (["map"], ["ladder"])
+        resume = b" Finished blocks are kept: run the same command to go on." if simulates else b""
+        os.write(2, b"\nrlsignal: interrupted." + resume + b"\n")
+    finally:
+        os._exit(INTERRUPTED)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     The exit status is 0, 1 where a claim failed or a requirement is not met, 2 for bad input, 3 where the samples do
-    not decide a requirement, 130 when interrupted.
+    not decide a requirement; an interrupt ends the process with 130.
     """
     chosen = _parser().parse_args(arguments)
     try:
@@ -40,12 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        resume = (
-            " Finished blocks are kept: run the same command to go on." if chosen.command in ("map", "ladder") else ""
-        )
-        print(f"rlsignal {chosen.command}: interrupted.{resume}", file=sys.stderr)
-        return INTERRUPTED
     except Exception as error:
         sentence = _explained(error)
         if sentence is None:  # a mistake of ours: the traceback is what we need to see

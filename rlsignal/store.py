@@ -21,6 +21,9 @@ from rlsignal.data.records import Rollouts
 
 Pathlike = str | os.PathLike[str]
 
+_UNFINISHED: set[Path] = set()
+"""Temporary files of this process."""
+
 
 def write_atomically(path: Pathlike, write: Callable[[IO[bytes]], Any]) -> None:
     """Write through a temporary file beside it, synced and renamed: readers see the old file or the new one.
@@ -49,6 +52,7 @@ def write_atomically(path: Pathlike, write: Callable[[IO[bytes]], Any]) -> None:
 def _temporary(place: Path, write: Callable[[IO[bytes]], Any]) -> Iterator[Path]:
     """A file beside `place` with what is written, synced; gone in the end unless it was renamed."""
     temporary = place.with_name(f".{place.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    _UNFINISHED.add(temporary)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -58,6 +62,14 @@ def _temporary(place: Path, write: Callable[[IO[bytes]], Any]) -> Iterator[Path]
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+        _UNFINISHED.discard(temporary)
+
+
+def discard_unfinished() -> None:
+    """Delete the temporary files of writes that are under way; for a process that is about to end."""
+    for path in list(_UNFINISHED):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

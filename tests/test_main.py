@@ -53,15 +53,9 @@ class TestOneLine:
             main(["verify"])
 
 
-def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
-    monkeypatch.setattr(verify.rlsignal, "verify", lambda **_: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert main(["verify"]) == 130
-    assert capsys.readouterr().err == "rlsignal verify: interrupted.\n"
-
-
-def started(*arguments, **environment):
+def started(*arguments, program=("-m", "rlsignal"), **environment):
     return subprocess.Popen(
-        [sys.executable, "-m", "rlsignal", *arguments],
+        [sys.executable, *program, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **environment},
@@ -71,16 +65,52 @@ def started(*arguments, **environment):
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("after", [1.5, 2.5, 4.0])
-def test_an_interrupt_in_compilation_ends_cleanly(tmp_path, after):
-    run = started("map", "--quick", "--output", str(tmp_path / "map"))
-    time.sleep(after)
-    run.send_signal(signal.SIGINT)
-    _, err = run.communicate(timeout=60)
-    assert run.returncode in (130, -signal.SIGINT)  # before the handler stands, Python itself ends by the signal
-    assert "Segmentation" not in err
-    assert "Fatal" not in err
+SWALLOWED = """
+import os, signal, sys
+from rlsignal import __main__, store
+
+class Swallows:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)  # an exception of __del__ is printed and forgotten
+
+def write(file):
+    file.write(b"half")
+    file.flush()
+    Swallows()
+
+__main__.main = lambda: store.write_atomically(sys.argv[2], write)
+__main__.entry()
+"""
+
+
+class TestInterrupts:
+    @pytest.mark.parametrize(
+        ("command", "resume"), [("verify", ""), ("map", " Finished blocks are kept: run the same")]
+    )
+    def test_none_is_swallowed_and_no_half_file_stays(self, tmp_path, command, resume):
+        run = started(command, str(tmp_path / "output"), program=("-c", SWALLOWED))
+        _, err = run.communicate(timeout=60)
+        assert run.returncode == 130
+        assert err.startswith(f"\nrlsignal: interrupted.{resume}")
+        assert err.count("\n") == 2
+        assert os.listdir(tmp_path) == []
+
+    def test_one_that_the_shell_had_ignored_stays_ignored(self, tmp_path):
+        ignored = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{SWALLOWED}"
+        run = started("map", str(tmp_path / "output"), program=("-c", ignored))
+        _, err = run.communicate(timeout=60)
+        assert (run.returncode, err, os.listdir(tmp_path)) == (0, "", ["output"])
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("after", [1.5, 2.5, 4.0])
+    def test_one_in_compilation_ends_cleanly(self, tmp_path, after):
+        run = started("map", "--quick", "--output", str(tmp_path / "map"))
+        time.sleep(after)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=60)
+        assert run.returncode in (130, -signal.SIGINT)  # before the handler stands, Python itself ends by the signal
+        assert "Segmentation" not in err
+        assert "Fatal" not in err
 
 
 def test_a_terminal_without_unicode_gets_escapes(tmp_path):
