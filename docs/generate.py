@@ -451,14 +451,17 @@ sum: it is kept, and the mean is used only where it is binary.
 
 ## The warnings
 
-**Degenerate**: an informative tenth of the groups can be ruled out, with a chance of error of at most 5% over the whole
-run, however long it is ([I10](theory.md#I10)): if in every row, given the past, a tenth or more is informative, and rows
-differ by no more than half of that. Rows that differ more than independent groups would count as fewer groups, here and
-in the next rule. Safe, and late: it confirms.
+Both ask whether at least a tenth of the groups is informative. Each has a chance of at most 2.5% of being wrong over the
+whole run, so together 5%, however long it is and however often one looks. Rows that differ more than independent groups
+would count as fewer groups.
 
-**Degenerating**: a line through the last {2 * made["window"]} rows rises by more than 4 standard errors and, less one, passes 90%
-within {made["window"]} rows. It extrapolates; a run that bends below 90% just then was warned of for nothing. Nothing is
-guaranteed of it but what follows.
+**Degenerate**: an informative tenth of the groups can be ruled out ([I10](theory.md#I10)), if in every row, given the
+past, a tenth or more is informative, and rows differ by no more than half of that. Safe, and late: it confirms.
+
+**Degenerating**: it can be ruled out that the line through the last {2 * made["window"]} or {4 * made["window"]} rows stays below 90% for {made["window"]} more. The lower
+end of the line's forecast decides; four times in a window it is looked at, and of the 2.5%, half of which goes to each
+line, the i-th window since the first look may spend a share of 1/i(i+1). A run that bends below 90% just then was on that course
+and left it, which is said once a window has passed.
 
 {made["runs"]:,} simulated logs a line, of {made["rows"]} rows, window {made["window"]}, groups of 8; brackets are 95%
 intervals. `{made["command"]}` made them in {made["seconds"]} s with seed {made["seed"]} (rlsignal {made["rlsignal"]}, numpy

@@ -53,6 +53,7 @@ def runs() -> dict[str, np.ndarray]:
         **{
             f"rises from 40% to {end:.0%} and stays": 0.4 + (end - 0.4) * turn(150, 30) for end in (0.6, 0.7, 0.8, 0.85)
         },
+        "rises in a line to 85%, its course past 90%, and stays": np.minimum(0.4 + row / 300, 0.85),
         "tabular GRPO that keeps informative groups": tabular(0.3, 0.3, 0.01),
         "tabular GRPO that solves its prompts": tabular(0.3, 0.3, 0.15),
         "mean falls from 0.3 to 0, slowly": of(0.3 * (1 - turn(200, 30)) + 0.003, 0.4),

@@ -104,10 +104,13 @@ DEGENERATE = 0.9
 """A run in which more groups than this are degenerate pays ten rollouts for the signal of one."""
 
 FALSE_ALARM = 0.05
-"""The chance at most that a run of which a tenth of the groups is informative throughout ever warns."""
+"""The chance at most that a run of which a tenth of the groups is informative throughout ever warns; half a rule."""
 
-CERTAIN = 4.0
-"""Standard errors by which the slope of degenerate groups must differ from 0 before its course is believed."""
+LINES = (2, 4)
+"""So many windows lie under the lines that are led on: short ones see a sudden turn, long ones a slow course."""
+
+LOOKS = 4
+"""So often in a window the lines are looked at."""
 
 
 def track(
@@ -115,19 +118,18 @@ def track(
 ) -> Trend:
     """Degenerate groups over the steps of a run, what explains them, and whether to worry.
 
-    A run is called degenerate when it can be ruled out that a tenth of its groups is informative, at a chance of 5% of
-    being wrong over the whole run (I10): if in every row, given the past, a tenth or more is informative, and rows
-    differ by no more than half of that. It is called degenerating when a line through the last two windows rises by
-    more than 4 standard errors and, less one standard error, passes 90% degenerate groups within a window from now.
-    Rows that differ more than independent groups would count as fewer groups. False alarms and lead times of both are
-    measured in docs/logs.md.
+    A run is called degenerate when it can be ruled out that a tenth of its groups is informative (I10): in every row,
+    given the past, and rows differing by no more than half of that. It is called degenerating when it can be ruled out
+    that the line through its last two, or four, windows stays below 90% degenerate groups for a window from now. Each
+    has a chance of 2.5% of being wrong over the whole run, however often one looks. Rows that differ more than
+    independent groups would count as fewer groups. False alarms and lead times of both are measured in docs/logs.md.
 
     Parameters
     ----------
     data : a training log, at best with the fraction of degenerate groups, or with one group in each row; or a dump
         of rollouts with steps. Whatever `read` takes, or what it returned.
     group_size : rollouts per prompt; default what the data states.
-    window : logged rows taken together.
+    window : logged rows taken together; of a run that has fewer, all of them.
     groups : in a row; default inferred from the logged fractions.
     reading : options of `read`, such as reward="accuracy".
 
@@ -138,7 +140,7 @@ def track(
 
     Raises
     ------
-    ValueError : an unknown group size, fewer rows than one window, a dump without steps.
+    ValueError : an unknown group size, a dump without steps.
 
     Source: docs/theory.md (I10); docs/logs.md.
 
@@ -155,16 +157,15 @@ def track(
     log = by_step(source) if isinstance(source, Rollouts) else source.latest
     g = _size(log, group_size)
     window = _validate.whole("window", window, 1)
-    one_each = log.samples == g
+    one_each = (log.samples == g) & (groups in (None, 1))
     logged = np.isfinite(log.degenerate).any()
     share = np.where(one_each & ~logged, (log.correct == 0) | (log.correct == g), log.degenerate)
     counted = np.isfinite(share)
     used = np.flatnonzero(counted if counted.any() else np.isfinite(log.reward))
-    if len(used) < window:
-        raise ValueError(f"window must be at most the rows with a reward, got {window} and {len(used)} such rows.")
+    window = min(window, len(used))
     stated = log.groups if groups is None else groups
     each = _groups(share[counted], stated, one=bool(one_each[used].all()))
-    notes = [str(note) for note in source.notes]
+    notes = [str(note) for note in source.notes if note.kind != "inferred" or groups is None]  # of rollouts in a row
     if each == 1 and stated is None and not one_each[used].all() and counted.any():
         notes.append("How many groups stand behind a row is not stated, so each counts as one: groups= says how many.")
     blocks = [used[i : i + window] for i in range(0, len(used), window)]
@@ -221,13 +222,18 @@ def degenerate_rows(share: Floats, groups: int, window: int) -> Any:
     """[..., rows], where it is ruled out that a tenth of the groups is informative (I10)."""
     level = 1 - DEGENERATE
     independent = groups / overdispersion(1 - share, groups, level=level)
-    return log_e_process(1 - share, independent, level=level, spacing=window) > -np.log(FALSE_ALARM)
+    return log_e_process(1 - share, independent, level=level, spacing=window) > -np.log(FALSE_ALARM / 2)
 
 
 def degenerating_rows(share: Floats, groups: int, window: int) -> Any:
-    """[..., rows], where the line through the last two windows leads past 90% within a window from now."""
+    """[..., rows], where a line through the last windows surely leads past 90% within a window from now (I10)."""
+    lines = [_leads_past(share, groups, window, n * window, FALSE_ALARM / 2 / len(LINES)) for n in LINES]
+    return np.any(lines, axis=0)
+
+
+def _leads_past(share: Floats, groups: int, window: int, size: int, chance: float) -> Any:
+    """[..., rows], where a line through the last `size` rows does; `chance` of being wrong is spent over all looks."""
     warned = np.zeros(share.shape, bool)
-    size = 2 * window
     if share.shape[-1] < size:
         return warned
     at = np.arange(size) - (size - 1) / 2
@@ -238,8 +244,11 @@ def degenerating_rows(share: Floats, groups: int, window: int) -> Any:
     noise = noise * overdispersion(1 - share, groups, level=1 - DEGENERATE)[..., size - 1 :]
     ahead = at[-1] + window
     error = np.sqrt(noise / size + ahead**2 * noise / (at @ at))
-    sure = slope > CERTAIN * np.sqrt(noise / (at @ at))
-    warned[..., size - 1 :] = sure & (mean + slope * ahead - error > DEGENERATE)
+    since = np.arange(error.shape[-1])
+    part, every = since // window + 1, max(window // LOOKS, 1)
+    quantile = -ndtri(chance / (part * (part + 1)) * every / window)
+    sure = (mean + slope * ahead - quantile * error > DEGENERATE) & (slope > quantile * np.sqrt(noise / (at @ at)))
+    warned[..., size - 1 :] = sure & (since % every == 0)
     return warned
 
 
@@ -339,7 +348,8 @@ def _sentence(step: Floats, share: Floats, reward: Floats, groups: int, window: 
             "frac_reward_zero_std of this reward, or dump the rollouts."
         )
     if not rule:
-        return f"Every group of the {share.size} rows so far is degenerate." if (share == 1).all() else ""
+        so_far = f"Every group of the {share.size} rows so far is degenerate."
+        return f"{so_far} {_causes(float(reward.mean()))}" if (share == 1).all() else ""
     rows = slice(max(at + 1 - (window if rule == "degenerate" else 2 * window), 0), at + 1)
     size = len(share[rows])
     mean = float(reward[rows].mean())
@@ -355,9 +365,13 @@ def _sentence(step: Floats, share: Floats, reward: Floats, groups: int, window: 
             "one run of 20 at most."
         )
     slope = np.polyfit(np.arange(size), share[rows], 1)[0]
+    since = share[at + 1 :]
+    ended = ""
+    if len(since) >= window and since[-window:].mean() < DEGENERATE:
+        ended = f" It has left that course: {since[-window:].mean():.0%} are degenerate in the last {window} rows."
     return (
         f"The run is degenerating: {evidence}, rising by {slope * window:.0%} every {window} rows; on this course "
-        f"fewer than {1 - DEGENERATE:.0%} are informative within {window} more."
+        f"fewer than {1 - DEGENERATE:.0%} are informative within {window} more.{ended}"
     )
 
 

@@ -118,7 +118,7 @@ def _prices(statistic: Statistic, sign: int, g: int, target: Floats, loose: Floa
         return sign * np.asarray(statistic(Fixed(p), g))
 
     n = len(target) - 1
-    grid, fine = (np.sin(np.linspace(0, np.pi / 2, max(n, g) * per + 1)) ** 2 for per in (8, 64))
+    grid, fine = _grid(n, g), _grid(n, g, finer=8)
     chances = Fixed(grid).pmf(n).T
     solved = linprog(
         -worth(grid),
@@ -132,11 +132,20 @@ def _prices(statistic: Statistic, sign: int, g: int, target: Floats, loose: Floa
     return prices, float(np.max(worth(fine) - Fixed(fine).pmf(n) @ prices))
 
 
+def _grid(n: int, g: int, finer: int = 1) -> Floats:
+    """Pass rates sin^2 t at equal steps of t, in which a pmf of g rollouts is about 1/sqrt(g) wide at any p.
+
+    Prices on the counts of n samples may turn n times, so that many steps are the least.
+    """
+    steps = max(8 * n, 128, int(64 * g**0.5))
+    return np.asarray(np.sin(np.linspace(0, np.pi / 2, finer * steps + 1)) ** 2)
+
+
 def _if_all_alike(statistic: Statistic, g: int, n: int, units: float, rate: float, level: float) -> tuple[float, float]:
     """Where no sample differs: the extremes over all pass rates that show this at least once in 2/(1 - level) times."""
     from scipy.optimize import linprog
 
-    grid = np.sin(np.linspace(0, np.pi / 2, 16 * max(n, g) + 1)) ** 2
+    grid = _grid(n, g, finer=2)
     worth, alike = np.asarray(statistic(Fixed(grid), g)), (grid if rate else 1 - grid) ** n
     likely = ((1 - level) / 2) ** (1 / units)
     ends = [

@@ -92,9 +92,9 @@ class TestWarnings:
 
     def test_a_degenerate_run(self):
         trend = track(log(np.full(40, 0.97), 0.01), 8, groups=64)
-        assert (trend.rule, trend.warned_at) == ("degenerate", 4)  # the fifth row: rows may differ
+        assert (trend.rule, trend.warned_at) == ("degenerate", 5)  # the sixth row: rows may differ
         assert trend.warning.startswith(
-            "The run is degenerate from the start: 97% of 320 groups are degenerate in the 5 rows up to step 4 (mean "
+            "The run is degenerate from the start: 97% of 384 groups are degenerate in the 6 rows up to step 5 (mean "
         )
 
     @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ class TestWarnings:
     )
     def test_a_run_that_is_degenerate_from_the_start_is_reported_at_once_with_its_likeliest_cause(self, reward, cause):
         trend = track(log(np.full(40, 1.0), reward), 8, groups=64)
-        assert (trend.rule, trend.warned_at) == ("degenerate", 2)
+        assert (trend.rule, trend.warned_at) == ("degenerate", 3)
         assert f"Usual causes, the likeliest first: {cause} " in trend.warning
         assert trend.warning.count(";") == 2
         later = track(log([0.4] * 60 + [1.0] * 40, reward), 8, groups=64)
@@ -116,10 +116,38 @@ class TestWarnings:
 
     def test_a_degenerating_run_is_warned_of_before_it_is_degenerate(self):
         degenerate = np.linspace(0.4, 1.0, 200)
-        trend = track(log(degenerate), 8, groups=64)
+        trend = track(log(degenerate), 8, groups=256)
         assert trend.rule == "degenerating"
         assert "rising by 6% every 20 rows" in trend.warning
         assert trend.warned_at < np.argmax(degenerate > 0.9)
+
+    def test_the_first_row_of_a_run_without_signal_is_answered_with_its_causes(self):
+        trend = track(log([1.0], 0.0), 8, groups=64)
+        assert trend.warning.startswith("Every group of the 1 rows so far is degenerate. Usual causes, the likeliest ")
+        assert trend.rule == ""
+
+    def test_a_course_that_the_run_has_left_is_reported_as_left(self):
+        turned = np.concatenate([np.linspace(0.3, 0.88, 60), np.full(60, 0.6)])
+        assert "It has left that course: 60% are degenerate in the last 20 rows." in track(
+            log(turned), 8, groups=256
+        ).warning
+        assert "It has left" not in track(log(np.linspace(0.4, 1.0, 200)), 8, groups=256).warning
+
+    def test_a_run_that_rises_to_80_percent_and_stays_is_warned_of_at_most_one_time_in_20(self):
+        """Its course leads to 87%; one standard error at every look, the glance at a line, is wrong more often."""
+        truth = np.minimum(np.linspace(0.3, 1.3, 300), 0.8)
+        size = np.maximum(truth * (1 - truth) / 0.03**2 - 1, 1.0)
+        rng = np.random.default_rng(0)
+        shares = rng.binomial(64, rng.beta(truth * size, (1 - truth) * size, (400, 300))) / 64
+        warned = (degenerating_rows(shares, 64, 20) | degenerate_rows(shares, 64, 20)).any(-1)
+        assert warned.mean() <= 0.05
+        glance = np.zeros(400, bool)
+        for last in range(40, 301, 2):
+            rows = shares[:, last - 40 : last].T
+            slope, start = np.polyfit(np.arange(40), rows, 1)
+            off = (rows - start - np.arange(40)[:, None] * slope).std(0, ddof=2)
+            glance |= start + slope * 59 - off * np.sqrt(1 / 40 + 39.5**2 * 12 / 40**3) > DEGENERATE
+        assert glance.mean() > 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
 
     def test_a_rise_that_ended_warns_of_nothing(self):
         """The course of a run is where it goes now, not how far it has come."""
@@ -158,15 +186,25 @@ class TestShown:
         assert again.elsewhere == trend.elsewhere
         assert str(again) == str(trend)
 
+    def test_what_is_given_is_not_noted_as_inferred(self):
+        """A mean of 3/10 is a whole count of ten, and says nothing of 64 groups of 8."""
+        rows = log(np.tile([0.25, 0.5, 0.75], 10))
+        assert any("Rollouts per row are not stated" in note for note in track(rows, 8).notes)
+        assert not track(rows, 8, groups=64).notes
+
     def test_prints_and_has_a_summary(self):
         trend = track(log(np.full(40, 0.97), 0.0), 8, groups=64)
         assert "degenerate [95%]" in str(trend)
-        assert json.loads(json.dumps(trend.summary, allow_nan=False))["warned_at"] == 4
+        assert json.loads(json.dumps(trend.summary, allow_nan=False))["warned_at"] == 5
 
     @pytest.mark.parametrize(
         ("data", "arguments", "message"),
         [
-            (log([0.5] * 5), {"group_size": 8}, r"^window must be at most the rows with a reward, got 20 and 5 such"),
+            (
+                [{"step": t, "reward": float("nan"), "frac_reward_zero_std": float("nan"), "loss": 0.1} for t in range(5)],
+                {"group_size": 8},
+                r"^the data has no row with a mean reward\.$",
+            ),
             (log([0.5] * 30), {}, r"^group_size must be given, for the data does not state it\.$"),
             ([[0, 1], [1, 1]], {}, r"^data must have steps, got rollouts without any\."),
         ],
