@@ -128,9 +128,10 @@ class TestWarnings:
 
     def test_a_course_that_the_run_has_left_is_reported_as_left(self):
         turned = np.concatenate([np.linspace(0.3, 0.88, 60), np.full(60, 0.6)])
-        assert "It has left that course: 60% are degenerate in the last 20 rows." in track(
-            log(turned), 8, groups=256
-        ).warning
+        assert (
+            "It has left that course: 60% are degenerate in the last 20 rows."
+            in track(log(turned), 8, groups=256).warning
+        )
         assert "It has left" not in track(log(np.linspace(0.4, 1.0, 200)), 8, groups=256).warning
 
     def test_a_run_that_rises_to_80_percent_and_stays_is_warned_of_at_most_one_time_in_20(self):
@@ -201,7 +202,10 @@ class TestShown:
         ("data", "arguments", "message"),
         [
             (
-                [{"step": t, "reward": float("nan"), "frac_reward_zero_std": float("nan"), "loss": 0.1} for t in range(5)],
+                [
+                    {"step": t, "reward": float("nan"), "frac_reward_zero_std": float("nan"), "loss": 0.1}
+                    for t in range(5)
+                ],
                 {"group_size": 8},
                 r"^the data has no row with a mean reward\.$",
             ),
