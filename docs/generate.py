@@ -461,7 +461,7 @@ past, a tenth or more is informative, and rows differ by no more than half of th
 **Degenerating**: it can be ruled out that the line through the last {2 * made["window"]} or {4 * made["window"]} rows stays below 90% for {made["window"]} more. The lower
 end of the line's forecast decides; four times in a window it is looked at, and of the 2.5%, half of which goes to each
 line, the i-th window since the first look may spend a share of 1/i(i+1). A run that bends below 90% just then was on that course
-and left it, which is said once a window has passed.
+and left it, which is noted once a window has passed.
 
 {made["runs"]:,} simulated logs a line, of {made["rows"]} rows, window {made["window"]}, groups of 8; brackets are 95%
 intervals. `{made["command"]}` made them in {made["seconds"]} s with seed {made["seed"]} (rlsignal {made["rlsignal"]}, numpy
