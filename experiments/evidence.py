@@ -122,6 +122,13 @@ def others(runner: "Runner") -> dict[str, Any]:
     return {"ladders": [{**x.summary, **_during(x, rate=0)} for x in found]}
 
 
+def budget(runner: "Runner") -> dict[str, Any]:
+    """Group sizes under a budget of rollouts, three dispersions and two estimators."""
+    from experiments.budget import under_a_budget
+
+    return under_a_budget(runner=runner)
+
+
 RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "inversion": inversion,
     "ladder": ladder,
@@ -130,6 +137,7 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "matched_starts": matched,
     "swap": swap,
     "others": others,
+    "budget": budget,
 }
 
 

@@ -16,6 +16,8 @@ from rlsignal.inference.intervals import per_prompt_estimate
 from rlsignal.inference.population import band
 from rlsignal.proofs.enumeration import Statistic, beta, mean, push, rise, score, turn, variance
 from rlsignal.proofs.measured import (
+    after_a_group,
+    after_two_groups,
     against,
     against_others,
     centred,
@@ -37,8 +39,9 @@ from rlsignal.proofs.measured import (
     with_bonus,
     without_lone_peers,
 )
+from rlsignal.theory.budget import pass_rate_after
 from rlsignal.theory.distributions import Beta, Fixed, Mixture
-from rlsignal.theory.dynamics import discoverable_pass_rate
+from rlsignal.theory.dynamics import discoverable_pass_rate, learning_speed
 from rlsignal.theory.efficiency import Scores, signal_to_noise_cap, update_variance
 from rlsignal.theory.entropy import Responses, reward_entropy
 from rlsignal.theory.estimators import Estimator
@@ -371,6 +374,16 @@ CLAIMS = (
     Claim("F3", "first success in time", float(discoverable_pass_rate(4, confidence=0.9)), 4, any,
           "P(K > 0) = 0.9 at discoverable_pass_rate(4, confidence=0.9)", lambda p, g: (0.9, pass_at_k(p, g)),
           "1 - exp(-gp)", lambda p, g: 1 - exp(-g * p)),
+
+    Claim("F8", "pass rate after one group of GRPO", 0.2, 8, lambda rewards: after_a_group(whitened(), rewards, 0.2),
+          "E sigmoid(x + 2 s K A+(K)/g), step s = 1", lambda p, g:
+              pass_rate_after(p, g, GRPO, visits=1, step=1, collision=2),
+          "p + 2 s w (pq)^2, the flow's", lambda p, g: p + learning_speed(p, g, GRPO, collision=2)),
+    Claim("F8", "pass rate after two groups of RLOO", 0.2, 8,
+          lambda rewards: after_two_groups(against_others, rewards, 0.2),
+          "T^2 sigmoid, groups of 4, step s = 1", lambda p, _:
+              pass_rate_after(p, 4, RLOO, visits=2, step=1, collision=2),
+          "as if in one group of 8", lambda p, _: pass_rate_after(p, 8, RLOO, visits=1, step=2, collision=2)),
 
     Claim("S1", "noise of GRPO, two responses", 0.3, 8, variance_over_groups(push(whitened(), 0.3)),
           "GRPO: |grad p|^2 Var c(K), g = 4", lambda p, _: update_variance(Scores(p, 1, 0, 0), 4, GRPO),

@@ -7,7 +7,7 @@ rounds to, which is a rational number, so what follows is exact again.
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import combinations
-from math import log, sqrt
+from math import exp, log, sqrt
 from typing import Any, TypeVar
 
 from rlsignal.proofs.enumeration import Advantages, Rewards, Statistic, mean, variance
@@ -136,6 +136,23 @@ def three_levels(coins: Rewards) -> tuple[Any, ...]:
 def with_bonus(coins: Rewards, size: Fraction) -> tuple[Any, ...]:
     """1 for the first coin of a rollout, and a bonus for the second."""
     return tuple(x + size * y for x, y in zip(*halves(coins), strict=True))
+
+
+def after_a_group(advantages: Advantages, rewards: Rewards, p: float) -> Fraction:
+    """The pass rate of a softmax over a correct and an incorrect response after a step of size 1 on this group."""
+    each = advantages(rewards)
+    correct, incorrect = (sum(a for a, r in zip(each, rewards, strict=True) if r == side) for side in (1, 0))
+    log_odds = log(p / (1 - p)) + float((correct - incorrect) / len(rewards))
+    return Fraction(1 / (1 + exp(-log_odds)))
+
+
+def after_two_groups(advantages: Advantages, rewards: Rewards, p: float) -> Fraction:
+    """That after two groups, the halves of rollouts at chance p; the second's are reweighted to the pass rate then."""
+    first, second = halves(rewards)
+    now = after_a_group(advantages, tuple(first), p)
+    odds = now / Fraction(p), (1 - now) / (1 - Fraction(p))
+    ratio = odds[0] ** sum(second) * odds[1] ** (len(second) - sum(second))
+    return ratio * after_a_group(advantages, tuple(second), float(now))
 
 
 def others(rewards: Rewards, i: int) -> Rewards:

@@ -4,6 +4,7 @@ distributions (how often) x estimators (what it is worth) -> weights and objecti
 entropy, dynamics and regularisation ask the questions. `rlsignal.proofs` checks the answers.
 """
 
+from rlsignal.theory.budget import group_size_for_budget, pass_rate_after
 from rlsignal.theory.clock import escape_time, forecast
 from rlsignal.theory.distributions import Beta, Fixed, Mixture
 from rlsignal.theory.dynamics import (
@@ -81,6 +82,7 @@ __all__ = [
     "forecast",
     "group_deviation",
     "group_size_for",
+    "group_size_for_budget",
     "informative_group_bias",
     "informative_probability",
     "kl_fixed_points",
@@ -94,6 +96,7 @@ __all__ = [
     "pass_at_k",
     "pass_at_k_alignment",
     "pass_at_k_weight",
+    "pass_rate_after",
     "pass_rate_cap",
     "reachable_pass_rate",
     "relative_efficiency",

@@ -3,9 +3,16 @@
 One module for each theme of the theory. sympy is loaded when a proof is asked for, not with these modules.
 """
 
-from rlsignal.proofs.derivations.dynamics import chain_of_decisions, drift_under_adam, escape_clocks, tabular_flow
+from rlsignal.proofs.derivations.dynamics import (
+    chain_of_decisions,
+    drift_under_adam,
+    escape_clocks,
+    jump_of_a_visit,
+    tabular_flow,
+)
 from rlsignal.proofs.derivations.efficiency import (
     best_group,
+    best_group_with_steps,
     noise_from_norms,
     noise_of_rloo,
     noisy_verdicts,
@@ -46,10 +53,12 @@ PROOFS = (
     escape_clocks,
     chain_of_decisions,
     drift_under_adam,
+    jump_of_a_visit,
     gradients_of_kl_losses,
     noise_of_rloo,
     best_group,
     noise_from_norms,
+    best_group_with_steps,
     shrinking_baseline,
     noisy_verdicts,
     unbiased_reward_variance,

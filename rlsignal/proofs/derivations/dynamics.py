@@ -1,4 +1,4 @@
-"""How p moves, derived: the flow of a softmax, its clocks, a chain of decisions, and drift under Adam."""
+"""How p moves, derived: the flow of a softmax, its clocks, a chain of decisions, drift under Adam, and one visit."""
 
 from rlsignal.proofs.derivations.steps import Derivation, Expression, Step
 
@@ -136,3 +136,33 @@ def drift_under_adam() -> Derivation:
         Step("What the long run is left with.", walk, (1 - f) * (1 - u) / 4 + u**2 * (1 + u) / 2),
     )  # fmt: skip
     return Derivation("F7", "Drift under Adam", steps)
+
+
+def jump_of_a_visit() -> Derivation:
+    """F8: the log-odds of two responses jump by 2 s K A+(K)/g, on average as in the flow; two rollouts are fastest.
+
+    Source: docs/theory.md (F8).
+
+    Examples
+    --------
+    >>> print(jump_of_a_visit().check().claim)
+    -b**2/g**2 + 1/4 = (g - 2)**2/(4*g**2)
+    """
+    from sympy import Derivative, Rational, log, symbols
+
+    g, s, w, b = symbols("g s w b", positive=True)
+    K, correct, incorrect, p, q = symbols("K A+ A- p q")
+    jump, pushed = symbols("J E(K*A+)")
+    steps = (
+        Step("The correct logit moves by s K A+/g, the incorrect one by s (g-K) A-/g.", jump,
+             s * K * correct / g - s * (g - K) * incorrect / g, "definition"),
+        Step("The group sums to zero.", incorrect, -K * correct / (g - K), "assumption"),
+        Step("So both move alike.", jump, 2 * s * K * correct / g),
+        Step("The mean of K A+ is g p q w (E3).", pushed, g * p * q * w, "assumption"),
+        Step("The mean jump.", 2 * s * pushed / g, 2 * s * p * q * w),
+        Step("A jump of log-odds moves p by pq of it.", Derivative(log(p / (1 - p)), p) * p * (1 - p), Rational(1)),
+        Step("GRPO's weight is at most b.", b**2, g - 1, "definition", lambda e: e.subs(b, (g - 1) ** Rational(1, 2))),
+        Step("Per rollout and at one learning rate that is at most the 1/2 of two rollouts.",
+             Rational(1, 4) - b**2 / g**2, (g - 2) ** 2 / (4 * g**2)),
+    )  # fmt: skip
+    return Derivation("F8", "One visit, and groups of two", steps)

@@ -232,3 +232,34 @@ def noisy_verdicts() -> Derivation:
         ),
     )
     return Derivation("S7", "A noisy verifier", steps)
+
+
+def best_group_with_steps() -> Derivation:
+    """S9: where steps count too, what prompts agree on is added to what they differ in.
+
+    Source: docs/theory.md (S9).
+
+    Examples
+    --------
+    >>> print(best_group_with_steps().check().claim)
+    f(g) - f(sqrt(c)/t + 1) = t**2*(-sqrt(c)/t + g - 1)**2/(g - 1)
+    """
+    from sympy import Derivative, Function, Integer, Symbol, sqrt, symbols
+
+    g, P, L, tau, oracle, c, slope, t = symbols("g P L tau o c G t", positive=True)
+    eta, squared, step = Symbol("eta", positive=True), Symbol("E|G^|^2", positive=True), Symbol("eta*", positive=True)
+    gain, f, best = Function("gain"), Function("f"), 1 + sqrt(c) / t
+    curved = "What a step gains on average on an objective of curvature L."
+    norm = "A batch's mean squared norm (S8)."
+    steps = (
+        Step(curved, gain(eta), eta * slope**2 - L * eta**2 * squared / 2, "assumption"),
+        Step("The best step.", step, slope**2 / (L * squared), "definition"),
+        Step("There the gain is level.", Derivative(gain(eta), eta).doit().subs(eta, step), Integer(0)),
+        Step("What it gains.", gain(step), slope**4 / (2 * L * squared)),
+        Step(norm, squared, slope**2 + (tau**2 + oracle / g + c / (g * (g - 1))) / P, "assumption"),
+        Step("What prompts differ in, and what they agree on.", tau**2, t**2 - P * slope**2, "definition"),
+        Step("What depends on g.", f(g), g * t**2 + oracle + c / (g - 1), "definition"),
+        Step("The gain per rollout is in proportion to 1/f.", gain(step) / (g * P), slope**4 / (2 * L * f(g))),
+        Step("The excess over f at that g is a square.", f(g) - f(best), t**2 * (g - best) ** 2 / (g - 1)),
+    )
+    return Derivation("S9", "The best group size where steps count", steps)

@@ -1,0 +1,146 @@
+"""Where a budget of rollouts ends, by group size: simulated GRPO and RLOO beside the chain of docs/theory.md (F8)."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from scipy.special import betaincinv
+
+from rlsignal.sim.runner import Runner
+from rlsignal.sim.starts import from_pass_rates
+from rlsignal.sim.sweep import sweep
+from rlsignal.sim.tabular import Recipe, Setting, measure_tabular, sampled_gradient
+from rlsignal.theory.budget import pass_rate_after
+from rlsignal.theory.distributions import Fixed
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import GRPO, RLOO
+
+BUDGETS = (16, 64, 256, 1024, 4096)
+"""Rollouts of each prompt in the whole run."""
+
+SIZES = (2, 4, 8, 16, 32, 64, 128)
+
+
+@dataclass(frozen=True)
+class Task:
+    """The policies that are trained, an experiment for `sweep`: pass@1 at each record of a run.
+
+    Logits are those of the start plus features @ weights, and the weights are trained. With no features each prompt
+    has weights of its own; with few of them prompts share theirs, and a step on one moves all.
+    """
+
+    name: str
+    recipe: Recipe
+    within_entropy: float
+    features: int = 0
+
+    def __call__(self, key: Array, logits: Array, setting: Setting) -> Array:
+        recipe, width = self.recipe, self.features or self.recipe.prompts
+        shape = (recipe.prompts, width)
+        features = jax.random.normal(jax.random.key(2), shape) / width**0.5 if self.features else jnp.eye(*shape)
+
+        def step(weights: Array, t: Array) -> tuple[Array, None]:
+            now = logits + features @ weights if self.features else logits + weights
+            gradient, _ = sampled_gradient(jax.random.fold_in(key, t), now, recipe, setting)
+            pull = features.T @ gradient if self.features else gradient
+            return weights + setting.learning_rate * pull, None
+
+        def until_next_record(weights: Array, start: Array) -> tuple[Array, Array]:
+            weights, _ = lax.scan(step, weights, start + jnp.arange(recipe.interval))
+            return weights, measure_tabular(logits + features @ weights, recipe).pass_at_1
+
+        starts = jnp.arange(0, recipe.steps, recipe.interval)
+        return lax.scan(until_next_record, jnp.zeros((width, recipe.responses)), starts)[1]
+
+
+DISPERSIONS = (0.1, 0.3, 0.6)
+
+TASKS = (
+    (Task("two responses", Recipe(prompts=512, responses=2, correct=1), 0.0), DISPERSIONS),
+    (Task("32 responses, 2 correct", Recipe(prompts=512, responses=32, correct=2), 1.5), DISPERSIONS[1:2]),
+    (
+        Task("32 responses, shared weights", Recipe(prompts=512, responses=32, correct=2), 1.5, features=64),
+        DISPERSIONS[1:2],
+    ),
+)
+"""Each with the dispersions of its starts."""
+
+
+def under_a_budget(
+    *,
+    mean: float = 0.2,
+    estimators: tuple[Estimator, ...] = (GRPO, RLOO),
+    scaling: float = 0.5,
+    step: float = 1.0,
+    draws: int = 8,
+    tasks: tuple[tuple[Task, tuple[float, ...]], ...] = TASKS,
+    budgets: tuple[int, ...] = BUDGETS,
+    sizes: tuple[int, ...] = SIZES,
+    runner: Runner | None = None,
+) -> dict[str, Any]:
+    """pass@1 after each budget at each group size, simulated and by the chain; steps grow as (g/8)^scaling."""
+    rows = []
+    for task, dispersions in tasks:
+        for rho in dispersions:
+            p = quantiles(mean, rho, task.recipe.prompts)
+            logits = from_pass_rates(jax.random.key(1), task.recipe, Fixed(p), within_entropy=task.within_entropy)
+            kappa = collision(logits, task.recipe.correct)
+            for estimator in estimators:
+                for g in sizes:
+                    rate = step * (g / 8) ** scaling
+                    for rollouts, values in simulated(
+                        task, rho, logits, estimator, g, rate, draws, budgets, runner
+                    ).items():
+                        chain = pass_rate_after(p, g, estimator, visits=rollouts // g, step=rate, collision=kappa)
+                        error = float(values.std(ddof=1) / draws**0.5)
+                        rows.append(
+                            {
+                                "task": task.name,
+                                "collision": kappa,
+                                "dispersion": rho,
+                                "estimator": estimator.name,
+                                "rollouts": rollouts,
+                                "group_size": g,
+                                "chain": float(np.mean(chain)),
+                                "simulated": float(values.mean()),
+                                "error": error,
+                            }
+                        )
+    return {"mean": mean, "step": step, "scaling": scaling, "draws": draws, "rows": rows}
+
+
+def quantiles(mean: float, dispersion: float, prompts: int) -> np.ndarray:
+    """Pass rates [prompts] in the middle of equal shares of a Beta; what float32 cannot hold is raised to it."""
+    a, b = mean * (1 - dispersion) / dispersion, (1 - mean) * (1 - dispersion) / dispersion
+    return np.clip(betaincinv(a, b, (np.arange(prompts) + 0.5) / prompts), 1e-7, 1 - 1e-7)
+
+
+def collision(logits: Array, correct: int) -> float:
+    """kappa_C + kappa_I, mean over prompts."""
+    sides = jax.nn.softmax(logits[:, :correct]), jax.nn.softmax(logits[:, correct:])
+    return float(sum((side**2).sum(-1).mean() for side in sides))
+
+
+def simulated(
+    task: Task,
+    rho: float,
+    logits: Array,
+    estimator: Estimator,
+    g: int,
+    rate: float,
+    draws: int,
+    budgets: tuple[int, ...],
+    runner: Runner | None,
+) -> dict[int, np.ndarray]:
+    """pass@1 of each draw after each budget that holds a group, [draws]."""
+    visits = [budget // g for budget in budgets if budget >= g]
+    recipe = replace(task.recipe, group_size=g, steps=visits[-1], record_every=int(np.gcd.reduce(visits)))
+    setting = recipe.setting(estimator, learning_rate=rate)
+    cells = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], draws, 0), (logits, setting))
+    keys = jax.random.split(jax.random.key(g), draws)
+    label = f"{task.name}, dispersion {rho:g}, {estimator.name}, g = {g}"
+    curves = sweep(replace(task, recipe=recipe), (keys, *cells), label=label, runner=runner)
+    return {visit * g: curves[:, visit // recipe.interval - 1] for visit in visits}
