@@ -71,7 +71,9 @@ notebooks: .venv/notebooks
 	touch $@
 
 docs: .venv/docs
+	rm -rf docs/_build
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	$(BIN)/python -m pytest docs/test_site.py
 	@echo "Open docs/_build/html/index.html."
 
 lint: .venv/installed

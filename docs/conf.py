@@ -4,7 +4,6 @@ The pages are written to be read in a repository browser. Here anchors become ta
 in, and the reference is written from the public names, so that none can be missing.
 """
 
-import inspect
 import re
 import shutil
 import sys
@@ -15,95 +14,80 @@ from typing import Any
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 
+import explorer
+import gallery
+import reference
+import rendering
+
+from rlsignal.proofs.claims import CLAIMS
+from rlsignal.proofs.derivations import PROOFS
+
 project, author = "rlsignal", "the rlsignal developers"
 release = metadata.version("rlsignal")
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb"]
 html_theme = "furo"
 html_title = "rlsignal"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_extra_path = ["explorer"]
-exclude_patterns = ["_build", "evidence", "explorer", "jupyter_execute"]
-myst_enable_extensions = ["dollarmath", "amsmath"]
+html_math_renderer = "mathml"
+html_show_sourcelink = html_copy_source = False
+exclude_patterns = ["_build", "evidence", "explorer", "jupyter_execute", "static"]
+myst_enable_extensions = ["dollarmath", "amsmath", "attrs_inline"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # the lessons come executed; `make notebooks` runs them
-napoleon_use_rtype = False
-napoleon_custom_sections = ["Shapes"]
-autodoc_typehints = "none"
-autodoc_member_order = "bysource"
-suppress_warnings = ["misc.highlighting_failure", "ref.python"]  # plain text; names that several classes have
+nb_render_markdown_format = "myst"
+nb_merge_streams = True
+nb_ipywidgets_js: dict[str, Any] = {}  # a page asks nobody for scripts
+suppress_warnings = ["misc.highlighting_failure"]  # plain text
+
+USES: dict[str, list[str]] = {}
+"""Label -> links to where it is computed, checked and taught."""
 
 
 def setup(app: Any) -> None:
-    """Copies the lessons, writes reference, gallery and explorer, and turns anchors into targets as pages are read."""
-    lessons = DOCS / "lessons"
-    shutil.rmtree(lessons, ignore_errors=True)
-    lessons.mkdir()
-    for notebook in sorted((DOCS.parent / "notebooks").glob("[0-9]*.ipynb")):
-        shutil.copy(notebook, lessons)
-    (DOCS / "reference.md").write_text(reference(), encoding="utf-8")
-    import explorer
-    import gallery
-
+    """Writes reference, gallery and explorer, copies the lessons, and has pages rendered as `rendering` says."""
+    theory = (DOCS / "theory.md").read_text(encoding="utf-8")
+    labels = set(rendering.ANCHOR.findall(theory))
+    for made in ("lessons", "reference"):
+        shutil.rmtree(DOCS / made, ignore_errors=True)
+        (DOCS / made).mkdir()
+    taught = {
+        path.stem: rendering.lesson(path, DOCS / "lessons")
+        for path in sorted((DOCS.parent / "notebooks").glob("[0-9]*.ipynb"))
+    }
+    computed = reference.build(DOCS / "reference", labels)
+    claimed, proven = {claim.label for claim in CLAIMS}, {proof().label for proof in PROOFS}
+    for label in labels:
+        USES[label] = [f"[`{name}`](#ref-{name})" for name in computed.get(label, ())]
+        USES[label] += ["[claims](claims.md)"] * (label in claimed) + ["a proof that sympy checks"] * (label in proven)
+        USES[label] += [
+            f"[lesson {int(name[:2])}](lessons/{name}.ipynb)" for name, words in taught.items() if f"#{label})" in words
+        ]
     (DOCS / "gallery.md").write_text(gallery.build(DOCS / "pictures"), encoding="utf-8")
-
     (DOCS / "explorer").mkdir(exist_ok=True)
     (DOCS / "explorer" / "explorer.html").write_text(explorer.page(), encoding="utf-8")
-    app.connect("source-read", as_targets)
-    app.connect("autodoc-process-docstring", as_plain)
+    (DOCS / "static").mkdir(exist_ok=True)
+    app.add_html_math_renderer("mathml", (rendering.visit_inline, None), (rendering.visit_block, None))
+    app.connect("source-read", source_read)
+    app.connect("doctree-read", rendering.captions)
+    app.connect("doctree-read", rendering.hide_answers)
+    app.connect("build-finished", finished)
 
 
-def reference() -> str:
-    """Every public name, by the module it is imported from; then the results, which are made and not called."""
-    import rlsignal
-    from rlsignal import _show, estimators, inference, plots, sim, theory
-
-    lines = ["# Reference", "", "Every public name with shapes, units, errors, source and an executed example.", ""]
-    shown: set[int] = set()
-    for module in (rlsignal, estimators, theory, inference, sim, plots):
-        lines += [f"## {module.__name__}", ""]
-        for name in sorted(module.__all__, key=str.lower):
-            value = getattr(module, name)
-            if id(value) in shown:  # documented where it was named first
-                continue
-            shown.add(id(value))
-            kind = "class" if isinstance(value, type) else "function" if inspect.isroutine(value) else "data"
-            lines += ["```{eval-rst}", f".. auto{kind}:: {module.__name__}.{name}"]
-            lines += ["   :members:", "   :undoc-members:"] if kind == "class" else []
-            lines += ["```", ""]
-    lines += [
-        "## Results",
-        "",
-        "What functions hand back; each prints, shows itself in a notebook, and can be saved.",
-        "",
-    ]
-    for kind in sorted(_show.Result.kinds.values(), key=lambda kind: kind.__name__.lower()):
-        if id(kind) not in shown and kind.__module__.startswith("rlsignal"):
-            lines += ["```{eval-rst}", f".. autoclass:: {kind.__module__}.{kind.__name__}", "```", ""]
-    return "\n".join(lines)
+def source_read(app: Any, name: str, source: list[str]) -> None:
+    """Anchors become targets; the theory says where each entry is used."""
+    source[0] = rendering.as_targets(rendering.with_uses(source[0], USES) if name == "theory" else source[0])
 
 
-def as_targets(app: Any, name: str, source: list[str]) -> None:
-    """`<a id="V1"></a>` and links to it, in MyST's own words."""
-    text = re.sub(r'<a id="(\w+)"></a>\n', r"(\1)=\n", source[0])
-    source[0] = re.sub(r"\]\((?:\w+\.md)?#([A-Z]\d+)\)", r"](#\1)", text)
-
-
-def as_plain(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Docstrings are plain text: markup signs are escaped, and lists of fields (`name : what it is`) become lists."""
-    if not getattr(thing, "__module__", "rlsignal").startswith("rlsignal"):
-        lines.clear()  # a default that another library documents
-    plain: list[str] = []
-    example = field = False
-    for line in lines:
-        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
-        if not example:
-            line = re.sub(r"(?<!\\)([*|])", r"\\\1", re.sub(r"(?<=\w)_(?=\W|$)", r"\\_", line))
-        found = re.match(r"(\w[\w, @\[\]]*) : (.*)", line)
-        if found and not example:
-            plain += [] if field else [""]
-            line, field = f"- **{found[1]}**: {found[2]}", True
-        elif field and line.startswith("    "):
-            line = "  " + line.strip()
-        elif field:
-            plain, field = [*plain, ""], False
-        plain.append(line)
-    lines[:] = plain
+def finished(app: Any, error: Exception | None) -> None:
+    """What lies beside the pages: the lessons to download, and the font that their formulas need."""
+    if error:
+        return
+    out, used = Path(app.outdir), set()
+    for path in out.rglob("*.html"):
+        for formula in re.findall(r"<math .*?</math>", path.read_text(encoding="utf-8"), re.S):
+            used |= set(re.sub(r"<[^>]*>|&\w+;", "", formula))
+    rendering.font(out / "_static", used)
+    for path in sorted((DOCS.parent / "notebooks").glob("[0-9]*.ipynb")):
+        shutil.copy(path, out / "lessons")

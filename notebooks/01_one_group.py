@@ -4,13 +4,15 @@
 # **Question.** GRPO samples a group of g answers to one prompt, rewards each with 1 or 0, and learns from what differs
 # *inside* the group. How much is there to learn from, on average?
 #
-# You need: expectation and variance of a coin. About 20 minutes.
+# You need: the variance of a coin, p(1-p); [lesson 0](00_coins_and_policies.ipynb) has it, and what a policy is. About
+# 20 minutes.
 
 # %%
 import numpy as np
 
 import rlsignal as rl
 from rlsignal import plots
+from rlsignal.exercises import check
 from rlsignal.proofs import derivations
 
 # %% [markdown]
@@ -31,7 +33,7 @@ group - group.mean()
 
 # %% [markdown]
 # Its size is measured by the variance inside the group, `mean((r - mean(r))**2)`. If all rewards are equal, it is 0
-# and the group gives no gradient: it is *degenerate*.
+# and the group gives no gradient: it is [degenerate](../docs/glossary.md#term-degenerate-group).
 #
 # **Predict.** Over many groups, what is the mean of that variance? The variance of a coin is p(1-p) = 0.21. Is the mean
 # more, less, or the same? Write a number down before you go on.
@@ -53,11 +55,19 @@ rl.advantage_variance(0.3, 8)
 # %% [markdown]
 # ## Derived
 #
-# With K correct answers of g the variance is K(g-K)/g². Its mean needs only E[K] and E[K²]. `check()` has a computer
-# algebra system follow every step; a step that does not follow raises an error.
+# Three steps, and all that they need is the chance that two coins differ.
+#
+# 1. The variance of any numbers is half the mean squared difference of two of them, over all g² ordered pairs (i, j).
+# 2. Two *different* rollouts differ with chance p(1-p) + (1-p)p = 2p(1-p), and then the squared difference is 1. A rollout
+#    does not differ from itself.
+# 3. Of the g² pairs g(g-1) are of different rollouts. So the mean is half of 2p(1-p) times g(g-1)/g².
+#
+# The same for a computer: sympy follows every step as the proof is shown, with g and p as symbols. A proof with a step
+# that does not follow does not show; it raises an error. (In the middle it counts K(g-K) by a generating function, which
+# is the way that also gives everything about K that comes later. Steps 2 and 3 above are its steps 9 and 10.)
 
 # %%
-derivations.within_group_variance().check()
+derivations.within_group_variance_by_pairs()
 
 # %% [markdown]
 # ## Verified
@@ -66,24 +76,23 @@ derivations.within_group_variance().check()
 # formula that the draws must *reject* (a test that cannot fail proves nothing).
 
 # %%
-checks = [check for check in rl.verify().checks if check.label == "V1"]
-for check in checks:
-    print(
-        f"{check.formula} at {check.where}: exact {check.exact:.6f}, drawn {check.estimate:.6f} ± {check.standard_error:.1e}"
-    )
-    print(f"    tempting, and wrong: {check.wrong_formula} = {check.wrong:.6f}, rejected: {check.wrong_rejected}")
+for row in rl.verify().checks:
+    if row.label == "V1":
+        print(f"{row.formula} at {row.where}: exact {row.exact:.6f}, drawn {row.estimate:.6f} ± {row.standard_error:.1e}")
+        print(f"    tempting, and wrong: {row.wrong_formula} = {row.wrong:.6f}, rejected: {row.wrong_rejected}")
 
 # %% [markdown]
 # ## A picture
 
 # %%
+# Expected variance inside a group over the pass rate: most at 1/2, and larger for larger groups.
 plots.plot_variance((2, 8, 64));
 
 # %% tags=["slider"]
 # Turn the knob yourself (needs a running notebook): where is the signal, and how much of it is lost at small g?
 from ipywidgets import interact
 
-interact(lambda g: plots.plot_variance((g,)), g=(2, 64));
+interact(lambda g: plots.plot_variance((2, g, 64), top=0.26), g=(2, 64));
 # %% [markdown]
 # Most signal at p = 1/2, none at the ends, and nothing special anywhere between. Larger groups raise the whole curve,
 # from half of p(1-p) at g = 2 to nearly all of it; most of that is gained by g = 8.
@@ -101,15 +110,47 @@ for estimator in (rl.DR_GRPO, rl.RLOO, rl.GRPO, rl.estimators.GRPO_TRL):
 # %% [markdown]
 # ## Exercises
 #
-# 1. What is the mean variance at g = 2? Say it in words before you compute it.
-# 2. By which factor does a group of 2 have less of it than one of 64, at any p?
-# 3. A framework rewards correct answers with +2 instead of +1. What happens to E[v], and what to GRPO's advantages?
+# Write an answer in place of the dots and run the cell: it says whether that is right, and names the common mistakes.
+#
+# **By hand.** What is the mean variance at g = 2 and p = 0.3? Say it in words before you compute it.
+
+# %% tags=["answer"]
+check("1.1", ...)
+
+# %% [markdown]
+# **By hand.** A group of 2 has how many times the mean variance of a group of 64, at any p?
+
+# %% tags=["answer"]
+check("1.2", ...)
+
+# %% [markdown]
+# **By code.** Write the mean variance as a function of p and g, without the library.
+
+# %% tags=["answer"]
+def answer(p, g):
+    return ...
+
+
+check("1.3", ...)
+
+# %% [markdown]
+# **Open.** A framework rewards correct answers with +2 instead of +1. What happens to E[v], and what to GRPO's
+# advantages?
+#
+# ## Where this leads
+#
+# - Formulas: [V1](../docs/theory.md#V1), [V2](../docs/theory.md#V2) (how much one group's variance varies),
+#   [V4](../docs/theory.md#V4) (other estimators); each with its tempting mistake among the [claims](../docs/claims.md).
+# - Where it comes from: GRPO, [arXiv 2402.03300](https://arxiv.org/abs/2402.03300); Dr. GRPO,
+#   [2503.20783](https://arxiv.org/abs/2503.20783).
+# - Next: [lesson 2](02_degenerate_groups.ipynb), groups without any variance.
 
 # %% tags=["solution"]
-# 1. Two rollouts differ with probability 2p(1-p), and then their variance is 1/4.
-assert np.isclose(rl.advantage_variance(0.3, 2), 2 * 0.3 * 0.7 / 4)
-# 2. (1/2) / (63/64), whatever p is.
-assert np.isclose(rl.advantage_variance(0.3, 2) / rl.advantage_variance(0.3, 64), (1 / 2) / (63 / 64))
-# 3. E[v] is multiplied by 4. GRPO divides by the standard deviation, which doubles too: its advantages do not change.
+# Two rollouts differ with chance 2p(1-p), and then their variance is 1/4.
+assert check("1.1", 2 * 0.3 * 0.7 / 4).verdict == "right"
+# (1/2) / (63/64), whatever p is.
+assert check("1.2", (1 / 2) / (63 / 64)).verdict == "right"
+assert check("1.3", lambda p, g: p * (1 - p) * (g - 1) / g).verdict == "right"
+# Open: E[v] is multiplied by 4. GRPO divides by the standard deviation, which doubles too: its advantages do not change.
 doubled = 2 * groups
 assert np.isclose(doubled.var(axis=1).mean(), 4 * inside.mean())

@@ -4,13 +4,14 @@
 # **Question.** When all rewards of a group are equal, it gives no gradient. How often does that happen, and is a larger
 # group the cure?
 #
-# You need lesson 1. About 15 minutes.
+# You need [lesson 1](01_one_group.ipynb). About 15 minutes.
 
 # %%
 import numpy as np
 
 import rlsignal as rl
 from rlsignal import plots
+from rlsignal.exercises import check
 
 # %% [markdown]
 # A group of g is *degenerate* (it has zero variance) if all its rollouts are correct or all are incorrect: D = p^g + (1-p)^g.
@@ -37,6 +38,7 @@ round(rl.advantage_variance(rl.critical_pass_rate(8), 8) / rl.advantage_variance
 # ## Larger groups
 
 # %%
+# Share of degenerate groups over the group size, for prompts of four pass rates.
 plots.plot_degenerate_groups({"p = 0.5": 0.5, "p = 0.1": 0.1, "p = 0.02": 0.02, "p = 0.005": 0.005});
 # %% [markdown]
 # For one prompt the degenerate share falls geometrically, by a factor max(p, 1-p) with each rollout: at p = 0.02 that
@@ -59,7 +61,7 @@ for g in (2, 4, 8, 16, 64):
     )
 
 # %% [markdown]
-# From g = 8 on there is at most 14% left to win there. So the choice of g is about something else: which prompts get any
+# From g = 8 on there is at most 14% left to win there ([S2](../docs/theory.md#S2)). So the choice of g is about something else: which prompts get any
 # signal (this lesson), how they are weighted (lesson 4), and the gradient noise, which no count of rewards shows.
 #
 # Degenerate groups are no disaster for a batch: the chance that *all* groups of a batch of 64 prompts are degenerate
@@ -71,16 +73,48 @@ rl.degenerate_probability(0.02, 8), rl.degenerate_probability(0.02, 8) ** 64
 # %% [markdown]
 # ## Exercises
 #
-# 1. Dynamic sampling (DAPO) drops degenerate groups and samples until the batch is full. How many rollouts does one accepted
-#    group cost at p = 0.02, g = 8?
-# 2. And how many rollouts of one prompt until two of them differ, at p = 0.02?
-# 3. D has a second root above 1/2. Which pass rate is "too easy" at g = 8?
+# Write an answer in place of the dots and run the cell: it says whether that is right, and names the common mistakes.
+#
+# **By hand.** Dynamic sampling ([DAPO](https://arxiv.org/abs/2503.14476)) drops degenerate groups and samples until the
+# batch is full. How many rollouts does one accepted group of 8 cost at p = 0.02? (There D = 0.851.)
+
+# %% tags=["answer"]
+check("2.1", ...)
+
+# %% [markdown]
+# **By hand.** How many rollouts of one prompt does it take on average until two of them differ, at p = 0.2?
+
+# %% tags=["answer"]
+check("2.2", ...)
+
+# %% [markdown]
+# **By code.** Write the share of degenerate groups as a function of p and g.
+
+# %% tags=["answer"]
+def answer(p, g):
+    return ...
+
+
+check("2.3", ...)
+
+# %% [markdown]
+# **Open.** D = 1/2 has a second root above 1/2. Which pass rate is "too easy" at g = 8, and should a trainer drop such
+# prompts?
+#
+# ## Where this leads
+#
+# - Formulas: [D1](../docs/theory.md#D1), [D6](../docs/theory.md#D6), dynamic sampling [B3](../docs/theory.md#B3),
+#   [B5](../docs/theory.md#B5); the mistakes among the [claims](../docs/claims.md).
+# - In the trainers: TRL logs `frac_reward_zero_std` in
+#   [grpo_trainer.py](https://github.com/huggingface/trl/blob/main/trl/trainer/grpo_trainer.py); what other frameworks log is
+#   in [logs](../docs/logs.md).
+# - Next: [lesson 3](03_prompts_differ.ipynb), many prompts.
 
 # %% tags=["solution"]
-# 1. g over the share of informative groups.
-assert np.isclose(rl.theory.rollouts_per_accepted_group(0.02, 8), 8 / rl.informative_probability(0.02, 8))
-print(round(rl.theory.rollouts_per_accepted_group(0.02, 8), 1))
-# 2. 1/p + 1/q - 1: wait for the rarer outcome.
-assert np.isclose(rl.theory.rollouts_to_informative(0.02), 1 / 0.02 + 1 / 0.98 - 1)
-# 3. Its mirror image, 1 - p*.
+# g over the share of informative groups.
+assert check("2.1", rl.theory.rollouts_per_accepted_group(0.02, 8)).verdict == "right"
+# 1/p + 1/q - 1: wait for the rarer outcome.
+assert check("2.2", 1 / 0.2 + 1 / 0.8 - 1).verdict == "right"
+assert check("2.3", lambda p, g: p**g + (1 - p) ** g).verdict == "right"
+# Open: its mirror image, 1 - p*. Half of its groups are informative still: such a prompt is slow, not useless.
 assert np.isclose(rl.degenerate_probability(1 - rl.critical_pass_rate(8), 8), 0.5)

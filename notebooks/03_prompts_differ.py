@@ -4,13 +4,14 @@
 # **Question.** A log says: mean reward 0.28, group size 8, and 54% of the groups have zero standard deviation. By lesson 2 it should be
 # 7%. Is the log wrong?
 #
-# You need lesson 2. About 20 minutes.
+# You need [lesson 2](02_degenerate_groups.ipynb). About 20 minutes.
 
 # %%
 import numpy as np
 
 import rlsignal as rl
 from rlsignal import plots
+from rlsignal.exercises import check
 
 round(rl.degenerate_probability(0.28, 8), 3)
 
@@ -28,12 +29,14 @@ np.mean(rl.degenerate_probability(np.array([0.01, 0.55]), 8)).round(3)
 #
 # ## Dispersion
 #
-# One number says how much prompts differ: the *dispersion* Var(p) / (m(1-m)), from 0 (all alike) to 1 (each always or
+# One number says how much prompts differ: the [dispersion](../docs/glossary.md#term-dispersion) Var(p) / (m(1-m)), from 0 (all alike) to 1 (each always or
 # never solved). A Beta distribution has a mean and a dispersion:
 
 # %%
+# How prompts differ at the same mean: more dispersion, more prompts that are never or always solved (the ends).
 plots.plot_population(rl.Beta(0.28, 0.05), rl.Beta(0.28, 0.3), rl.Beta(0.28, 0.54), rl.Beta(0.28, 0.9));
 # %%
+# Share of degenerate groups over the group size, at the same mean pass rate 0.28 and five dispersions.
 populations = {f"dispersion {rho}": rl.Beta(0.28, rho) for rho in (0.0, 0.1, 0.3, 0.54, 0.9)}
 plots.plot_degenerate_groups(populations);
 
@@ -44,7 +47,7 @@ from ipywidgets import interact
 knob = (0.0, 1.0, 0.02)
 interact(lambda mean, dispersion: plots.plot_degenerate_groups({"here": rl.Beta(mean, dispersion)}), mean=knob, dispersion=knob);
 # %% [markdown]
-# At dispersion 0.54 the curve passes through the log's number, and it falls slowly: by a power of g, not geometrically.
+# At dispersion 0.54 the curve passes through the log's number, and it falls slowly: by a power of g, not geometrically ([D3](../docs/theory.md#D3)).
 # Raising g is a weak lever on prompts that are nearly never or nearly always solved.
 #
 # ## From a log's two numbers to every other group size
@@ -66,7 +69,7 @@ print("degenerate at g = 32:", run.predict(rl.degenerate_probability, 32))
 # ## From an evaluation
 #
 # With n samples of each prompt nothing needs to be fitted: every group size up to n can be counted without bias. Let us
-# make one, and forget what made it:
+# make one, and forget what made it ([L3](../docs/theory.md#L3) has the proof):
 
 # %%
 rng = np.random.default_rng(1)
@@ -98,17 +101,56 @@ for g in (32, 64, 256):
 # %% [markdown]
 # ## Exercises
 #
-# 1. At g = 8, above which dispersion does *no* mean make half of the groups informative?
-# 2. E[p(1-p)] over prompts is pass@2 - pass@1. Check it on the evaluation.
-# 3. Somebody reports a binomial interval over all 6400 rollouts. Why is it too narrow?
+# Write an answer in place of the dots and run the cell: it says whether that is right, and names the common mistakes.
+#
+# **By hand.** Two prompts have p = 0.05 and p = 0.51. Which share of their groups of 4 is degenerate, on average?
+
+# %% tags=["answer"]
+check("3.1", ...)
+
+# %% [markdown]
+# **By hand.** Three prompts have 4 samples each, of which 0, 2 and 4 are correct. Estimate the mean of p(1-p) without bias.
+
+# %% tags=["answer"]
+check("3.2", ...)
+
+# %% [markdown]
+# **By code.** Of n samples of a prompt c are correct. Write the unbiased share of degenerate groups of g. (`math.comb` counts
+# subsets.)
+
+# %% tags=["answer"]
+def answer(c, n, g):
+    return ...
+
+
+check("3.3", ...)
+
+# %% [markdown]
+# **Open.** Somebody reports a binomial interval over all 6400 rollouts of the evaluation. Why is it too narrow? And at g = 8,
+# above which dispersion does *no* mean make half of the groups informative?
+#
+# ## Where this leads
+#
+# - Formulas: [L2](../docs/theory.md#L2), [L3](../docs/theory.md#L3), [D3](../docs/theory.md#D3),
+#   [D5](../docs/theory.md#D5), [I1](../docs/theory.md#I1); the bounds [I8](../docs/theory.md#I8); how often the intervals
+#   hold: [coverage](../docs/coverage.md).
+# - The unbiased pass@k: [arXiv 2107.03374](https://arxiv.org/abs/2107.03374).
+# - Next: [lesson 4](04_what_estimators_optimise.ipynb), what the estimators make of it; or straight to
+#   [lesson 8](08_your_own_evaluation.ipynb), your own evaluation.
 
 # %% tags=["solution"]
-# 1.
-print(round(rl.theory.critical_dispersion(8), 3))
-assert np.isnan(rl.critical_pass_rate(8, dispersion=0.6))
-# 2.
+# D of each prompt, then the mean.
+assert check("3.1", np.mean([p**4 + (1 - p) ** 4 for p in (0.05, 0.51)])).verdict == "right"
+# pass@2 - pass@1. Of the 6 pairs of samples of the middle prompt 5 hold a correct one: (0 + 5/6 + 1)/3 - 1/2.
+assert check("3.2", (0 + 5 / 6 + 1) / 3 - 1 / 2).verdict == "right"
 assert np.isclose(rl.pass_at_k(evaluation, 2) - rl.pass_at_k(evaluation, 1), evaluation.reward_variance)
-# 3. Rollouts of one prompt are not independent: 16 of them are worth 1 + 15 rho times fewer independent ones. Prompts are the units.
+# Draws without putting back.
+from math import comb
+
+assert check("3.3", lambda c, n, g: (comb(c, g) + comb(n - c, g)) / comb(n, g)).verdict == "right"
+# Open: rollouts of one prompt are not independent: 16 of them are worth 1 + 15 rho times fewer. Prompts are the units.
 pooled = np.sqrt(0.3 * 0.7 / 6400)
 honest = rl.inference.group_estimate(rl.pass_at_k, evaluation, 1).standard_error
 assert 2 * pooled < honest
+print(round(rl.theory.critical_dispersion(8), 3))
+assert np.isnan(rl.critical_pass_rate(8, dispersion=0.6))

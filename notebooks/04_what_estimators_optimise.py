@@ -3,13 +3,16 @@
 #
 # **Question.** GRPO, RLOO, Dr. GRPO and MaxRL see the same rewards. Do they climb the same hill?
 #
-# You need lesson 1 and the policy gradient. About 20 minutes.
+# You need [lesson 1](01_one_group.ipynb) and the policy gradient of [lesson 0](00_coins_and_policies.ipynb). About 20
+# minutes.
 
 # %%
 import numpy as np
 
 import rlsignal as rl
 from rlsignal import plots
+from rlsignal.exercises import check
+from rlsignal.proofs import derivations
 
 # %% [markdown]
 # ## An estimator is a table
@@ -40,13 +43,14 @@ print(rl.estimators.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0]))
 # weight go to infinity?
 
 # %%
+# Weight that each estimator gives a prompt over its pass rate, at g = 8.
 plots.plot_weights(8, (rl.RLOO, rl.DR_GRPO, rl.GRPO, rl.MAXRL));
 
 # %% tags=["slider"]
 # Turn the knob yourself (needs a running notebook): from which g on does GRPO lean towards hard prompts?
 from ipywidgets import interact
 
-interact(lambda g: plots.plot_weights(g, (rl.RLOO, rl.GRPO, rl.MAXRL)), g=(2, 64));
+interact(lambda g: plots.plot_weights(g, (rl.RLOO, rl.GRPO, rl.MAXRL), top=10), g=(2, 64));
 # %%
 (
     [round(rl.GRPO.weight(1e-6, g), 3) for g in (2, 3, 4, 8, 64)],
@@ -62,6 +66,7 @@ interact(lambda g: plots.plot_weights(g, (rl.RLOO, rl.GRPO, rl.MAXRL)), g=(2, 64
 # A weight that depends on p alone is the slope of a function of p: the estimator climbs the mean of h(p) over prompts.
 
 # %%
+# What each estimator climbs, as a share of its height at p = 1: a steeper start favours hard prompts.
 plots.plot_objectives(8, (rl.RLOO, rl.GRPO, rl.MAXRL));
 # %% [markdown]
 # RLOO climbs the mean pass rate. MaxRL leans towards log p, and GRPO towards arcsin sqrt(p) as g grows. On hard prompts
@@ -77,40 +82,84 @@ mine = rl.Estimator("rare successes", lambda K, g: (g - K) / g, lambda K, g: 0.0
 [round(mine.weight(p, 8), 3) for p in (0.01, 0.1, 0.5, 0.9)]
 
 # %% [markdown]
-# ## In a simulation
+# ## Proven, and drawn
 #
-# The claim is about means. Averaged over many sampled groups of a softmax policy, the gradient must be w(p) grad p:
+# Why is it *any* table? A rollout's advantage multiplies the gradient of its log-probability. Correct rollouts together pull
+# along grad p, incorrect ones against it, with the same strength, since all chances add up to 1. So what counts is what an
+# advantage gains by being correct. sympy follows the steps as the proof is shown:
 
 # %%
-import jax
-import jax.numpy as jnp
+derivations.expected_update()
 
-from rlsignal import sim
+# %% [markdown]
+# And drawn: 20,000 groups of 8 from a softmax over three answers, of which the first is correct.
 
-recipe = sim.Recipe(prompts=1, responses=3, correct=1, group_size=8)
-logits = jnp.array([[-1.0, 0.5, 1.0]])
-keys = jax.random.split(jax.random.key(0), 20_000)
-sampled = jax.vmap(lambda key: sim.sampled_gradient(key, logits, recipe, recipe.setting(rl.GRPO))[0])(keys)
-p = float(jax.nn.softmax(logits)[0, 0])
-slope = jax.grad(lambda x: jax.nn.softmax(x)[0, 0])(logits)
-print("sampled :", sampled.mean(0)[0].round(4))
-print("w grad p:", (rl.GRPO.weight(p, 8) * slope)[0].round(4))
+# %%
+rng = np.random.default_rng(0)
+logits = np.array([-1.0, 0.5, 1.0])
+policy = np.exp(logits) / np.exp(logits).sum()
+answers = rng.choice(3, size=(20_000, 8), p=policy)
+advantages = rl.GRPO.advantages(answers == 0)  # [groups, 8]
+updates = (advantages[..., None] * (np.eye(3)[answers] - policy)).mean(1)  # the gradient of log pi is one-hot minus pi
+p = policy[0]
+slope = p * (np.array([1, 0, 0]) - policy)
+print("sampled :", updates.mean(0).round(4), "±", (updates.std(0) / np.sqrt(len(updates))).round(4))
+print("w grad p:", (rl.GRPO.weight(p, 8) * slope).round(4))
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. Show that TRL's GRPO (sample standard deviation) is GRPO at another learning rate.
-# 2. NeMo-RL leaves the rollout itself out of mean and deviation. Do its advantages sum to zero in a group? Is its mean
-#    update still along grad p?
-# 3. Which estimator's weight is closest to what pass@8 asks for, 8 (1-p)^7?
+# Write an answer in place of the dots and run the cell: it says whether that is right, and names the common mistakes.
+#
+# **By hand.** To which number does GRPO's weight go as p goes to 0, at g = 10?
+
+# %% tags=["answer"]
+check("4.1", ...)
+
+# %% [markdown]
+# **By code.** Write GRPO's weight as a function of p and g. (`rl.Fixed(p).pmf(g)` has the chances of K = 0..g.)
+
+# %% tags=["answer"]
+def answer(p, g):
+    return ...
+
+
+check("4.2", ...)
+
+# %% [markdown]
+# **By hand.** TRL divides by the sample standard deviation (ddof 1). At g = 8, its weight is which multiple of GRPO's?
+
+# %% tags=["answer"]
+check("4.3", ...)
+
+# %% [markdown]
+# **Open.** NeMo RL leaves the rollout itself out of mean and deviation. Do its advantages sum to zero in a group? Is its mean
+# update still along grad p? And which estimator's weight is closest to what pass@8 asks for, 8 (1-p)^7?
+#
+# ## Where this leads
+#
+# - Formulas: the tables [E1](../docs/theory.md#E1), the weight [W1](../docs/theory.md#W1), the objective
+#   [W2](../docs/theory.md#W2), pass@k [P5](../docs/theory.md#P5).
+# - Papers: RLOO [2402.14740](https://arxiv.org/abs/2402.14740), Dr. GRPO [2503.20783](https://arxiv.org/abs/2503.20783),
+#   MaxRL [2602.02710](https://arxiv.org/abs/2602.02710).
+# - Next: [lesson 5](05_entropy.ipynb), entropy; [lesson 6](06_flow_and_sampling.ipynb), where the weights lead.
 
 # %% tags=["solution"]
-# 1. The ratio of the weights is sqrt((g-1)/g) at every p, up to the epsilon of 1e-4.
-ratio = rl.estimators.GRPO_TRL.weight(np.linspace(0.01, 0.99, 9), 8) / rl.GRPO.weight(np.linspace(0.01, 0.99, 9), 8)
-assert np.allclose(ratio, np.sqrt(7 / 8), rtol=1e-3)
-# 2. They do not; and it is, for it is a table like any other.
+# A lone success has advantage sqrt(g-1).
+assert check("4.1", np.sqrt(10 - 1)).verdict == "right"
+
+
+def weight(p, g):
+    k = np.arange(g + 1)
+    return rl.Fixed(p).pmf(g) @ np.sqrt(k * (g - k)) / (g * p * (1 - p))
+
+
+assert check("4.2", weight).verdict == "right"
+# sqrt((g-1)/g) at every p, up to TRL's epsilon of 1e-4: another learning rate.
+assert check("4.3", np.sqrt(7 / 8)).verdict == "right"
+# Open: NeMo's do not sum to zero; and its update is along grad p, for it is a table like any other.
 print(rl.estimators.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (rl.estimators.GRPO_NEMO,)))
-# 3. By the cosine of the two weights over a population, as the library measures it:
+# By the cosine of the two weights over a population, as the library measures it:
 population = rl.Beta(0.3, 0.4)
 alignments = {e.name: round(rl.theory.pass_at_k_alignment(population, 8, 8, e), 3) for e in (rl.RLOO, rl.GRPO, rl.MAXRL)}
 print(alignments)

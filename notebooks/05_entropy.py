@@ -4,7 +4,7 @@
 # **Question.** Over-trained checkpoints have little entropy and learn badly under RL. Is it the missing entropy that hurts
 # them?
 #
-# You need lessons 3 and 4. About 25 minutes.
+# You need lessons [3](03_prompts_differ.ipynb) and [4](04_what_estimators_optimise.ipynb). About 25 minutes.
 
 # %%
 import jax
@@ -12,14 +12,16 @@ import numpy as np
 
 import rlsignal as rl
 from rlsignal import plots, sim
+from rlsignal.exercises import check
 
 # %% [markdown]
 # ## What it forbids
 #
-# Whether an answer is correct is a function of the answer, so the reward cannot have more entropy than the response:
+# ([N1](../docs/theory.md#N1)) Whether an answer is correct is a function of the answer, so the reward cannot have more entropy than the response:
 # h(p) <= H. A prompt whose *whole responses* have little entropy is nearly always or nearly never solved.
 
 # %%
+# Pass rates that a response entropy allows lie outside of the shaded band; from ln 2 nats on, all of them.
 plots.plot_entropy_cap();
 # %% [markdown]
 # **Predict.** A code model has 0.12 nats per token, and answers have 200 tokens. Does the cap bind?
@@ -56,9 +58,15 @@ curves = {}
 for inside in (0.1, 1.0, 2.3):
     curve, entropy, dispersion = after(sim.from_pass_rates(key, recipe, prompts, within_entropy=inside))
     curves[f"{entropy:.2f} nats, dispersion {dispersion:.2f}"] = curve
+for name, curve in curves.items():
+    print(f"{name}: pass@1 0.6 after {np.interp(0.6, curve, steps):.0f} steps, {curve[-1]:.3f} at the end")
+
+# %%
+# pass@1 over training from starts of the same pass rates and different entropy: more entropy is slower.
 plots.plot_curves(steps, curves);
 # %% [markdown]
-# Two nats more, and it learns a little *slower*: each of many answers is reinforced apart.
+# Two nats more, and it learns *slower*: it takes twice as long to the same pass@1, and ends 0.06 lower. Each of many
+# answers is reinforced apart. So missing entropy is not what hurts.
 #
 # ## Matched starts: same entropy, different dispersion
 #
@@ -72,6 +80,9 @@ for rho in (0.0, 0.4, 0.7, 0.9):
     start = sim.temper(start, recipe, entropy=1.3)
     curve, entropy, dispersion = after(start)
     curves[f"dispersion {dispersion:.2f}, {entropy:.2f} nats"] = curve
+
+# %%
+# pass@1 over training from starts of the same pass@1 and entropy: prompts that differ more end lower.
 plots.plot_curves(steps, curves);
 # %% [markdown]
 # That is where the outcome is decided: prompts that are nearly never solved stay as they are. What counts is how many
@@ -79,20 +90,48 @@ plots.plot_curves(steps, curves);
 # that is why it *looks* like the cause. In the words of statistics, dispersion is the cause here and entropy is
 # confounded with it.
 #
-# The same holds for networks that share parameters between prompts (`docs/ladder.md` has matched starts with numbers).
-#
+# The same holds for networks that share parameters between prompts: [matched starts](../docs/ladder.md), with numbers.
+
+# %% [markdown]
 # ## Exercises
 #
-# 1. Show that the reward's entropy never exceeds the response's, for a start of your choice.
-# 2. At which pass rate does a budget (learning rate 1, 300 steps, GRPO, g = 8) stop reaching? Compare it with the share of
-#    prompts above it and with where the curve of dispersion 0.7 ends.
+# Write an answer in place of the dots and run the cell: it says whether that is right, and names the common mistakes.
+#
+# **By hand.** A prompt is solved half of the time. How many nats of entropy must its responses have at least?
+
+# %% tags=["answer"]
+check("5.1", ...)
+
+# %% [markdown]
+# **By code.** Write the entropy of a verdict, in nats, as a function of p.
+
+# %% tags=["answer"]
+def answer(p):
+    return ...
+
+
+check("5.2", ...)
+
+# %% [markdown]
+# **Open.** At which pass rate does a budget (learning rate 1, 300 steps, GRPO, g = 8) stop reaching? Compare the share of
+# prompts above it with where the curve of dispersion 0.7 ends.
+#
+# ## Where this leads
+#
+# - Formulas: [N1](../docs/theory.md#N1), [N2](../docs/theory.md#N2), [N5](../docs/theory.md#N5); reach
+#   [F1](../docs/theory.md#F1).
+# - Measured: [the inversion map](../docs/inversion.md); entropy in RL,
+#   [arXiv 2505.22617](https://arxiv.org/abs/2505.22617); [the paper](../docs/paper.md) that blames entropy collapse.
+# - Next: [lesson 6](06_flow_and_sampling.ipynb), why the budget decides.
 
 # %% tags=["solution"]
-# 1.
+assert check("5.1", np.log(2)).verdict == "right"
+assert check("5.2", lambda p: -p * np.log(p) - (1 - p) * np.log(1 - p)).verdict == "right"
+# The bound, on a start of our own:
 start = sim.from_pass_rates(key, recipe, prompts, within_entropy=0.5)
 metrics = sim.measure_tabular(start, recipe)
 assert float(metrics.reward_entropy) <= float(metrics.entropy)
-# 2. The law of lesson 6: p_c = 1 / (w(0) (kappa_C + kappa_I) rate steps).
+# Open: lesson 6 derives p_c = 1 / (w(0) (kappa_C + kappa_I) rate steps).
 start = sim.from_pass_rates(key, recipe, rl.Beta(0.3, 0.7), within_entropy=1.0)
 collision = np.asarray(sum((jax.nn.softmax(x) ** 2).sum(-1) for x in (start[:, :2], start[:, 2:])))
 p = np.asarray(jax.nn.softmax(start)[:, :2].sum(-1))

@@ -3,14 +3,15 @@
 #
 # **Question.** Can we tell what GRPO will do without running it?
 #
-# You need lesson 4. About 20 minutes.
+# You need [lesson 4](04_what_estimators_optimise.ipynb). About 20 minutes.
 
 # %%
-import jax
 import numpy as np
 
 import rlsignal as rl
-from rlsignal import plots, sim
+from rlsignal import plots
+from rlsignal.exercises import check
+from rlsignal.proofs import derivations
 
 # %% [markdown]
 # ## The flow
@@ -23,6 +24,13 @@ from rlsignal import plots, sim
 # where kappa is the chance that two answers of a class are the same. It never falls, and it is slow at both ends: by p²
 # where success is rare. Rare prompts wait; then they take off.
 #
+# A logit moves by w times the slope of p in it, and moves p by that slope: so p moves by w times the *square* of grad p.
+# For a softmax that square is (p(1-p))² times kappa. sympy follows it as it is shown:
+
+# %%
+derivations.tabular_flow()
+
+# %% [markdown]
 # **Predict.** From p = 0.01 to 1/2 at g = 8: which is fastest, RLOO, GRPO or MaxRL? By how much?
 
 # %%
@@ -34,8 +42,14 @@ for estimator in (rl.RLOO, rl.GRPO, rl.MAXRL):
 # The factor between GRPO and RLOO is at most sqrt(g-1) = 2.6. With unlimited groups it would grow without end.
 #
 # ## Sampled runs on top
+#
+# From here on the simulator runs, which needs jax; in a browser these cells are left out.
 
-# %%
+# %% tags=["jax"]
+import jax
+
+from rlsignal import sim
+
 recipe = sim.Recipe(prompts=128, responses=16, correct=2, group_size=8, steps=200, record_every=10)
 start = sim.from_pass_rates(jax.random.key(1), recipe, rl.Beta(0.2, 0.5), within_entropy=0.8)
 steps = np.arange(recipe.records) * recipe.interval
@@ -43,15 +57,18 @@ flow = sim.flow(start, recipe, recipe.setting())[1].pass_at_1
 runs = jax.vmap(lambda key: sim.train_tabular(key, start, recipe, recipe.setting())[1].pass_at_1)(
     jax.random.split(jax.random.key(2), 16)
 )
+
+# %% tags=["jax"]
+# pass@1 over training: the flow, and the mean of 16 sampled runs with two standard errors.
 plots.plot_curves(steps, {"flow": flow, "sampled, 16 runs": np.asarray(runs).T});
-# %%
+# %% tags=["jax"]
 print(f"largest distance of flow and mean of the runs: {np.abs(np.asarray(flow) - np.asarray(runs).mean(0)).max():.3f}")
 
 # %% [markdown]
 # They agree under plain ascent. Under Adam they do not, and the library refuses to try: Adam takes steps of the same
 # length whether a gradient is signal or noise.
 
-# %%
+# %% tags=["jax"]
 import optax
 
 try:
@@ -64,9 +81,9 @@ except ValueError as error:
 #
 # A rare success grows as p² · w(0) kappa, so within a budget T = rate x steps a prompt takes off if it starts above
 # p_c = 1 / (w(0) kappa T). Everything above ends near 1, everything below stays: the outcome is the *share of prompts
-# above p_c*.
+# above p_c* ([F1](../docs/theory.md#F1)).
 
-# %%
+# %% tags=["jax"]
 collision = np.asarray(sum((jax.nn.softmax(x) ** 2).sum(-1) for x in (start[:, :2], start[:, 2:])))
 p = np.asarray(jax.nn.softmax(start)[:, :2].sum(-1))
 for budget in (50, 100, 200):
@@ -84,17 +101,38 @@ for budget in (50, 100, 200):
 # %% [markdown]
 # ## Exercises
 #
-# 1. In a tabular policy the exact gradient cannot lower any prompt's p. Check it on the flow.
-# 2. How many rollouts until the first success with 95% probability, at p = 0.001?
-# 3. Which estimator's forecast is least hurt by dispersion?
+# Write an answer in place of the dots and run the cell: it says whether that is right, and names the common mistakes.
+#
+# **By hand.** How many rollouts does it take until the first success with 95% probability, at p = 0.001?
+
+# %% tags=["answer"]
+check("6.1", ...)
+
+# %% [markdown]
+# **By code.** Write the speed of p under RLOO as a function of p and kappa, the sum of both classes.
+
+# %% tags=["answer"]
+def answer(p, kappa):
+    return ...
+
+
+check("6.2", ...)
+
+# %% [markdown]
+# **Open.** In a tabular policy the exact gradient cannot lower any prompt's p. Why, and why can a network's? Which estimator's
+# forecast is least hurt by dispersion?
+#
+# ## Where this leads
+#
+# - Formulas: [F1](../docs/theory.md#F1), the clock [F2](../docs/theory.md#F2), first successes [F3](../docs/theory.md#F3), the
+#   forecast [F5](../docs/theory.md#F5), Adam [F7](../docs/theory.md#F7).
+# - Next: [lesson 7](07_over_training.ipynb), networks; [the inversion map](../docs/inversion.md), the same law at work.
 
 # %% tags=["solution"]
-# 1.
-final = sim.flow(start, recipe, recipe.setting())[0]
-assert np.all(np.asarray(jax.nn.softmax(final)[:, :2].sum(-1)) >= p - 1e-6)
-# 2.
-print(round(rl.theory.rollouts_to_success(0.001)))
-# 3.
+assert check("6.1", np.log(0.05) / np.log(1 - 0.001)).verdict == "right"
+assert check("6.2", lambda p, kappa: (p * (1 - p)) ** 2 * kappa).verdict == "right"
+# Open: its speed is a product of squares and a positive weight. In a network the gradient of one prompt moves another.
+# MaxRL loses least of its forecast.
 for estimator in (rl.RLOO, rl.GRPO, rl.MAXRL):
     alike, apart = (rl.theory.forecast(rl.Beta(0.2, rho), 8, estimator, budget=200.0) for rho in (0.1, 0.7))
     print(f"{estimator.name:6} {alike:.3f} -> {apart:.3f}")

@@ -3,12 +3,14 @@
 #
 # **Question.** Fine-tune for longer: pass@1 rises. Then run GRPO from each checkpoint. Does the best one stay the best?
 #
-# You need lessons 3 and 5. About 25 minutes.
+# You need lessons [3](03_prompts_differ.ipynb) and [5](05_entropy.ipynb). About 25 minutes.
 
 # %%
+import numpy as np
 
 import rlsignal as rl
 from rlsignal import plots, sim
+from rlsignal.exercises import check
 
 # %% [markdown]
 # ## A ladder
@@ -29,8 +31,10 @@ ladder = sim.depth_ladder(course, sft, grpo, rates=(1e-3,), seeds=3)
 # **Predict.** Before you look: pass@1 before RL rises with depth. Which checkpoint is the best to start RL from?
 
 # %%
+# Pass rates on fresh prompts over the depth of fine-tuning, before and after RL.
 plots.plot_ladder(ladder).legend(fontsize=8);
 # %%
+# What fine-tuning for longer does to the signal: informative groups, dispersion, entropy.
 plots.plot_signal(ladder).legend(fontsize=8);
 # %%
 print(ladder)
@@ -53,7 +57,7 @@ for name, curve in before.items():
 
 # %% [markdown]
 # One ladder of five checkpoints says little, and the p-values say so. Over hundreds of random ladders the answer is clear:
-# `docs/predictors.md`.
+# [predictors](../docs/predictors.md).
 #
 # ## The swap
 #
@@ -74,21 +78,58 @@ print(swap)
 # %%
 recipe = sim.Recipe(prompts=64, steps=200)
 inversion_map = sim.inversion_map(recipe, group_sizes=(8,), rollouts=1600, draws=2, sampled=False)
+
+# %%
+# pass@1 after GRPO over pass@1 and entropy of the start: A starts ahead of B and ends behind it.
 plots.plot_sharpening(inversion_map, g=8);
 # %% [markdown]
 # ## Exercises
 #
-# 1. Which share of the map's pairs of starts is inverted, and what does that share depend on?
-# 2. How much pass@1 is one nat worth at the middle of the grid?
-# 3. Which of the four controls moves the outcome most?
+# Write an answer in place of the dots and run the cell: it says whether that is right, and names the common mistakes.
+#
+# **By hand.** Three checkpoints have pass@1 of 0.2, 0.3 and 0.4 before RL, and 0.7, 0.6 and 0.65 after it. Which share of the
+# pairs is inverted?
+
+# %% tags=["answer"]
+check("7.1", ...)
+
+# %% [markdown]
+# **By code.** Write the share of inverted pairs for two lists.
+
+# %% tags=["answer"]
+def answer(before, after):
+    return ...
+
+
+check("7.2", ...)
+
+# %% [markdown]
+# **Open.** Which share of the map's pairs of starts is inverted, and what does that share depend on? Which of its four controls
+# moves the outcome most?
+#
+# ## Where this leads
+#
+# - Formulas: [R1](../docs/theory.md#R1), [R4](../docs/theory.md#R4).
+# - Measured at full size: [ladders](../docs/ladder.md), [predictors](../docs/predictors.md),
+#   [mitigations](../docs/mitigations.md), [the inversion map](../docs/inversion.md).
+# - Next: [lesson 8](08_your_own_evaluation.ipynb), your own checkpoints.
 
 # %% tags=["solution"]
-# 1. It depends on the grid of starts: never quote it without.
+# Of the pairs (1, 2), (1, 3), (2, 3) the first two turn over.
+assert check("7.1", 2 / 3).verdict == "right"
+
+
+def inverted(before, after):
+    n = len(before)
+    pairs = [(i, j) for i in range(n) for j in range(i)]
+    return np.mean([(before[i] - before[j]) * (after[i] - after[j]) < 0 for i, j in pairs])
+
+
+assert check("7.2", inverted).verdict == "right"
+# Open: it depends on the grid of starts: never quote it without.
 print(f"{inversion_map.inverted_share[0, 0]:.0%}")
-# 2.
 face = inversion_map.sharpening
-print(f"{face.exchange_rate[0, 0, len(face.rows) // 2, len(face.pass_rate) // 2]:.2f} pass@1 per nat")
-# 3.
+print(f"{face.exchange_rate[0, 0, len(face.rows) // 2, len(face.pass_rate) // 2]:.2f} pass@1 per nat at the middle of the grid")
 effects = {control.name: abs(control.effect.value) for control in inversion_map.controls}
 assert max(effects, key=effects.get) in ("dispersion", "reach")
-print(effects)
+print({name: round(effect, 3) for name, effect in effects.items()})

@@ -53,6 +53,8 @@ def run(name: str) -> None:
     client.execute(cwd=str(HERE))
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if "solution" in cell.metadata.get("tags", ()):  # closed until somebody opens it
+            cell.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
         if cell.cell_type == "code":
             cell.outputs = merged(cell.outputs)
     notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}

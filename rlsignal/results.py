@@ -446,7 +446,7 @@ class EntropySwap(Result):
         """(share, standard error) of the gap between the checkpoints that a swap closes; errors by leaving out a seed.
 
         recovered : by flattening the deep one; reproduced : by sharpening the shallow one. Dispersion moves too, so
-        neither says what entropy alone does.
+        neither says what entropy alone does. NaN where the gap is within two standard errors of 0.
         """
         shallow, sharpened, deep, flattened = self.after[Ladder.outcomes.index(outcome)].T
         gap = shallow - deep
@@ -460,18 +460,24 @@ class EntropySwap(Result):
             f"{self.name}: depth {self.depths[0]} against {self.depths[1]}, RL rate {self.rate:g}, "
             f"{self.after.shape[1]} seeds. Each checkpoint, and each with the other's entropy."
         )
-        named = {"nats before": self.entropy, "dispersion before": self.dispersion, "informative": self.informative}
+        named = {"nats per response before": self.entropy, "dispersion before": self.dispersion}
+        named |= {"informative": self.informative}
         named |= {x.replace("@k", f"@{self.k}"): y for x, y in zip(Ladder.outcomes, self.after, strict=True)}
         head = ("", "shallow", "shallow sharpened", "deep", "deep flattened")
         yield Table(head, [(name, *_figures(values.mean(0))) for name, values in named.items()])
         for outcome in Ladder.outcomes:
-            shares = ", ".join(f"{x:.0%} (s.e. {e:.0%}) {name}" for name, (x, e) in self.shares(outcome).items())
-            yield f"{outcome.replace('@k', f'@{self.k}')}: {shares}."
+            shares = self.shares(outcome)
+            words = ", ".join(f"{x:.0%} (s.e. {e:.0%}) {name}" for name, (x, e) in shares.items())
+            if np.isnan(shares["recovered"][0]):
+                words = "the two checkpoints do not differ by more than noise, so there is no gap to close"
+            yield f"{outcome.replace('@k', f'@{self.k}')}: {words}."
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> tuple[float, float]:
-    """Ratio of means over seeds, and its standard error by the jackknife."""
+    """Ratio of means over seeds, and its standard error by the jackknife; NaN where the whole may be 0."""
     n = len(part)
+    if n < 2 or abs(whole.mean()) <= 2 * whole.std(ddof=1) / np.sqrt(n):
+        return float("nan"), float("nan")
     without = (part.sum() - part) / (whole.sum() - whole)
     return float(part.mean() / whole.mean()), float(np.sqrt((n - 1) * without.var()))
 

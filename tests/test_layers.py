@@ -42,6 +42,7 @@ LAYERS = {  # the longest prefix decides
     "rlsignal.proofs": Layer(
         ("numpy", "rlsignal.theory", "rlsignal.inference", "rlsignal.proofs", "rlsignal._show", "rlsignal._validate")
     ),
+    "rlsignal.exercises": Layer(("numpy", "rlsignal.theory", "rlsignal.proofs", "rlsignal._show")),
     "rlsignal.proofs.derivations": Layer(
         (*THEORY, "rlsignal.proofs.derivations", "sympy"),
         inside_functions=("scipy.optimize", "sympy"),
@@ -252,7 +253,7 @@ RANKS = (
     ("theory", "data"),
     ("inference", "estimators"),
     ("results", "proofs"),
-    ("diagnosis", "sim"),
+    ("diagnosis", "sim", "exercises"),
     ("plots", "store", "integrations"),
     ("saving",),
 )

@@ -12,6 +12,7 @@ import pytest
 
 import rlsignal
 from rlsignal import plots
+from rlsignal.exercises import EXERCISES
 
 LESSONS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.py"))
 
@@ -26,8 +27,8 @@ def is_slider(cell):
     return "slider" in cell["metadata"].get("tags", ())
 
 
-def test_there_are_eight_in_order():
-    assert [path.stem[:3] for path in LESSONS] == [f"{i:02d}_" for i in range(1, 9)]
+def test_there_are_nine_in_order():
+    assert [path.stem[:3] for path in LESSONS] == [f"{i:02d}_" for i in range(9)]
 
 
 @every_lesson
@@ -53,8 +54,33 @@ def test_a_lesson_asks_predicts_and_ends_with_solutions(source):
     assert "**Question.**" in text
     assert "**Predict.**" in text
     assert "## Exercises" in text
+    assert "**Open.**" in text
     assert notebook.cells[-1].metadata["tags"] == ["solution"]
     assert "assert " in notebook.cells[-1].source or "print(" in notebook.cells[-1].source
+
+
+@every_lesson
+def test_every_exercise_is_asked_and_solved(source):
+    own = {name for name in EXERCISES if name[0] == source.stem[1]}
+    cells = jupytext.read(source).cells
+    asked = [cell.source for cell in cells if "answer" in cell.metadata.get("tags", ())]
+    assert {re.search(r'check\("(\d\.\d)", \.\.\.\)', source)[1] for source in asked if "def " not in source} <= own
+    assert own == {name for source in asked for name in re.findall(r'check\("([\d.]+)"', source)}
+    assert own == set(re.findall(r'assert check\("([\d.]+)", .*\)\.verdict == "right"', cells[-1].source))
+
+
+@every_lesson
+def test_solutions_wait_to_be_opened(source):
+    assert executed(source)["cells"][-1]["metadata"]["jupyter"] == {"source_hidden": True, "outputs_hidden": True}
+
+
+@every_lesson
+def test_every_picture_has_a_caption_and_every_link_an_end(source):
+    for cell in executed(source)["cells"]:
+        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", ())):
+            assert re.match(r"# \S.{20,}[.]\n", "".join(cell["source"])), "its first line is its caption"
+    for link in re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", source.read_text(encoding="utf-8").replace(".ipynb", ".py")):
+        assert link.startswith("https://") or (source.parent / link).exists(), link
 
 
 def test_sliders_draw_at_both_ends_of_every_knob(monkeypatch):

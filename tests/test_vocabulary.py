@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 EVERYWHERE = ("rlsignal", "experiments", "benchmarks", "tests", "docs", "notebooks")
 DOCUMENTS = ("docs", "notebooks", "README.md", "CONTRIBUTING.md")
+MADE = ("docs/lessons", "docs/pictures", "docs/reference/", "docs/gallery.md", "docs/explorer/")
 EXEMPT = {"docs/glossary.md", "tests/test_vocabulary.py"}
 
 TERMS = {  # what is not said -> what is, and where the rule holds
@@ -53,7 +54,7 @@ def texts(places):
         files = [path] if path.is_file() else sorted(path.rglob("*"))
         for file in files:
             name = file.relative_to(ROOT).as_posix()
-            made = file.suffix == ".ipynb" or "_build" in name or name.startswith(("docs/lessons", "docs/pictures"))
+            made = file.suffix == ".ipynb" or "_build" in name or name.startswith(MADE)
             if file.suffix in {".py", ".md", ".html"} and not made and name not in EXEMPT:
                 yield name, file.read_text(encoding="utf-8")
 

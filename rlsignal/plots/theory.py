@@ -17,13 +17,17 @@ from rlsignal.theory.signal import advantage_variance, degenerate_probability
 _LOOKS = (("#00204d", "-"), ("#b07d00", "--"), ("#777777", ":"), ("#8c2d04", "-."), ("#31688e", (0, (6, 1))))
 _P = np.linspace(0, 1, 201)
 
+_ESTIMATORS = {"RLOO": 1, "DR_GRPO": 2, "GRPO": 0, "MAXRL": 3}
+"""One look for an estimator in every picture; others take the one that is left, or the next."""
 
-def plot_variance(group_sizes: Sequence[int] = (2, 8, 64), *, ax: Axes | None = None) -> Axes:
+
+def plot_variance(group_sizes: Sequence[int] = (2, 8, 64), *, top: float | None = None, ax: Axes | None = None) -> Axes:
     """Expected variance of the rewards inside a group over the pass rate, one line for each group size.
 
     Parameters
     ----------
     group_sizes : at most five.
+    top : of the axis; give one where pictures are to be compared.
     ax : axes to draw on; default a new figure's.
 
     Returns
@@ -40,6 +44,7 @@ def plot_variance(group_sizes: Sequence[int] = (2, 8, 64), *, ax: Axes | None = 
         ax.plot(_P, np.asarray(advantage_variance(_P, g)), linestyle=style, color=colour, label=f"g = {g}")
     ax.set_xlabel("pass rate p")
     ax.set_ylabel("E[variance inside a group]")
+    ax.set_ylim(0, top)
     return _finished(ax)
 
 
@@ -79,13 +84,20 @@ def plot_degenerate_groups(
     return _finished(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def plot_weights(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXRL), *, ax: Axes | None = None) -> Axes:
+def plot_weights(
+    g: int = 8,
+    estimators: Sequence[Estimator] = (RLOO, GRPO, MAXRL),
+    *,
+    top: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Weight that an estimator gives a prompt over its pass rate: the update is w_g(p) grad p.
 
     Parameters
     ----------
     g : group size.
     estimators : at most five.
+    top : of the axis; give one where pictures are to be compared.
     ax : axes to draw on; default a new figure's.
 
     Returns
@@ -98,9 +110,9 @@ def plot_weights(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXR
     'weight of grad p'
     """
     ax = _axes(ax)
-    for estimator, (colour, style) in zip(estimators, cycle(_LOOKS), strict=False):
+    for estimator, (colour, style) in zip(estimators, _looks(estimators), strict=True):
         ax.plot(_P, estimator.weight(_P, g), linestyle=style, color=colour, label=estimator.name)
-    ax.set_ylim(0)
+    ax.set_ylim(0, top)
     ax.set_xlabel("pass rate p")
     ax.set_ylabel("weight of grad p")
     ax.set_title(f"g = {g}", fontsize=11)
@@ -120,7 +132,7 @@ def plot_objectives(
     'h(p) / h(1)'
     """
     ax = _axes(ax)
-    for estimator, (colour, style) in zip(estimators, cycle(_LOOKS), strict=False):
+    for estimator, (colour, style) in zip(estimators, _looks(estimators), strict=True):
         height = np.asarray(estimator.objective(_P, g))
         ax.plot(_P, height / height[-1], linestyle=style, color=colour, label=estimator.name)
     ax.set_xlabel("pass rate p")
@@ -129,8 +141,8 @@ def plot_objectives(
     return _finished(ax)
 
 
-def plot_population(*populations: Beta | Mixture, samples: int = 100, ax: Axes | None = None) -> Axes:
-    """How prompts differ: the share of them with at most so many correct samples.
+def plot_population(*populations: Beta | Mixture, samples: int = 20, ax: Axes | None = None) -> Axes:
+    """How prompts differ: the share of them with each number of correct samples; the ends are never and always.
 
     Parameters
     ----------
@@ -151,9 +163,12 @@ def plot_population(*populations: Beta | Mixture, samples: int = 100, ax: Axes |
     correct = np.arange(samples + 1)
     for population, (colour, style) in zip(populations, cycle(_LOOKS), strict=False):
         label = f"mean {population.mean:.3g}, dispersion {population.dispersion:.3g}"
-        ax.step(correct, np.cumsum(population.pmf(samples)), where="post", linestyle=style, color=colour, label=label)
-    ax.set_ylim(0, 1.02)
-    ax.set_xlabel(f"at most so many of {samples} samples correct")
+        pmf = population.pmf(samples)
+        ax.plot(correct, pmf, linestyle=style, color=colour, label=label)
+        ax.plot([0, samples], pmf[[0, -1]], "o", color=colour)
+    ax.set_ylim(0)
+    ax.set_xticks(range(0, samples + 1, max(1, samples // 5)))
+    ax.set_xlabel(f"correct of {samples} samples (0: never, {samples}: always solved)")
     ax.set_ylabel("share of prompts")
     return _finished(ax)
 
@@ -175,18 +190,25 @@ def plot_entropy_cap(*, ax: Axes | None = None) -> Axes:
     'response entropy (nats)'
     """
     ax = _axes(ax)
-    entropy = np.linspace(0, 1.0, 201)
-    low = np.asarray(pass_rate_cap(np.minimum(entropy, np.log(2))))
+    entropy = np.linspace(0, np.log(2), 201)
+    low = np.asarray(pass_rate_cap(entropy))
     ax.fill_between(entropy, low, 1 - low, color="#00204d", alpha=0.25, label="impossible")
     ax.axvline(np.log(2), color="#b07d00", linestyle="--", label="ln 2: from here on anything is possible")
+    ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.set_xlabel("response entropy (nats)")
     ax.set_ylabel("pass rate p")
-    return _finished(ax, loc="lower right")
+    return _finished(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 
 def plot_curves(
-    steps: Sequence[float], curves: Mapping[str, Any], *, ylabel: str = "pass@1", ax: Axes | None = None
+    steps: Any,
+    curves: Mapping[str, Any],
+    *,
+    xlabel: str = "step",
+    ylabel: str = "pass@1",
+    top: float = 1.02,
+    ax: Axes | None = None,
 ) -> Axes:
     """Training curves: values [records] are a line, [records, runs] a mean with a band of two standard errors.
 
@@ -194,7 +216,8 @@ def plot_curves(
     ----------
     steps : [records].
     curves : name -> values; at most five.
-    ylabel : what the values are.
+    xlabel, ylabel : what steps and values are.
+    top : of the axis, which begins at 0.
     ax : axes to draw on; default a new figure's.
 
     Returns
@@ -212,12 +235,21 @@ def plot_curves(
         if y.ndim == 2:
             error = 2 * y.std(-1, ddof=1) / np.sqrt(y.shape[-1])
             y = y.mean(-1)
-            ax.fill_between(steps, y - error, y + error, color=colour, alpha=0.2, linewidth=0)
+            ax.fill_between(
+                steps, np.maximum(y - error, 0), np.minimum(y + error, top), color=colour, alpha=0.2, linewidth=0
+            )
         ax.plot(steps, y, linestyle=style, color=colour, label=name)
-    ax.set_ylim(0, 1.02)
-    ax.set_xlabel("step")
+    ax.set_ylim(0, top)
+    ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     return _finished(ax)
+
+
+def _looks(estimators: Sequence[Estimator]) -> list[tuple[str, Any]]:
+    """Colour and line of each: its own in every picture where it has one, else one that no other here has."""
+    own = [_ESTIMATORS.get(estimator.name) for estimator in estimators]
+    free = cycle([i for i in range(len(_LOOKS)) if i not in own] or range(len(_LOOKS)))
+    return [_LOOKS[next(free) if i is None else i] for i in own]
 
 
 def _axes(ax: Axes | None) -> Axes:

@@ -157,6 +157,14 @@ def test_a_notebook_shows_the_steps_as_latex():
     assert shown.count("$") == 2 * len(proof.steps)
     assert r"\sum_{i=1}^{g} {r}_{i} =: K" in shown
     assert r"$\displaystyle q := 1 - p$" in shown
+    assert shown.endswith("*sympy confirmed every identity as this was shown.*")
+
+
+def test_a_proof_with_a_slip_does_not_show():
+    x = sympy.Symbol("x")
+    slip = Derivation("X1", "A slip", (Step("A square has a middle term.", (x + 1) ** 2, x**2 + 1),))
+    with pytest.raises(ArithmeticError, match="step 1 is not confirmed"):
+        slip._repr_markdown_()
 
 
 def test_print_tells_what_is_checked_from_what_is_given():

@@ -207,3 +207,11 @@ class TestEntropySwap:
         share, error = swap.shares()["recovered"]
         assert share == pytest.approx(0.5)
         assert error == pytest.approx(abs(0.4 / 0.6 - 0.1 / 0.4) / 2)  # leaving out either seed
+
+    def test_no_share_of_a_gap_that_is_noise(self):
+        after = np.array([[0.8, 0.4, 0.7, 0.5], [0.6, 0.3, 0.7, 0.7]])  # gaps of 0.1 and -0.1
+        empty = np.zeros((2, 4))
+        swap = results.EntropySwap("by hand", (1, 2), 0.1, 10, empty, empty, empty, np.stack([after] * 3))
+        assert np.isnan(list(swap.shares().values())).all()
+        assert "do not differ by more than noise" in str(swap)
+        assert "%" not in str(swap)

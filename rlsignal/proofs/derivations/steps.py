@@ -131,8 +131,10 @@ class Derivation:
         return float(rhs.subs({symbol: numbers[symbol.name] for symbol in rhs.free_symbols}))
 
     def _repr_markdown_(self) -> str:
+        self.check()  # what does not follow is not shown
         lines = (f"{n}. *{s.status}.* {s.sentence}\n\n    {s._repr_latex_()}" for n, s in enumerate(self.steps, 1))
-        return "\n\n".join([f"**{self.label}. {self.title}**", *lines])
+        confirmed = "*sympy confirmed every identity as this was shown.*"
+        return "\n\n".join([f"**{self.label}. {self.title}**", *lines, confirmed])
 
     def __repr__(self) -> str:
         return f"<Derivation: {self.label}. {self.title}, {len(self.steps)} steps>"
