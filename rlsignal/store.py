@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+import sys
 import tempfile
 import threading
 import zipfile
@@ -127,6 +128,35 @@ def writable_folder(folder: Pathlike) -> Path:
             "Choose another."
         ) from error
     return place
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """No other process is in here with this folder, where the system has locks; they end with the process.
+
+    Raises
+    ------
+    OSError : another one is.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(
+                f"output must be a folder that no other run writes to, got {os.fspath(folder)!r}. Wait until that run "
+                "ends, or choose another folder."
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(handle)
 
 
 def save_counts(rollouts: Rollouts, path: Pathlike) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,15 @@ import numpy as np
 import pytest
 
 from rlsignal import read
-from rlsignal.store import BlockFolder, BlockStore, check_outputs, save_counts, writable_folder, write_atomically
+from rlsignal.store import (
+    BlockFolder,
+    BlockStore,
+    alone_in,
+    check_outputs,
+    save_counts,
+    writable_folder,
+    write_atomically,
+)
 
 
 def hello(file):
@@ -104,6 +113,18 @@ class TestOutputs:
     def test_what_is_fine_passes(self, tmp_path):
         (tmp_path / "old").write_text("")
         check_outputs({"--html": tmp_path / "new", "--counts": tmp_path / "old"}, [tmp_path / "data"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_of_two_runs_in_a_folder_the_second_is_refused(tmp_path):
+    with (
+        alone_in(tmp_path),
+        pytest.raises(OSError, match=r"^output must be a folder that no other run writes to, got '.*'\. Wait until"),
+        alone_in(tmp_path),
+    ):
+        pass
+    with alone_in(tmp_path):
+        assert os.listdir(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from pathlib import Path
 from time import asctime, perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -74,8 +75,13 @@ def dask_executor(address: str | None) -> Iterator[Executor | None]:
 
 def run_study(chosen: argparse.Namespace, study: Callable[["Runner"], Report]) -> int:
     """Simulate, write, draw and say what was found. What an interrupted run has finished is kept, and then deleted."""
-    tick = perf_counter()
     folder = store.writable_folder(chosen.output)  # before minutes of work, not after
+    with store.alone_in(folder):
+        return _run_in(folder, chosen, study)
+
+
+def _run_in(folder: Path, chosen: argparse.Namespace, study: Callable[["Runner"], Report]) -> int:
+    tick = perf_counter()
     prepare_jax()
     import jax
 
