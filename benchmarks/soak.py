@@ -1,4 +1,4 @@
-"""Kill, fill, race and interrupt `map` and `ladder`: nothing is lost, no number changes, and no crash is a crash of ours.
+"""Kill, fill, race and interrupt `map` and `ladder`: nothing is lost, no number changes, and none crashes.
 
 python benchmarks/soak.py 50        # kills of each command, on disk and on a tmpfs of 4 MB; `make soak`
 """
@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,8 +23,8 @@ import numpy as np
 from rlsignal.store import BlockStore
 
 COMMANDS = {
-    "map": "map --group-sizes 8 --prompts 32 --draws 2 --grid 3 --steps 60 --rollouts 480".split(),
-    "ladder": "ladder --seeds 2 --depths 0 10 --steps 20".split(),
+    "map": shlex.split("map --group-sizes 8 --prompts 32 --draws 2 --grid 3 --steps 60 --rollouts 480"),
+    "ladder": shlex.split("ladder --seeds 2 --depths 0 10 --steps 20"),
 }
 ROOM = 4 << 20  # bytes of the small disk
 
@@ -210,6 +211,9 @@ def main(kills: int) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what a shell lets its background jobs ignore, children would
     own = ["unshare", "--map-root-user", "--mount"]  # so that the small disk needs no rights and leaves no trace
     if len(sys.argv) == 2 and subprocess.run([*own, "true"], capture_output=True).returncode == 0:
         os.execvp("unshare", [*own, sys.executable, *sys.argv, "apart"])

@@ -83,6 +83,15 @@ __main__.entry()
 """
 
 
+@pytest.fixture
+def heard():
+    """An interrupt reaches children, also where a shell that runs the tests in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 class TestInterrupts:
     @pytest.mark.parametrize(
         ("command", "resume"), [("verify", ""), ("map", " Finished blocks are kept: run the same")]

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import lzma
-import sys
 import zlib
 from typing import Any
 
@@ -14,7 +13,7 @@ from rlsignal.data.columns import KINDS
 from rlsignal.data.gather import gather
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.data.sources import damaged, tables
-from rlsignal.data.syntax import EXACT
+from rlsignal.data.syntax import EXACT, LARGEST
 from rlsignal.data.tables import NotRows, Rounded, Wanted
 
 
@@ -113,7 +112,7 @@ def read(
         scorer=scorer,
         filter=filter,
     )
-    limit = csv.field_size_limit(sys.maxsize)  # a completion may well be longer than csv's default of 128 kB
+    limit = csv.field_size_limit(LARGEST)  # a completion may well be longer than csv's default of 128 kB
     try:
         try:
             return _gathered(source, wanted)

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import stat
 import sys
 import zipfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from rlsignal.data.records import Note, Rollouts, TrainingLog
+from rlsignal.data import syntax
 from rlsignal.data.syntax import SCORES, chart, console, csv_table, is_console, json_lines, json_list, score_lines
 from rlsignal.data.tables import NotRows, Table, Wanted
 
@@ -33,6 +35,9 @@ FOREIGN = re.compile(
 STEP_IN_NAME = re.compile(r"(?:|.*step[_-]?|completions_)(\d+)")  # verl 12.jsonl, TRL completions_00012.parquet
 PICKLED = "is a pickle, which could run any code when opened, and is refused. Write JSONL, CSV or parquet instead."
 ENOUGH = 64 << 10  # bytes that say what a file is
+UNPACK = "Unpack it, and pass what it holds."
+DEEPEST = 3  # archives inside of archives
+DENSEST = 500  # times that a file of more than `syntax.LARGEST` may grow when it is unpacked; rows of text grow tenfold
 MLFLOW = re.compile(rb"\d{10,13} \S+ \d+\s")
 
 
@@ -96,6 +101,8 @@ def _is_data(path: Path) -> bool:
 
 
 def _is_mlflow(path: Path) -> bool:
+    if not path.is_file():  # a pipe would be waited on
+        return False
     with open(path, "rb") as file:
         return MLFLOW.match(file.read(200)) is not None
 
@@ -117,17 +124,16 @@ def _files(files: list[Path | None], *, inside: bool, wanted: Wanted) -> Generat
         files = [x for x in files if x not in events]
     for path in files:
         if path is None:
-            stream = io.BytesIO(sys.stdin.buffer.read())
-            yield from _tables(stream, "standard input", wanted)
+            yield from _tables(_held(sys.stdin.buffer, "standard input"), "standard input", wanted)
             continue
-        with open(path, "rb", buffering=1 << 20) as opened:
+        with _opened(path) as opened:
             try:
                 for table in _tables(opened, path.name, wanted):
                     stem = STEP_IN_NAME.fullmatch(path.name.split(".")[0])
                     if inside and stem:
                         table.step = int(stem[1])
                     if others:
-                        text = f"{len(others)} files of the folder are not named as data and are left out."
+                        text = f"{len(others)} files of the folder are no data by their name or kind and are left out."
                         table.notes.append(Note("left out", text, others[0], len(others)))
                         others = []
                     yield table
@@ -135,6 +141,26 @@ def _files(files: list[Path | None], *, inside: bool, wanted: Wanted) -> Generat
                 if len(files) == 1:
                     raise
                 yield _nothing(path.name, error)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """A file, or what a shell passes as one, /dev/fd/63; never what might be waited on for ever."""
+    mode = path.stat().st_mode
+    if stat.S_ISFIFO(mode) and re.fullmatch(r"/dev/(fd/\d+|stdin)|/proc/self/fd/\d+", os.fspath(path)):
+        with open(path, "rb") as stream:
+            return _held(stream, os.fspath(path))
+    if not stat.S_ISREG(mode):
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+        raise ValueError(
+            f"path must name a file or a folder, got {os.fspath(path)!r}, which is {kind}. Copy what it gives to a file, "
+            "or pass - and let it be standard input."
+        )
+    return open(path, "rb", buffering=1 << 20)
+
+
+def _held(stream: IO[bytes], name: str) -> io.BytesIO:
+    """A stream that cannot be read twice."""
+    return io.BytesIO(syntax.whole(stream, name, "Write it to a file, and pass that."))
 
 
 def _nothing(name: str, error: NotRows) -> Table:
@@ -151,21 +177,23 @@ def _left_out(files: list[Path | None]) -> list[str]:
     """Files that lie beside the data and were not listed with it."""
     folders = {x.parent for x in files if x is not None}
     listed = {x for x in files if x is not None}
-    beside = [x for folder in sorted(folders) for x in sorted(folder.iterdir()) if x.is_file()]
+    beside = [x for folder in sorted(folders) for x in sorted(folder.iterdir()) if not x.is_dir()]
     return [x.name for x in beside if x not in listed and not x.name.startswith(".")] if len(folders) == 1 else []
 
 
-def _tables(file: IO[bytes], name: str, wanted: Wanted) -> Iterator[Table]:
-    """What a file holds, by its first bytes."""
+def _tables(file: IO[bytes], name: str, wanted: Wanted, depth: int = 0) -> Iterator[Table]:
+    """What a file holds, by its first bytes; `depth` is of archives around it."""
+    if depth > DEEPEST:
+        raise ValueError(f"{name} is packed more than {DEEPEST} times over. {UNPACK}")
     start = file.read(ENOUGH)
     file.seek(0)
     if start.startswith(b"PAR1"):
         yield _parquet(file, name)
     elif (unpacked := _unpacked(file, name, start)) is not None:
         with contextlib.closing(unpacked):
-            yield from _tables(unpacked, name, wanted)
+            yield from _tables(unpacked, name, wanted, depth + 1)
     elif start.startswith(b"PK\x03\x04"):
-        yield from _archive(file, name, wanted)
+        yield from _archive(file, name, wanted, depth)
     elif start.startswith(b"\x93NUMPY"):
         yield _numpy(file, name, wanted)
     else:
@@ -177,7 +205,8 @@ def _text(file: IO[bytes], name: str, start: bytes, wanted: Wanted) -> Table:
         raise NotRows(f"{name} {own}")
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
-            file = io.BytesIO(file.read().decode("utf-16").encode())
+            content = syntax.whole(file, name, "Write it as UTF-8.")
+            file = io.BytesIO(content.decode("utf-16").encode())
         except UnicodeError as error:
             raise ValueError(f"{name} begins as UTF-16 and is not: {error}. Write it as UTF-8.") from None
         start = file.read(ENOUGH)
@@ -185,7 +214,7 @@ def _text(file: IO[bytes], name: str, start: bytes, wanted: Wanted) -> Table:
     if b"\0" in start:
         raise NotRows(f"{name} is binary, and neither parquet nor numpy. Write JSONL, CSV or parquet.")
     if not start.strip():
-        if len(start) < ENOUGH or not file.read().strip():
+        if syntax.is_blank(file):
             raise NotRows(f"{name} is empty.")
         file.seek(0)
     if start.startswith(codecs.BOM_UTF8):
@@ -200,7 +229,7 @@ def _text(file: IO[bytes], name: str, start: bytes, wanted: Wanted) -> Table:
         return _with_notes(Table(name, "line", iter(())), lambda table: json_lines(file, table))
     if _is_prose(start):
         at = file.tell()
-        if is_console(file):
+        if is_console(file, name):
             file.seek(at)
             return _with_notes(Table(name, "line", iter(())), lambda table: console(file, table))
         file.seek(at)
@@ -271,35 +300,82 @@ def _own_binary(name: str, start: bytes) -> str | None:
 
 def _unpacked(file: IO[bytes], name: str, start: bytes) -> Any:
     """A compressed file as what it holds."""
+    packed: Any = None
     if start.startswith(b"\x1f\x8b"):
-        return gzip.open(file)
-    if start.startswith(b"BZh"):
+        packed = gzip.open(file)
+    elif start.startswith(b"BZh"):
         import bz2
 
-        return bz2.open(file)
-    if start.startswith(b"\xfd7zXZ\x00"):
+        packed = bz2.open(file)
+    elif start.startswith(b"\xfd7zXZ\x00"):
         import lzma
 
-        return lzma.open(file)
-    if start.startswith(b"\x28\xb5\x2f\xfd"):
-        return io.BytesIO(_unzstd(file.read(), name))
-    return None
+        packed = lzma.open(file)
+    elif start.startswith(b"\x28\xb5\x2f\xfd"):
+        return io.BytesIO(_unzstd(syntax.whole(file, name, UNPACK), name))
+    return packed if packed is None else io.BufferedReader(_Unpacked(packed, _densest(file), name), 1 << 20)
 
 
-def _zstd() -> Callable[[bytes], bytes] | None:
-    """A decompressor: the standard library's from Python 3.14 on, or whichever is installed."""
+class _Unpacked(io.RawIOBase):
+    """What a packed file holds, until it grows as no rows of text do."""
+
+    def __init__(self, packed: Any, limit: int, name: str) -> None:
+        self.packed, self.limit, self.name = packed, limit, name
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = int(self.packed.readinto(buffer))
+        if self.packed.tell() > self.limit:
+            raise _too_dense(self.name)
+        return count
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        return int(self.packed.seek(place, whence))
+
+    def tell(self) -> int:
+        return int(self.packed.tell())
+
+    def close(self) -> None:
+        self.packed.close()
+        super().close()
+
+
+def _too_dense(name: str) -> ValueError:
+    return syntax.TooLarge(
+        f"{name} unpacks to more than {syntax.LARGEST >> 20:,} MB and {DENSEST} times its size, as no rows do. If it is "
+        "what you want, unpack it, and pass what it holds."
+    )
+
+
+def _densest(file: IO[bytes]) -> int:
+    """The bytes that a packed file may unpack to; the same for one that is packed twice."""
+    outer = getattr(file, "raw", None)
+    if isinstance(outer, _Unpacked):
+        return outer.limit
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return max(syntax.LARGEST, DENSEST * size)
+
+
+def _zstd() -> Callable[[IO[bytes]], Any] | None:
+    """A decompressor of streams: the standard library's from Python 3.14 on, or whichever is installed."""
     with contextlib.suppress(ImportError):
         from compression import zstd
 
-        return lambda content: bytes(zstd.decompress(content))
+        return lambda packed: zstd.open(packed)
     with contextlib.suppress(ImportError):
         import zstandard
 
-        return lambda content: bytes(zstandard.ZstdDecompressor().stream_reader(io.BytesIO(content)).read())
+        return lambda packed: zstandard.ZstdDecompressor().stream_reader(packed)
     with contextlib.suppress(ImportError):
         import pyarrow
 
-        return lambda content: bytes(pyarrow.CompressedInputStream(pyarrow.BufferReader(content), "zstd").read())
+        return lambda packed: pyarrow.CompressedInputStream(packed, "zstd")
     return None
 
 
@@ -307,7 +383,9 @@ def _unzstd(content: bytes, name: str) -> bytes:
     """Zstandard by whatever reads it."""
     try:
         if (decompress := _zstd()) is not None:
-            return decompress(content)
+            return syntax.whole(decompress(io.BytesIO(content)), name, UNPACK)
+    except syntax.TooLarge:
+        raise
     except Exception as error:
         raise ValueError(f"{name} is damaged Zstandard: {_brief(error)}. Copy it again.") from None
     raise ModuleNotFoundError(f"{name} is compressed by Zstandard. Install a reader: pip install zstandard.")
@@ -356,13 +434,15 @@ def _parquet(file: IO[bytes], name: str) -> Table:
     return Table(name, "row", items(), header)
 
 
-def _archive(file: IO[bytes], name: str, wanted: Wanted) -> Iterator[Table]:
+def _archive(file: IO[bytes], name: str, wanted: Wanted, depth: int) -> Iterator[Table]:
     """A zip: numpy's arrays, an Inspect log, or data files."""
     try:
         archive = zipfile.ZipFile(file)
         members = [x for x in archive.infolist() if not x.is_dir()]
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise ValueError(f"{name} is a damaged archive: {_brief(error)}. Write it again.") from None
+    if sum(x.file_size for x in members) > _densest(file):
+        raise _too_dense(name)
     names = [x.filename for x in members]
     if members and all(x.endswith(".npy") for x in names):
         file.seek(0)
@@ -379,14 +459,16 @@ def _archive(file: IO[bytes], name: str, wanted: Wanted) -> Iterator[Table]:
     if not data:
         raise NotRows(f"{name} is an archive and holds neither numpy arrays nor data files. Refused.")
     for member in data:
-        yield from _tables(io.BytesIO(_member(archive, file, member, name)), Path(member.filename).name, wanted)
+        content = io.BytesIO(_member(archive, file, member, name))
+        yield from _tables(content, Path(member.filename).name, wanted, depth + 1)
 
 
 def _member(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipInfo, name: str) -> bytes:
     """The content of an archive's member, also where it is compressed by Zstandard (zip's method 93)."""
     try:
         if member.compress_type != 93:
-            return archive.read(member)
+            with archive.open(member) as packed:
+                return syntax.whole(packed, f"{member.filename} of {name}", UNPACK)
         file.seek(member.header_offset)
         header = file.read(30)
         file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1)

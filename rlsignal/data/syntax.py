@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import IO, Any
 
 from rlsignal.data.cells import number
@@ -16,14 +17,16 @@ from rlsignal.data.records import Note
 from rlsignal.data.tables import NotRows, Table
 
 CHUNK = 1 << 20
+LARGEST = 1 << 30
+"""Bytes that are held at once: a line, a value, a packed file. Rows are read one at a time, however many there are."""
 FIRST = rb"(?m)^(?:\x1b\[[\d;]*m|\([^)\n]*\)|\[[^\]\n]*\]|\s)*"  # colours, Ray's prefix, a logger's prefix
 STEP_LINE = re.compile(FIRST + rb"(?:step|global_step)\s*[:=]\s*(\d+)(?=\s*$|\s*-)")
-PAIR = re.compile(r"([\w/@.-]+)\s*[:=]\s*(?:np\.\w+\()?(-?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf))\)?(?=\s|$|,)")
-PAIRS_ONLY = re.compile(r"[\s-]*(?:[\w/@.-]+\s*[:=]\s*(?:np\.\w+\()?-?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf)\)?[\s,-]*)+")
+PAIR = re.compile(r"(?<![\w/@.-])([\w/@.-]++)\s*[:=]\s*(?:np\.\w+\()?(-?(?:[\d.]+(?:e[+-]?\d+)?|nan|inf))\)?(?=\s|$|,)")
 SCORES = re.compile(rb"\bscores?=\[([-\d., e+]+)\]")  # OpenRLHF's filtered groups
-DICT_LINE = re.compile(rb"(?:(?:rollout|step|perf)\s+(\d+)\s*:\s*)?(\{'[^'\n]+': [^\n]*\})")
+DICT_LINE = re.compile(rb"(?:(?:rollout|step|perf)\s+(\d+)\s*:\s*)?(\{'[^'\n]++': [^\n]*\})")
 PREFIX = re.compile(r"^(?:\x1b\[[\d;]*m|\([^)\n]*\)|\s)*")
 TELLS = (b"reward", b"score", b"zero_std", b"solve")
+TENSORS = re.compile(rb"np\.\w+\(([^()]*+)\)|tensor\(([^(),]*+)[^()]*+\)")
 DECODE = json.JSONDecoder().raw_decode
 
 
@@ -55,23 +58,56 @@ def _quickest() -> Callable[[bytes], Any]:
     return orjson.loads
 
 
+class TooLarge(ValueError):
+    """More than memory should be asked for."""
+
+
+def whole(file: IO[bytes], name: str, way_out: str) -> bytes:
+    """All of a file that cannot be read in parts.
+
+    Raises
+    ------
+    TooLarge : it cannot be held at once.
+    """
+    content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise TooLarge(f"{name} holds more than {LARGEST >> 20:,} MB that must be held at once. {way_out}")
+    return content
+
+
+def lines(file: IO[bytes], name: str) -> Iterator[bytes]:
+    """The lines of a file; an error at one that is longer than memory should be asked for."""
+
+    def checked(line: bytes) -> bytes:
+        if len(line) > LARGEST:
+            raise TooLarge(f"a line of {name} is longer than {LARGEST >> 20:,} MB. Write one row a line.")
+        return line
+
+    return map(checked, iter(partial(file.readline, LARGEST + 1), b""))
+
+
+def is_blank(file: IO[bytes]) -> bool:
+    """Whether nothing but blanks is left of a file."""
+    return not any(chunk.strip() for chunk in iter(partial(file.read, CHUNK), b""))
+
+
 def json_lines(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
     """One JSON value a line, or one object over the whole file."""
-    quick, lines = _quickest(), enumerate(file, 1)
+    quick, numbered = _quickest(), enumerate(lines(file, table.name), 1)
     table.rounds = quick is not _standard
-    place, first = next((place, line) for place, line in lines if line.strip())
+    place, first = next((place, line) for place, line in numbered if line.strip())
     try:
         head = _standard(first)
         with contextlib.suppress(ValueError):  # as all other lines, so that equal numbers stay equal
             head = quick(first)
         yield place, head
     except ValueError:
-        rest = file.read()
-        if rest.strip() and not _parses(rest.splitlines()[0]):
+        rest = whole(file, table.name, "Write a JSON list, or one row a line.")
+        if rest.strip() and not _parses(rest.partition(b"\n")[0]):
             yield 1, _document(first + rest, table)
             return
         raise _malformed(table, place, first) from None
-    for place, line in lines:
+    for place, line in numbered:
         try:
             value = quick(line)
         except ValueError:
@@ -151,21 +187,23 @@ def json_list(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
                     Note("truncated", "The list is cut short; what is cut is left out.", table.at(place + 1))
                 )
             return
+        if len(text) - at > LARGEST:
+            raise bad(f"it is longer than {LARGEST >> 20:,} MB")
         try:
             more = file.read(size)
             text, at, ended, size = text[at:] + to_text.decode(more, final=not more), 0, not more, 2 * size
         except UnicodeDecodeError as failed:
             raise bad(str(failed)) from None
-    if text[at:].strip() or file.read().strip():
+    if text[at:].strip() or not is_blank(file):
         raise ValueError(f"{table.name} goes on after its list ends. Write one list, or one object a line.")
 
 
-def is_console(file: IO[bytes]) -> bool:
+def is_console(file: IO[bytes], name: str) -> bool:
     """Whether any line is what a trainer prints of a step; the whole file is looked through."""
-    for line in file:
+    for line in lines(file, name):
         if STEP_LINE.match(line):
             return True
-        found = DICT_LINE.search(line)
+        found = _dictionary(line)
         if found and any(word in found[2] for word in TELLS):
             return True
     return False
@@ -177,7 +215,7 @@ def console(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
     """
     others, first = 0, 0
     begun: tuple[int, dict[str, Any]] | None = None
-    for place, line in enumerate(file, 1):
+    for place, line in enumerate(lines(file, table.name), 1):
         started = STEP_LINE.match(line)
         if started:
             if begun is not None:
@@ -185,7 +223,7 @@ def console(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
             row: dict[str, Any] = {"step": float(started[1])}
             begun = place, row | _pairs(line[started.end(1) :])
             continue
-        dictionary = DICT_LINE.search(line)
+        dictionary = _dictionary(line)
         if dictionary and any(word in dictionary[2] for word in TELLS):
             row = _literal(dictionary[2])
             if row:
@@ -194,7 +232,7 @@ def console(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
                 yield place, row
                 continue
         plain = PREFIX.sub("", line.decode(errors="replace")).strip()
-        if begun is not None and "/" in plain and PAIRS_ONLY.fullmatch(plain):
+        if begun is not None and "/" in plain and not PAIR.sub("", plain).strip(" \t,-"):
             for name, value in _pairs(plain.encode()).items():
                 begun[1].setdefault(name, value)
         elif plain:
@@ -209,11 +247,16 @@ def console(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
 
 def score_lines(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
     """Groups that a trainer filtered, a line each: `scores=[1.0, 0.0]`."""
-    for place, line in enumerate(file, 1):
+    for place, line in enumerate(lines(file, table.name), 1):
         found = SCORES.search(line)
         if found:
             yield place, {"filtered_scores": [float(x) for x in found[1].split(b",") if x.strip()]}
     table.notes.append(Note("filtered", "These are groups that the trainer filtered out, and not all of its groups."))
+
+
+def _dictionary(line: bytes) -> re.Match[bytes] | None:
+    """A printed dict in a line; what follows the last brace is cut off, so that no search for one is in vain."""
+    return DICT_LINE.search(line[: line.rfind(b"}") + 1])
 
 
 def _pairs(line: bytes) -> dict[str, float]:
@@ -223,7 +266,7 @@ def _pairs(line: bytes) -> dict[str, float]:
 
 def _literal(text: bytes) -> dict[str, Any]:
     """A printed dict of Python; empty where it is none."""
-    plain = re.sub(rb"np\.\w+\(([^()]*)\)|tensor\(([^(),]*)[^()]*\)", rb"\1\2", text)
+    plain = TENSORS.sub(rb"\1\2", text)
     plain = re.sub(rb": nan\b", b": None", plain)
     with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
         value = ast.literal_eval(plain.decode(errors="replace"))
@@ -241,14 +284,14 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
     """A table with a header; the delimiter is whichever of comma, tab, semicolon and bar its first line has most of."""
     table = Table(name, "line", iter(()))
     first = start.lstrip().partition(b"\n")[0].decode(errors="replace")
-    lines = map(bytes.decode, file)
+    text = map(bytes.decode, lines(file, name))
     if named := re.fullmatch(r'"?sep=(.)"?\s*', first):  # as Excel writes it
         delimiter = named[1]
-        next(lines)
+        next(text)
     else:
         delimiter = max(",\t;|", key=first.count)
     table.comma = delimiter == ";"
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    rows = csv.reader(text, delimiter=delimiter, strict=True)
 
     def advance() -> list[str] | None:
         try:
