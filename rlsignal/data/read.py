@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from rlsignal import _validate
+from rlsignal.data import syntax
 from rlsignal.data.columns import KINDS
 from rlsignal.data.gather import gather
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.data.sources import damaged, tables
-from rlsignal.data.syntax import EXACT, LARGEST
 from rlsignal.data.tables import NotRows, Rounded, Wanted
 
 
@@ -112,18 +112,18 @@ def read(
         scorer=scorer,
         filter=filter,
     )
-    limit = csv.field_size_limit(LARGEST)  # a completion may well be longer than csv's default of 128 kB
+    limit = csv.field_size_limit(syntax.LARGEST)  # a completion may well be longer than csv's default of 128 kB
     try:
         try:
             return _gathered(source, wanted)
         except Rounded:
             if source == "-":
                 raise  # it cannot be read twice
-            token = EXACT.set(True)
+            token = syntax.EXACT.set(True)
             try:
                 return _gathered(source, wanted)
             finally:
-                EXACT.reset(token)
+                syntax.EXACT.reset(token)
     except NotRows as error:
         raise ValueError(str(error)) from None
     except RecursionError:

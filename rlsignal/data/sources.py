@@ -20,8 +20,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from rlsignal.data.records import Note, Rollouts, TrainingLog
 from rlsignal.data import syntax
+from rlsignal.data.records import Note, Rollouts, TrainingLog
 from rlsignal.data.syntax import SCORES, chart, console, csv_table, is_console, json_lines, json_list, score_lines
 from rlsignal.data.tables import NotRows, Table, Wanted
 
@@ -152,8 +152,8 @@ def _opened(path: Path) -> IO[bytes]:
     if not stat.S_ISREG(mode):
         kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
         raise ValueError(
-            f"path must name a file or a folder, got {os.fspath(path)!r}, which is {kind}. Copy what it gives to a file, "
-            "or pass - and let it be standard input."
+            f"path must name a file or a folder, got {os.fspath(path)!r}, which is {kind}. Copy what it gives to a "
+            "file, or pass - and let it be standard input."
         )
     return open(path, "rb", buffering=1 << 20)
 
@@ -300,20 +300,24 @@ def _own_binary(name: str, start: bytes) -> str | None:
 
 def _unpacked(file: IO[bytes], name: str, start: bytes) -> Any:
     """A compressed file as what it holds."""
-    packed: Any = None
+    if start.startswith(b"\x28\xb5\x2f\xfd"):
+        return io.BytesIO(_unzstd(syntax.whole(file, name, UNPACK), name))
+    packed = _decompressor(file, start)
+    return packed if packed is None else io.BufferedReader(_Unpacked(packed, _densest(file), name), 1 << 20)
+
+
+def _decompressor(file: IO[bytes], start: bytes) -> Any:
     if start.startswith(b"\x1f\x8b"):
-        packed = gzip.open(file)
-    elif start.startswith(b"BZh"):
+        return gzip.open(file)
+    if start.startswith(b"BZh"):
         import bz2
 
-        packed = bz2.open(file)
-    elif start.startswith(b"\xfd7zXZ\x00"):
+        return bz2.open(file)
+    if start.startswith(b"\xfd7zXZ\x00"):
         import lzma
 
-        packed = lzma.open(file)
-    elif start.startswith(b"\x28\xb5\x2f\xfd"):
-        return io.BytesIO(_unzstd(syntax.whole(file, name, UNPACK), name))
-    return packed if packed is None else io.BufferedReader(_Unpacked(packed, _densest(file), name), 1 << 20)
+        return lzma.open(file)
+    return None
 
 
 class _Unpacked(io.RawIOBase):
@@ -347,8 +351,8 @@ class _Unpacked(io.RawIOBase):
 
 def _too_dense(name: str) -> ValueError:
     return syntax.TooLarge(
-        f"{name} unpacks to more than {syntax.LARGEST >> 20:,} MB and {DENSEST} times its size, as no rows do. If it is "
-        "what you want, unpack it, and pass what it holds."
+        f"{name} unpacks to more than {syntax.LARGEST >> 20:,} MB and {DENSEST} times its size, as no rows do. If "
+        "that is what you want, unpack it, and pass what it holds."
     )
 
 
