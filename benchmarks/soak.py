@@ -150,7 +150,7 @@ def _race(folder: str, seed: int, barrier: Any, answers: Any) -> None:
 
 
 def raced(times: int) -> Counter[str]:
-    """Two recipes started at once in one folder: one is accepted and keeps its numbers, the other is told so."""
+    """Two recipes started at once in one folder: one is accepted and keeps its numbers, the other is refused."""
     counts, context = Counter[str](), multiprocessing.get_context("fork")
     for _ in range(times):
         with tempfile.TemporaryDirectory() as folder:
@@ -168,8 +168,8 @@ def raced(times: int) -> Counter[str]:
     return counts
 
 
-def twins(name: str, times: int) -> Counter[str]:
-    """The same command started twice at once in one folder: one runs, and the other is told so."""
+def doubled(name: str, times: int) -> Counter[str]:
+    """The same command started twice at once in one folder: one runs, and the other is refused."""
     counts = Counter[str]()
     for _ in range(times):
         with tempfile.TemporaryDirectory() as place:
@@ -203,7 +203,7 @@ def main(kills: int) -> None:
     say("races", raced(2 * kills))
     for name in COMMANDS:
         say(f"{name}, interrupted in compilation", interrupted(name, max(1, kills // 2), chance))
-        say(f"{name}, twice at once", twins(name, max(1, kills // 10)))
+        say(f"{name}, twice at once", doubled(name, max(1, kills // 10)))
         with tempfile.TemporaryDirectory() as folder:
             say(f"{name}, killed on disk", killed(name, Path(folder), kills, chance))
         if small is not None:

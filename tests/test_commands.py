@@ -94,15 +94,6 @@ def test_progress_is_shown_to_people_only(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_interrupting_ends_cleanly(capsys, monkeypatch):
-    def interrupt(**_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(rlsignal, "verify", interrupt)
-    assert main(["verify"]) == 130
-    assert capsys.readouterr().err == "rlsignal verify: interrupted.\n"
-
-
 def test_it_is_installed_as_a_program():
     (script,) = entry_points(group="console_scripts", name="rlsignal")
     assert script.load() is entry
