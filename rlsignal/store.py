@@ -180,17 +180,23 @@ def save_counts(rollouts: Rollouts, path: Pathlike) -> Path:
     {"id": 0, "c": 2, "n": 3}
     {"id": 1, "c": 0, "n": 3}
     """
-    lines = []
+    rows = []
     for i, prompt in enumerate(rollouts.prompt):
         row = {"id": prompt, "c": int(rollouts.correct[i]), "n": int(rollouts.samples[i])}
         if rollouts.checkpoint is not None:
             row["checkpoint"] = rollouts.checkpoint[i]
         if rollouts.step is not None:
             row["step"] = float(rollouts.step[i])
-        lines.append(json.dumps(row, default=str) + "\n")
+        rows.append(row)
+    return save_rows(rows, path)
+
+
+def save_rows(rows: Iterable[Mapping[str, Any]], path: Pathlike) -> Path:
+    """Write a line of JSON for each row; the folder is made if need be."""
+    text = "".join(json.dumps(row, default=str) + "\n" for row in rows)
     place = Path(path)
     writable_folder(place.parent)
-    write_atomically(place, lambda file: file.write("".join(lines).encode()))
+    write_atomically(place, lambda file: file.write(text.encode()))
     return place
 
 

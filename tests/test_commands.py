@@ -155,6 +155,23 @@ class TestData:
         assert json.loads(counts.read_text().splitlines()[3]) == {"id": "p3", "c": 5, "n": 8}
         assert rlsignal.diagnose(counts).chosen == rlsignal.diagnose(evaluation).chosen
 
+    def test_diagnose_writes_the_prompts_to_keep(self, capsys, evaluation, both, tmp_path):
+        ids = tmp_path / "new" / "ids.jsonl"
+        assert main(["diagnose", str(evaluation), "--ids", str(ids)]) == 0
+        rows = [json.loads(line) for line in ids.read_text().splitlines()]
+        assert [row["id"] for row in rows] == list(rlsignal.read(evaluation).prompt)
+        assert {"c", "n", "kind", "informative", "hopeless", "solved"} <= rows[0].keys()
+        assert main(["diagnose", str(evaluation), "--ids", str(ids), "--keep", "informative"]) == 0
+        kept = [json.loads(line) for line in ids.read_text().splitlines()]
+        assert kept == [row for row in rows if row["kind"] == "informative"]
+        assert f"Wrote {ids}." in capsys.readouterr().out
+        assert main(["diagnose", str(both), "--at", "1", "--ids", str(ids), "--json"]) == 0
+        assert len(ids.read_text().splitlines()) == rlsignal.read(both).at(checkpoint=1).prompts
+
+    def test_keep_needs_a_file_to_write_to(self, capsys, evaluation):
+        assert main(["diagnose", str(evaluation), "--keep", "informative"]) == 2
+        assert "--keep must be given with --ids" in capsys.readouterr().err
+
     def test_diagnose_compares_the_checkpoints_of_a_file(self, capsys, both):
         assert main(["diagnose", str(both), "--at", "1"]) == 0
         said = capsys.readouterr().out
@@ -277,6 +294,7 @@ class TestData:
     def test_the_input_is_never_overwritten(self, capsys, evaluation, log):
         for command, path, option in (
             ("diagnose", evaluation, "--counts"),
+            ("diagnose", evaluation, "--ids"),
             ("diagnose", log, "--html"),
             ("track", log, "--html"),
         ):

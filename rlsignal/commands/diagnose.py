@@ -9,11 +9,14 @@ import numpy as np
 
 import rlsignal
 from rlsignal import store
+from rlsignal._show import Result
 from rlsignal.commands.data import add_data, checkpoint_named, given, read, refuse_idle, write_page
 from rlsignal.commands.terminal import command
 from rlsignal.commands.track import tracked
 from rlsignal.data.records import Rollouts, TrainingLog
-from rlsignal.diagnosis.diagnose import Diagnosis
+from rlsignal.diagnosis.diagnose import with_samples
+from rlsignal.diagnosis.diagnosed import Diagnosis
+from rlsignal.diagnosis.prompts import list_prompts
 
 
 def add(commands: Any) -> None:
@@ -35,6 +38,10 @@ def add(commands: Any) -> None:
     parser.add_argument("--window", type=int, metavar="N", help="logged rows taken together over time (default 50)")
     parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
     parser.add_argument("--counts", metavar="PATH", help="write {id, c, n} lines, which pass@k tools read")
+    parser.add_argument("--ids", metavar="PATH", help="write a line a prompt: kind, and how likely it is of no use")
+    parser.add_argument(
+        "--keep", choices=("informative", "hopeless", "solved"), help="of --ids, only the prompts of this kind"
+    )
     parser.add_argument(
         "--require",
         metavar="RULE",
@@ -44,7 +51,9 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the findings, compare the checkpoints where there are several, and track what has steps."""
-    store.check_outputs({"--html": chosen.html, "--counts": chosen.counts}, [chosen.data])
+    store.check_outputs({"--html": chosen.html, "--counts": chosen.counts, "--ids": chosen.ids}, [chosen.data])
+    if chosen.keep is not None and chosen.ids is None:
+        raise ValueError("--keep must be given with --ids, the file that it writes to, got --keep alone.")
     rule = _rule(chosen.require) if chosen.require is not None else None
     data = read(chosen, chosen.data)
     if isinstance(data, TrainingLog) and chosen.group_size is None and data.group_size is None:
@@ -57,7 +66,7 @@ def run(chosen: argparse.Namespace) -> int:
     over_time = data.step is not None and len(np.unique(data.step)) >= 2 * window
     acting = ["group_size", "batch", "html", "require", *["window"] * over_time]
     if isinstance(data, Rollouts):
-        acting += ["fewest", "counts", *["at"] * bool(data.checkpoints)]
+        acting += ["fewest", "counts", "ids", "keep", *["at"] * bool(data.checkpoints)]
     steps = "a training log" if isinstance(data, TrainingLog) else "an evaluation" if data.step is None else "a dump"
     what = f"{steps}{'' if over_time else f' of fewer than {2 * window} steps'}"
     refuse_idle(
@@ -69,10 +78,15 @@ def run(chosen: argparse.Namespace) -> int:
     several = isinstance(data, Rollouts) and len(data.checkpoints) > 1 and found.samples > 1
     compared = rlsignal.compare(data, min(g, found.samples)) if several else None
     trend = rlsignal.track(data, g, window=window) if over_time else None
-    results = [result for result in (found, trend, compared) if result is not None]
+    results: list[Result] = [result for result in (found, trend, compared) if result is not None]
     written = write_page(chosen.html, results, chosen.data)
     if chosen.counts:
         written.append(store.save_counts(data, chosen.counts))
+    if chosen.ids and isinstance(data, Rollouts):
+        one = data.at(checkpoint=data.checkpoints[0] if at is None else at) if data.checkpoints else data
+        listed = list_prompts(with_samples(one, chosen.fewest or 1), g)
+        results.append(listed)
+        written.append(store.save_rows(listed.rows(*filter(None, [chosen.keep])), chosen.ids))
     if chosen.json:
         more = {"track": trend, "comparison": compared}
         gate = {"require": {"rule": chosen.require, "status": _status(rule, found)}} if rule else {}

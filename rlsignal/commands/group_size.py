@@ -9,7 +9,7 @@ from rlsignal.commands.data import add_data, checkpoint_named, given, read, refu
 from rlsignal.commands.terminal import command
 from rlsignal.data.records import TrainingLog
 
-ADVICE = ("budget", "prompts", "estimator", "largest", "tokens", "batch", "draws")
+ADVICE = ("budget", "prompts", "estimator", "largest", "tokens", "rollout_seconds", "batch", "draws")
 
 
 def add(commands: Any) -> None:
@@ -32,6 +32,12 @@ def add(commands: Any) -> None:
         metavar=("P", "C"),
         help="tokens of a prompt, read once a group, and a completion",
     )
+    parser.add_argument(
+        "--rollout-seconds",
+        type=float,
+        metavar="S",
+        help="GPU seconds of a rollout, for informative groups per GPU hour",
+    )
     parser.add_argument("--batch", type=int, metavar="N", help="groups that dynamic sampling keeps (default 64)")
     parser.add_argument("--draws", type=int, metavar="N", help="batches that it may draw for them (default 10)")
     parser.add_argument(
@@ -46,7 +52,7 @@ def add(commands: Any) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the advice."""
     source = _from_file(chosen) if chosen.data is not None else _from_numbers(chosen)
-    options = given(chosen, "prompts", "largest", "tokens", "batch", "draws")
+    options = given(chosen, "prompts", "largest", "tokens", "rollout_seconds", "batch", "draws")
     if isinstance(source, TrainingLog):
         options |= given(chosen, "logged_at", "groups")
     if chosen.budget is not None:

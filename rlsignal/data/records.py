@@ -101,6 +101,10 @@ class Rollouts(_Read, Result):
                 if not keep.any():
                     known = self.checkpoints if name == "checkpoint" else self.steps.tolist()
                     raise ValueError(f"{name} must be one of {list(known)[:10]}, got {value!r}.")
+        return self.only(keep)
+
+    def only(self, keep: NDArray[np.bool_]) -> "Rollouts":
+        """The entries that are marked, [entries]."""
         which = np.flatnonzero(keep)
         return replace(
             self,

@@ -11,7 +11,7 @@ from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, plain
 from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
-from rlsignal.diagnosis.diagnose import Finding, numbered, read_line
+from rlsignal.diagnosis.diagnosed import Finding, numbered, read_line
 from rlsignal.inference.intervals import Estimate, Statistic, group_estimate, per_prompt_estimate
 from rlsignal.inference.paired import Score, samples_of_a_prompt, score_difference
 from rlsignal.inference.ranking import disagreement_probability

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal.data.records import Rollouts, TrainingLog
-from rlsignal.diagnosis.diagnose import counted, noted, read_line
+from rlsignal.diagnosis.diagnose import counted
+from rlsignal.diagnosis.diagnosed import noted, read_line
 from rlsignal.diagnosis.track import track
 from rlsignal.inference.evaluation import Evaluation
 from rlsignal.inference.intervals import Estimate, per_prompt_estimate
@@ -75,28 +76,30 @@ class GroupSizeAdvice(Result):
     def _parts(self) -> Iterable[Part]:
         yield from read_line(self.read_as)
         low, high = self.range
-        span = f" (anything from {low} to {high} is as good)" if low < high else ""
+        span = f" ({low} to {high} are not distinguished)" if low < high else ""
         yield f"g = {self.group_size}{span}, for {self.rollouts} rollouts a step under {self.estimator}."
         yield from (f"- {reason}" for reason in self.reasons)
         yield ""
+        timed = self.lines[0].per_hour is not None
+        head = ["prompts x g", "informative [95%]", "informative groups", "noise", "of full precision", "hard weigh"]
         yield Table(
-            ("g", "informative [95%]", "prompts", "informative groups", "noise", "of full precision", "hard weigh"),
+            (*head, *["in a GPU hour [95%]"] * timed),
             [
                 (
-                    str(x.group_size),
+                    f"{x.prompts} x {x.group_size}",
                     f"{figure(x.informative.value)} [{figure(x.informative.low)}, {figure(x.informative.high)}]",
-                    str(x.prompts),
                     "-" if np.isnan(x.informative_groups) else f"{x.informative_groups:.1f}",
                     f"{x.noise:.2f}",
                     "-" if np.isnan(x.score) else f"{x.score:.1f}",
                     f"{x.hard:.2f}",
+                    *(_hourly(x.per_hour) for _ in range(timed)),
                 )
                 for x in self.lines
             ],
             marked=[x.group_size for x in self.lines].index(self.group_size),
         )
         yield ""
-        yield "prompts, informative groups: in a step, at equal cost."
+        yield "prompts x g, informative groups: in a step, at equal cost."
         yield "noise: g/(g-1), variance of an update at equal rollouts where noise dominates; 1: a perfect baseline."
         yield "of full precision: informative groups over their noise, which the advice makes large."
         yield "hard weigh: weight of a prompt at p = 0.05 over that of one at p = 0.5."
@@ -118,6 +121,7 @@ class GroupSizeLine(Result):
     noise : g/(g-1), variance of an update at equal rollouts where noise dominates, over that with a perfect baseline.
     score : informative groups over noise: so many groups with a perfect baseline would be worth as much.
     hard : the estimator's weight of a prompt at p = 0.05 over that of one at p = 0.5.
+    per_hour : informative groups per GPU hour of sampling; None where the time of a rollout is not given.
     """
 
     group_size: int
@@ -127,6 +131,7 @@ class GroupSizeLine(Result):
     noise: float
     score: float
     hard: float
+    per_hour: Estimate | None = None
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -139,6 +144,7 @@ class GroupSizeLine(Result):
             "noise": self.noise,
             "score": plain(self.score),
             "hard_over_even": self.hard,
+            "informative_groups_per_gpu_hour": None if self.per_hour is None else self.per_hour.summary,
         }
 
 
@@ -147,6 +153,9 @@ FLAT = 0.3
 
 PRECISE = 8
 """From here on finding the baseline adds at most 1/7 to the variance of an update."""
+
+LEVEL = 0.02
+"""A rise of the informative share that is about none: the table of sizes ends with it."""
 
 HARD, EVEN = 0.05, 0.5
 """The pass rates whose weights are compared."""
@@ -165,6 +174,7 @@ def recommend_group_size(
     between: float | None = None,
     largest: int = 64,
     tokens: tuple[float, float] | None = None,
+    rollout_seconds: float | None = None,
     batch: int = 64,
     draws: int = 10,
     logged_at: int | None = None,
@@ -188,6 +198,7 @@ def recommend_group_size(
         Both or neither.
     largest : the largest group looked at, at least 2.
     tokens : of a prompt and of a completion; a prompt is read once for its group, so that small groups cost more.
+    rollout_seconds : GPU seconds of one rollout, for informative groups per GPU hour of sampling.
     batch, draws : groups that dynamic sampling keeps, and batches that it may draw for them.
     logged_at, groups : of a log, its group size and the groups behind a row, where it does not state them.
 
@@ -214,6 +225,10 @@ def recommend_group_size(
     least = _validate.whole("prompts", prompts, 1)
     largest = _validate.whole("largest", largest, 2, 4096)
     batch, draws = _validate.whole("batch", batch, 1), _validate.whole("draws", draws, 1)
+    if tokens is not None:
+        _validate.within("tokens", tokens, 0, np.inf, open_ends=True)
+    if rollout_seconds is not None:
+        _validate.within("rollout_seconds", rollout_seconds, 0, np.inf, open_ends=True)
     per_prompt = 0.0 if tokens is None else tokens[0] / tokens[1]
     if (scores is None) != (between is None):
         raise ValueError("scores and between must be given together, got one of them. See best_group_size().")
@@ -228,7 +243,7 @@ def recommend_group_size(
     factor = {g: (g - 1) / g / cost[g] for g in sizes}  # of the share, in the score of one rollout's cost
     shares = {g: share(g) for g in sizes}
     allowed = [g for g in sizes if int(budget / cost[g]) >= least] or sizes[:1]
-    known_sizes = [g for g in allowed if shares[g].value > 0]
+    known_sizes = [g for g in allowed if shares[g].value > 0]  # with a value: below four times the samples
     within = [shares[g].value for g in allowed if shares[g].how == "samples"]
     if not known_sizes or (within and max(within) == 0):
         why = (
@@ -238,7 +253,8 @@ def recommend_group_size(
     score = {g: shares[g].value * factor[g] for g in sizes}
     best = max(known_sizes, key=lambda g: score[g])
     close = [g for g in known_sizes if score[g] >= (1 - FLAT) * score[best]]
-    similar = [g for g in known_sizes if g in close or not apart(best, g, factor[best] * (1 - FLAT), factor[g])]
+    possible = [g for g in allowed if shares[g].high > 0]
+    similar = [g for g in possible if g in close or not apart(best, g, factor[best] * (1 - FLAT), factor[g])]
     chosen = best_of_noise or (PRECISE if best < PRECISE in close else best)
     lines = tuple(
         GroupSizeLine(
@@ -249,8 +265,9 @@ def recommend_group_size(
             noise=g / (g - 1),
             score=int(budget / cost[g]) * shares[g].value * (g - 1) / g,
             hard=_hard(estimator, g),
+            per_hour=None if rollout_seconds is None else _scaled(shares[g], 3600 / rollout_seconds / cost[g]),
         )
-        for g in sizes
+        for g in _worth_showing(sizes, shares, max(*similar, chosen))
     )
     return GroupSizeAdvice(
         group_size=chosen,
@@ -270,6 +287,27 @@ def recommend_group_size(
         notes=notes,
         read_as=read_as,
     )
+
+
+def _worth_showing(sizes: list[int], shares: dict[int, Estimate], largest: int) -> list[int]:
+    """The sizes up to the first beyond the range at which the informative share cannot rise by as much as `LEVEL`."""
+    shown = []
+    for g in sizes:
+        shown.append(g)
+        if g > largest and (np.isnan(shares[g].value) or shares[g].value - shares[shown[-2]].value < LEVEL):
+            break
+    return shown
+
+
+def _hourly(groups: Estimate | None) -> str:
+    if groups is None:
+        return ""
+    value = "" if np.isnan(groups.value) else f"{groups.value:,.0f} "
+    return f"{value}[{groups.low:,.0f}, {groups.high:,.0f}]"
+
+
+def _scaled(share: Estimate, factor: float) -> Estimate:
+    return Estimate(factor * share.value, factor * share.low, factor * share.high, share.how, share.warning)
 
 
 Apart = Callable[[int, int, float, float], bool]
@@ -298,7 +336,7 @@ def _source(
         if len(p.checkpoints) > 1:
             names = ", ".join(map(str, p.checkpoints))
             raise ValueError(f"p must hold one checkpoint, got {names}. Choose one with at(checkpoint=).")
-        data, labels, _ = counted(p, 1)
+        data, labels = counted(p)
         return *_of_samples(Evaluation(data, labels)), tuple(map(str, p.notes)), p.read_as
     what = pass_rate(p)
     if isinstance(what, Recorded):
@@ -371,10 +409,12 @@ def _reasons(
 
 def _sampling(share: Estimate, population: PassRate, g: int, batch: int, draws: int) -> Iterable[str]:
     """What dynamic sampling costs, and how often it gives up."""
-    yield (
-        f"it draws {g / share.value:.0f} rollouts for each group of {g} that it keeps, "
-        f"{batch * g / share.value:,.0f} for a batch of {batch}."
+    sizes = [g / x if x else np.inf for x in (share.value, share.high, share.low)]
+    each, whole = (
+        f"{n * sizes[0]:,.0f}" + (f" [{n * sizes[1]:,.0f}, {n * sizes[2]:,.0f}]" if share.low < share.high else "")
+        for n in (1, batch)
     )
+    yield f"it draws {each} rollouts for each group of {g} that it keeps, {whole} for a batch of {batch}."
 
     def gives_up(n: int) -> float:
         return float(np.mean(np.asarray(shortfall_probability(population, g, kept=batch, sampled=n * batch))))
@@ -382,4 +422,5 @@ def _sampling(share: Estimate, population: PassRate, g: int, batch: int, draws: 
     chance = gives_up(draws)
     enough = next((n for n in range(1, 1001) if gives_up(n) <= SURE), None)
     more = f"{enough} are enough 99 times of 100" if enough else "1,000 are not enough"
-    yield f"with at most {draws} batches of {batch} it gives up {chance:.1%} of the time; {more}."
+    often = f"{chance:.1%}" if chance >= 0.001 else "less than 0.1%"
+    yield f"with at most {draws} batches of {batch} it gives up {often} of the time; {more}."

@@ -12,7 +12,7 @@ from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal._validate import Floats
 from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
-from rlsignal.diagnosis.diagnose import noted, read_line
+from rlsignal.diagnosis.diagnosed import noted, read_line
 from rlsignal.inference.intervals import Estimate, bounded_interval
 from rlsignal.inference.population import log_estimate
 from rlsignal.inference.sequential import log_e_process, overdispersion

@@ -1,9 +1,11 @@
 """The pass rates behind counts where no Beta fits: a likeliest distribution on a grid, anchored in the fitted Beta."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betainc
 
 from rlsignal._validate import Floats
@@ -62,9 +64,15 @@ def anchored_value(statistic: Any, g: int, weights: Floats) -> float:
     return float(weights @ np.asarray(statistic(Fixed(_grid()), g)))
 
 
+def anchored_posterior(function: Callable[[Fixed], Floats], data: Recorded, weights: Floats) -> Floats:
+    """For each prompt the mean of a function of its pass rate, given its samples and the fitted weights: [prompts]."""
+    chances, _, which = _chances(data)
+    return np.asarray(((chances * weights) @ function(Fixed(_grid())) / (chances @ weights))[which])
+
+
 def anchored_weights(data: Recorded, fit: BetaEstimate, strength: float = STRENGTH) -> Floats:
     """The weights of the grid's pass rates, by expectation and maximisation."""
-    anchor, chances, prompts = _masses(fit), *_chances(data)
+    anchor, (chances, prompts, _) = _masses(fit), _chances(data)
     total, weights = prompts.sum(), anchor + 1e-12
     for _ in range(SWEEPS):
         counted = (prompts / (chances @ weights)) @ chances * weights
@@ -87,11 +95,12 @@ def _masses(fit: BetaEstimate) -> Floats:
     return np.asarray(np.diff(np.concatenate([[0.0], below, [1.0]])))
 
 
-def _chances(data: Recorded) -> tuple[Floats, Floats]:
-    """P(c | p_j) of each kind of prompt (c, n), and how many there are of it."""
+def _chances(data: Recorded) -> tuple[Floats, Floats, NDArray[np.intp]]:
+    """P(c | p_j) of each kind of prompt (c, n), how many there are of it, and which kind each prompt is."""
     c, n = np.asarray(data.correct), np.asarray(data.samples)
     long = n > LARGEST_SUMMED
     c, n = np.where(long, np.rint(c / n * LARGEST_SUMMED).astype(np.int64), c), np.minimum(n, LARGEST_SUMMED)
-    kinds, prompts = np.unique(np.stack([c, n], 1), axis=0, return_counts=True)
+    kinds, which, prompts = np.unique(np.stack([c, n], 1), axis=0, return_inverse=True, return_counts=True)
     rows = {int(size): Fixed(_grid()).pmf(int(size)) for size in np.unique(n)}
-    return np.stack([rows[int(size)][:, count] for count, size in kinds]), prompts.astype(np.float64)
+    chances = np.stack([rows[int(size)][:, count] for count, size in kinds])
+    return chances, prompts.astype(np.float64), which.reshape(-1)

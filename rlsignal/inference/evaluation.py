@@ -1,17 +1,32 @@
 """A group statistic of an evaluation at any group size: from its samples as far as they reach, else a fit in bounds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 from rlsignal._validate import Floats
-from rlsignal.inference.anchored import anchored_value, anchored_weights
+from rlsignal.inference.anchored import anchored_posterior, anchored_value, anchored_weights
 from rlsignal.inference.bounds import group_bounds
-from rlsignal.inference.intervals import Estimate, Statistic, common_samples, group_estimate
+from rlsignal.inference.intervals import (
+    Estimate,
+    Statistic,
+    bounded_interval,
+    clustered,
+    common_samples,
+    effective_trials,
+    group_estimate,
+    group_table,
+)
 from rlsignal.inference.population import BetaEstimate, beta_estimate
+from rlsignal.theory.distributions import Fixed
 from rlsignal.theory.recorded import Recorded
+
+FITTED = 4
+"""From so many times the samples on a fit says what its shape says, and only the bounds are what the samples say."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,17 +81,18 @@ class Evaluation:
     def estimate(self, statistic: Statistic, g: int) -> Estimate:
         """A group statistic with its interval.
 
-        Up to `reach` it is the unbiased one of the prompts with at least g samples. Beyond, the value is that of
-        `anchored_estimate`, and the interval holds what every distribution of pass rates allows that agrees with the
-        samples; the value is NaN where nothing can be fitted.
+        Up to `reach` it is the unbiased one of the prompts with at least g samples. Beyond, the interval holds what
+        every distribution of pass rates allows that agrees with the samples (I8). Below four times `reach` the value
+        is that of `anchored_estimate` (I11), and the interval no narrower than so many prompts leave it within the
+        samples; from there on, and where nothing can be fitted, the value is NaN.
         """
         if g > self.reach:
             allowed = group_bounds(statistic, self.data, g, clusters=self.clusters)
-            if self.fit is None:
-                why = "samples that are all alike do" if self.alike else "one sample of a prompt does"
-                return Estimate(np.nan, allowed.low, allowed.high, "bounds", f"{why} not show how prompts differ.")
+            if self.fit is None or g >= FITTED * self.reach:
+                return Estimate(np.nan, allowed.low, allowed.high, "bounds", self._unknown)
             value = float(np.clip(anchored_value(statistic, g, self._weights), allowed.low, allowed.high))
-            return Estimate(value, allowed.low, allowed.high, "bounds", self.fit.warning)
+            low, high = self._as_within(statistic, value, g)
+            return Estimate(value, min(low, allowed.low), max(high, allowed.high), "bounds", self.fit.warning)
         part, labels, enough = self.with_samples(g)
         found = group_estimate(statistic, part, g, clusters=labels)
         if enough.all():
@@ -88,3 +104,28 @@ class Evaluation:
         )
         numbers = (found.value, found.low, found.high, found.how)
         return Estimate(*numbers, f"{found.warning} {left_out}".strip(), found.standard_error)
+
+    def of_each_prompt(self, function: Callable[[Fixed], Floats]) -> Floats:
+        """For each prompt the posterior mean of a function of its pass rate, by the anchored fit; NaN without one."""
+        if self.fit is None:
+            return np.full(len(np.asarray(self.data.samples)), np.nan)
+        return anchored_posterior(function, self.data, self._weights)
+
+    @property
+    def _unknown(self) -> str:
+        """Why there is no value."""
+        if self.fit is not None:
+            return f"{self.reach} samples of a prompt do not show groups of {FITTED * self.reach} or more."
+        what = "samples that are all alike do" if self.alike else "one sample of a prompt does"
+        return f"{what} not show how prompts differ."
+
+    def _as_within(self, statistic: Statistic, value: float, g: int) -> tuple[float, float]:
+        """The interval that a value would have with as many effective prompts as at the largest group sampled."""
+        part, labels, _ = self.with_samples(self.reach)
+        within = group_estimate(statistic, part, self.reach, clusters=labels)
+        ends = [group_table(statistic, size) for size in (self.reach, g)]
+        bounds, here = ((float(x.min()), float(x.max())) for x in ends)
+        units, _ = clustered(np.zeros(len(np.asarray(part.samples))), labels)
+        trials = effective_trials(within.value, within.standard_error**2, bounds, units)
+        low, high = bounded_interval(value, trials, here, float(stdtrit(units - 1, 0.975)))
+        return float(low), float(high)

@@ -1,7 +1,8 @@
 """From n samples of each prompt to any group statistic, with an interval that is honest about its prompts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,9 @@ class Estimate(Result):
     value : the estimate; NaN where the data cannot give one.
     low, high : its 95% interval, or that of the level which was asked for.
     how : "samples" (unbiased, from the samples themselves), "Beta" (a fitted Beta; its own interval), "bounds" (what
-        every distribution of pass rates that agrees with the samples allows), "paired" (differences, one a draw or a
-        prompt), or "known" (of a distribution that was given).
+        every distribution of pass rates that agrees with the samples allows; its value, if any, is that of
+        `anchored_estimate`), "anchored" (a value of that fit alone, without an interval), "paired" (differences, one a
+        draw or a prompt), or "known" (of a distribution that was given).
     warning : why the interval may hold the truth less often than that; empty if nothing is known against it.
     standard_error : of the value; NaN where the interval does not come from one.
 
@@ -160,7 +162,14 @@ def common_samples(data: Recorded) -> int:
 def group_table(statistic: Statistic, g: int) -> Floats:
     """The table f(0..g) behind a statistic: its value for a group of g in which k are correct."""
     g = _validate.whole("g", g, 1, LARGEST_SUMMED)
-    return np.array([float(np.asarray(statistic(Recorded([k], [g]), g))) for k in range(g + 1)])
+    return _table(statistic, g) if isinstance(statistic, Hashable) else _table.__wrapped__(statistic, g)
+
+
+@lru_cache(maxsize=64)
+def _table(statistic: Statistic, g: int) -> Floats:
+    table = np.array([float(np.asarray(statistic(Recorded([k], [g]), g))) for k in range(g + 1)])
+    table.flags.writeable = False
+    return table
 
 
 def effective_trials(
@@ -346,4 +355,4 @@ def _against(data: Recorded, value: float, bounds: tuple[float, float], units: f
         for name, number, (low, high) in looked_at
         if not low <= number <= high
     ]
-    return f"coverage is checked elsewhere only ({'; '.join(outside)})." if outside else ""
+    return f"its coverage was simulated for other data ({'; '.join(outside)})." if outside else ""

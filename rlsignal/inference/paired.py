@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from rlsignal._validate import Floats
 from rlsignal.inference.intervals import Estimate
 from rlsignal.theory.distributions import Beta
 from rlsignal.theory.recorded import Recorded
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +58,23 @@ def score_difference(first: Score, second: Score, *, level: float = 0.95) -> Est
     units = len(apart)
     error = float(apart.std(ddof=1) / units**0.5)
     value, half = first.value - second.value, float(stdtrit(units - 1, (1 + level) / 2)) * error
+    return Estimate(value, value - half, value + half, "paired", "", error)
+
+
+def part_difference(values: Floats, first: Mask, last: Mask, labels: ArrayLike, *, level: float = 0.95) -> Estimate:
+    """Mean of one part less that of another, such as of the end and the beginning of a run.
+
+    values, first, last, labels : [entries]. Entries of one label are one unit, also where both parts have some.
+    """
+    means = values[first].mean(), values[last].mean()
+    off = np.where(last, (values - means[1]) / last.sum(), 0.0) - np.where(
+        first, (values - means[0]) / first.sum(), 0.0
+    )
+    _, which = np.unique(np.asarray(labels)[first | last], return_inverse=True)
+    sums = np.bincount(which.reshape(-1), off[first | last])
+    units = len(sums)
+    error = float((units / (units - 1) * sums @ sums) ** 0.5)
+    value, half = float(means[1] - means[0]), float(stdtrit(units - 1, (1 + level) / 2)) * error
     return Estimate(value, value - half, value + half, "paired", "", error)
 
 

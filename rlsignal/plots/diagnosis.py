@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from rlsignal._show import visible
 from rlsignal.diagnosis.compare import Comparison
-from rlsignal.diagnosis.diagnose import Diagnosis
+from rlsignal.diagnosis.diagnosed import Diagnosis
 
 _DATA, _GUESS, _BEYOND = "#00204d", "#b07d00", "#777777"
 
@@ -41,7 +41,9 @@ def plot_degenerate(found: Diagnosis, *, ax: Axes | None = None) -> Axes:
     ax.plot(g[counted], value[counted], "o-", color=_DATA, label="these prompts, from their samples")
     if not counted.all():
         start = max(int(counted.sum()) - 1, 0)
-        ax.plot(g[start:], value[start:], "o--", color=_BEYOND, markerfacecolor="white", label="by a fitted Beta")
+        ax.plot(
+            g[start:], value[start:], "o--", color=_BEYOND, markerfacecolor="white", label="by a fit anchored in a Beta"
+        )
         if counted.any():
             ax.plot(g[start], value[start], "o", color=_DATA)
     ax.plot(g, [size.from_the_mean for size in found.sizes], "s:", color=_GUESS, label="if all prompts had the mean")

@@ -8,7 +8,7 @@ from typing import Any
 
 from rlsignal._show import Result, visible
 from rlsignal.diagnosis.compare import Comparison
-from rlsignal.diagnosis.diagnose import Diagnosis
+from rlsignal.diagnosis.diagnosed import Diagnosis
 from rlsignal.diagnosis.track import Trend
 from rlsignal.plots.diagnosis import plot_comparison, plot_degenerate
 from rlsignal.plots.track import plot_trend

@@ -81,7 +81,7 @@ class TestFindings:
         assert not {"never correct", "always correct"} & set(self.names([3, 4, 5] * 40))
 
     def test_too_few_samples_are_reported(self):
-        assert "few samples" in self.names(drawn(0.3, 0.4, n=4), n=4, g=16)
+        assert "few samples" in self.names(drawn(0.3, 0.4, n=4), n=4, g=8)
         assert "few samples" not in self.names(drawn(0.3, 0.4), g=8)
 
     def test_pass_rates_of_another_distribution_are_reported(self):

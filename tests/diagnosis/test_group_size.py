@@ -93,12 +93,46 @@ class TestAdvice:
             x.group_size for x in plain.lines if x.score >= 0.99 * max(y.score for y in plain.lines)
         )
 
+    def test_the_table_is_prompts_by_g_at_equal_rollouts_and_ends_where_nothing_is_gained(self):
+        rng = np.random.default_rng(0)
+        advice = recommend_group_size(Recorded(rng.binomial(64, np.repeat([0.0, 0.5], 100)), 64), rollouts=240)
+        assert {x.group_size: x.prompts for x in advice.lines} == {2: 120, 4: 60, 8: 30, 16: 15}
+        assert "> 60 x 4 " in str(advice)
+        assert advice.lines[-1].informative.value - advice.lines[-2].informative.value < 0.02
+        assert [x.group_size for x in recommend_group_size(0.01).lines] == [2, 4, 8, 16, 32, 64]
+
+    def test_informative_groups_per_gpu_hour_follow_the_time_of_a_rollout_and_of_its_prompt(self):
+        data = Recorded(np.repeat(np.arange(9), 25), 8)
+        plain = recommend_group_size(data, rollout_seconds=4.0)
+        long = recommend_group_size(data, rollout_seconds=4.0, tokens=(800, 400))
+        for line in plain.lines:
+            assert line.per_hour.low == pytest.approx(line.informative.low * 900 / line.group_size)
+        for one, two in zip(plain.lines, long.lines, strict=False):
+            assert two.per_hour.high == pytest.approx(one.per_hour.high * one.group_size / (one.group_size + 2))
+        assert "in a GPU hour [95%]" in str(plain)
+        assert "GPU hour" not in str(recommend_group_size(data))
+
+    def test_every_number_beyond_the_samples_has_an_interval_and_far_beyond_there_is_the_interval_alone(self):
+        rng = np.random.default_rng(0)
+        advice = recommend_group_size(Recorded(rng.binomial(4, rng.beta(0.09, 8.91, 500)), 4))
+        values = {x.group_size: x.informative for x in advice.lines}
+        assert np.isfinite(values[8].value)
+        assert all(np.isnan(values[g].value) for g in (16, 32, 64))
+        assert all(0 < x.low < x.high < 1 for x in values.values())
+        assert advice.range[1] == 64  # not ruled out, and not advised
+        assert advice.group_size <= 8
+
     def test_dynamic_sampling_says_its_cost_and_when_it_gives_up(self):
         cost, chance = recommend_group_size(0.01, batch=64, draws=10).sampling
         share = informative_probability(0.01, 16)
         assert cost.startswith(f"it draws {16 / share:.0f} rollouts for each group of 16 that it keeps")
         gives_up = shortfall_probability(0.01, 16, kept=64, sampled=640)
-        assert f"gives up {gives_up:.1%} of the time" in chance
+        often = f"{gives_up:.1%}" if gives_up >= 0.001 else "less than 0.1%"
+        assert f"gives up {often} of the time" in chance
+        rng = np.random.default_rng(0)
+        measured = recommend_group_size(Recorded(rng.binomial(8, rng.beta(0.6, 1.4, 200)), 8))
+        low, high = (8 / x for x in (measured.lines[2].informative.high, measured.lines[2].informative.low))
+        assert f"[{low:.0f}, {high:.0f}] rollouts for each group of 8" in measured.sampling[0]
         needed = int(chance.split("; ")[1].split(" are")[0])
         assert shortfall_probability(0.01, 16, kept=64, sampled=64 * needed) <= 0.01
         assert shortfall_probability(0.01, 16, kept=64, sampled=64 * (needed - 1)) > 0.01
@@ -119,6 +153,8 @@ class TestAdvice:
             (0.3, {"rollouts": 3}, r"^rollouts must be at least 4, got 3\."),
             (0.3, {"prompts": 0}, r"^prompts must be at least 1, got 0\."),
             (0.3, {"largest": 1}, r"^largest must be at least 2, got 1\."),
+            (0.3, {"tokens": (0, 100)}, r"^tokens must lie in \(0, inf\), got 0 at index 0\."),
+            (0.3, {"rollout_seconds": -1}, r"^rollout_seconds must lie in \(0, inf\), got -1\."),
             (0.3, {"between": 0.1}, r"^scores and between must be given together"),
             (Recorded([0] * 50, 8), {}, r"^p must show informative groups, but no group is informative\."),
             (Recorded([0] * 50 + [8] * 50, 8), {}, r"^p must show informative groups, but no group is informative\."),

@@ -9,7 +9,7 @@ from rlsignal.inference.anchored import _chances, _grid, _masses, anchored_weigh
 
 
 def objective(data, fit, weights, strength=0.05):
-    chances, prompts = _chances(data)
+    chances, prompts, _ = _chances(data)
     return prompts @ np.log(chances @ weights) + strength * prompts.sum() * _masses(fit) @ np.log(weights + 1e-300)
 
 

@@ -1,5 +1,7 @@
 """Beyond the samples without a shape: bounds that hold for every distribution of pass rates with the same counts."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -129,3 +131,13 @@ def test_visits_of_a_prompt_are_one_unit():
     ignored, honest = np.mean(held, 0)
     assert ignored < 0.9
     assert honest >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / runs)
+
+
+@pytest.mark.slow
+def test_groups_of_a_thousand_take_a_second():
+    """Pass rates at equal steps of their angle: the programme grows as the root of g."""
+    for data in (Recorded(np.repeat(np.arange(9), 20), 8), Recorded(np.repeat(np.arange(65), 5), 64)):
+        started = time.process_time()
+        found = group_bounds(degenerate_probability, data, 1024)
+        assert time.process_time() - started < 5
+        assert 0 <= found.low < found.high < 1
