@@ -1,6 +1,12 @@
-"""Where a budget of rollouts ends, by group size: simulated GRPO and RLOO beside the chain of docs/theory.md (F8)."""
+"""Where a budget of rollouts ends, by group size: simulated GRPO and RLOO beside the chain of docs/theory.md (F8).
 
+python -m experiments.evidence budget            # simulates
+python -m experiments.budget                     # draws docs/budget.png of it
+"""
+
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,7 +20,7 @@ from rlsignal.sim.starts import from_pass_rates
 from rlsignal.sim.sweep import sweep
 from rlsignal.sim.tabular import Recipe, Setting, measure_tabular, sampled_gradient
 from rlsignal.theory.budget import pass_rate_after
-from rlsignal.theory.distributions import Fixed
+from rlsignal.theory.distributions import Beta, Fixed
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO, RLOO
 
@@ -109,7 +115,7 @@ def under_a_budget(
                                 "error": error,
                             }
                         )
-    return {"mean": mean, "step": step, "scaling": scaling, "draws": draws, "rows": rows}
+    return {"mean": mean, "step": step, "scaling": scaling, "draws": draws, "best": best_sizes(rows), "rows": rows}
 
 
 def quantiles(mean: float, dispersion: float, prompts: int) -> np.ndarray:
@@ -144,3 +150,67 @@ def simulated(
     label = f"{task.name}, dispersion {rho:g}, {estimator.name}, g = {g}"
     curves = sweep(replace(task, recipe=recipe), (keys, *cells), label=label, runner=runner)
     return {visit * g: curves[:, visit // recipe.interval - 1] for visit in visits}
+
+
+def best_sizes(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each kind of run and budget the best size of the chain, the simulated one, and the sizes within two errors."""
+    kinds = ("task", "estimator", "dispersion", "rollouts")
+    found = []
+    for kind in dict.fromkeys(tuple(row[key] for key in kinds) for row in rows):
+        here = [row for row in rows if tuple(row[key] for key in kinds) == kind]
+        chain, best = (max(here, key=lambda row: row[by]) for by in ("chain", "simulated"))
+        alike = [
+            row["group_size"]
+            for row in here
+            if best["simulated"] - row["simulated"] <= 2 * float(np.hypot(best["error"], row["error"]))
+        ]
+        sizes = {"chain": chain["group_size"], "simulated": best["group_size"], "low": min(alike), "high": max(alike)}
+        found.append({**dict(zip(kinds, kind, strict=True)), **sizes})
+    return found
+
+
+def draw(found: dict[str, Any], path: Path) -> None:
+    """The picture of docs/budget.md: pass@1 over the group size, and the best size over the budget."""
+    import matplotlib.pyplot as plt
+
+    from rlsignal.plots import plot_budget
+
+    colours = {0.1: "#00204d", 0.3: "#b07d00", 0.6: "#8c2d04"}
+    figure, axes = plt.subplots(2, 4, figsize=(15, 7.2), layout="constrained")
+    for estimator, line in zip((GRPO, RLOO), axes, strict=True):
+        of = [row for row in found["rows"] if row["estimator"] == estimator.name]
+        *each, last = line
+        for rho, ax in zip(DISPERSIONS, each, strict=True):
+            data = Beta(found["mean"], rho)
+            plot_budget(data, estimator, BUDGETS, step=found["step"], scaling=found["scaling"], collision=2.0, ax=ax)
+            rows = [row for row in of if row["task"] == TASKS[0][0].name and row["dispersion"] == rho]
+            x, y, error = ([row[key] for row in rows] for key in ("group_size", "simulated", "error"))
+            ax.errorbar(x, y, yerr=2 * np.array(error), fmt="o", markersize=4, color="#555555", capsize=2)
+            ax.set_title(f"{estimator.name}, dispersion {rho:g}", fontsize=11)
+            ax.get_legend().remove()
+            name = TASKS[0][0].name, estimator.name, rho
+            best = [row for row in found["best"] if (row["task"], row["estimator"], row["dispersion"]) == name]
+            shift = 1 + 0.12 * (DISPERSIONS.index(rho) - 1)
+            x = np.array([row["rollouts"] for row in best]) * shift
+            y = np.array([[row[key] for key in ("chain", "simulated", "low", "high")] for row in best])
+            last.plot(x, y[:, 0], color=colours[rho], label=f"dispersion {rho:g}")
+            last.errorbar(
+                x, y[:, 1], yerr=[y[:, 1] - y[:, 2], y[:, 3] - y[:, 1]], fmt="o", capsize=3, color=colours[rho]
+            )
+        last.set_xscale("log", base=2)
+        last.set_xticks(BUDGETS, [str(n) for n in BUDGETS])
+        last.minorticks_off()
+        last.set_yscale("log", base=2)
+        last.set_yticks(SIZES, [str(g) for g in SIZES])
+        last.set_ylim(1.6, 160)
+        last.set_xlabel("rollouts of each prompt")
+        last.set_ylabel("best group size")
+        last.set_title(f"{estimator.name}: the best size", fontsize=11)
+        last.grid(alpha=0.3)
+        last.legend(fontsize=9, frameon=False)
+    figure.savefig(path, dpi=80)
+
+
+if __name__ == "__main__":
+    docs = Path(__file__).resolve().parent.parent / "docs"
+    draw(json.loads((docs / "evidence" / "budget.json").read_text(encoding="utf-8")), docs / "budget.png")

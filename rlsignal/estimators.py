@@ -15,13 +15,12 @@ from rlsignal.theory.frameworks import (
     EstimatorTable,
     batch_standardised,
     compare_estimators,
-    filtered,
     pass_at_k_gradient,
     pass_at_k_training,
     posterior_baseline,
     standardised,
-    under_noisy_verifier,
 )
+from rlsignal.theory.modified import down_sampled, filtered, length_weighted, under_noisy_verifier
 
 __all__ = [
     "DR_GRPO",
@@ -38,7 +37,9 @@ __all__ = [
     "EstimatorTable",
     "batch_standardised",
     "compare_estimators",
+    "down_sampled",
     "filtered",
+    "length_weighted",
     "pass_at_k_gradient",
     "pass_at_k_training",
     "posterior_baseline",

@@ -2,6 +2,7 @@
 
 from rlsignal.inference.anchored import anchored_estimate
 from rlsignal.inference.bounds import group_bounds
+from rlsignal.inference.curves import exponential_fit, sigmoid_fit
 from rlsignal.inference.intervals import Estimate, dispersion_estimate, group_estimate, per_prompt_estimate
 from rlsignal.inference.noise import gradient_noise
 from rlsignal.inference.pooling import exchangeability
@@ -23,6 +24,7 @@ __all__ = [
     "disagreement_probability",
     "dispersion_estimate",
     "exchangeability",
+    "exponential_fit",
     "gradient_noise",
     "group_bounds",
     "group_estimate",
@@ -34,5 +36,6 @@ __all__ = [
     "per_prompt_estimate",
     "posterior",
     "rank_correlation",
+    "sigmoid_fit",
     "variance_explained",
 ]

@@ -8,6 +8,7 @@ from rlsignal.plots.diagnosis import plot_comparison, plot_degenerate
 from rlsignal.plots.inversion import plot_controls, plot_dispersion, plot_map, plot_sharpening
 from rlsignal.plots.ladder import plot_ladder, plot_ladders, plot_signal
 from rlsignal.plots.theory import (
+    plot_budget,
     plot_curves,
     plot_degenerate_groups,
     plot_entropy_cap,
@@ -19,6 +20,7 @@ from rlsignal.plots.theory import (
 from rlsignal.plots.track import plot_trend
 
 __all__ = [
+    "plot_budget",
     "plot_comparison",
     "plot_controls",
     "plot_curves",

@@ -1,4 +1,4 @@
-"""Pictures of the theory: signal, degenerate groups, weights, objectives, entropy."""
+"""Pictures of the theory: signal, degenerate groups, weights, objectives, entropy, budgets."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from rlsignal.theory.budget import group_size_for_budget
 from rlsignal.theory.distributions import Beta, Mixture, PassRate
 from rlsignal.theory.entropy import pass_rate_cap
 from rlsignal.theory.estimators import Estimator
@@ -199,6 +200,50 @@ def plot_entropy_cap(*, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("response entropy (nats)")
     ax.set_ylabel("pass rate p")
     return _finished(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+
+
+def plot_budget(
+    p: PassRate | float,
+    estimator: Estimator = GRPO,
+    budgets: Sequence[int] = (16, 64, 256, 1024, 4096),
+    *,
+    step: float = 1.0,
+    scaling: float = 0.5,
+    collision: float = 1.0,
+    ax: Axes | None = None,
+) -> Axes:
+    """pass@1 after a budget over the group size, a line for each number of rollouts of a prompt; a star at its best.
+
+    Parameters
+    ----------
+    p : a pass rate or a distribution.
+    estimator, step, scaling, collision : as for `group_size_for_budget`.
+    budgets : rollouts of each prompt in the whole run; at most five.
+    ax : axes to draw on; default a new figure's.
+
+    Returns
+    -------
+    Axes.
+
+    Examples
+    --------
+    >>> plot_budget(Beta(0.2, 0.3), GRPO, (64, 1024)).get_xlabel()
+    'group size (rollouts)'
+    """
+    ax, ticks = _axes(ax), {2}
+    for budget, (colour, style) in zip(budgets, cycle(_LOOKS), strict=False):
+        found = group_size_for_budget(p, estimator, rollouts=budget, step=step, scaling=scaling, collision=collision)
+        label = f"{budget} rollouts a prompt"
+        ax.plot(found.sizes, found.pass_rates, linestyle=style, color=colour, label=label)
+        ax.plot(found.best, found.pass_rates.max(), marker="*", markersize=11, color=colour)
+        ticks |= set(found.sizes.tolist())
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(sorted(ticks), [str(g) for g in sorted(ticks)])
+    ax.minorticks_off()
+    ax.set_ylim(0, 1.02)
+    ax.set_xlabel("group size (rollouts)")
+    ax.set_ylabel("pass@1 after the budget")
+    return _finished(ax)
 
 
 def plot_curves(

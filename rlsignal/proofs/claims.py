@@ -25,14 +25,19 @@ from rlsignal.proofs.measured import (
     degenerate,
     halves,
     informative,
+    kept_mean,
     magnitude,
+    most_varied,
+    only_if,
     others,
     over_subsets,
     per_success,
+    per_token,
     root,
     squared,
     surprises,
     three_levels,
+    token_mean,
     variance_over_groups,
     whitened,
     whitened_by_others,
@@ -50,6 +55,7 @@ from rlsignal.theory.filters import (
     degenerate_again_probability,
     noisy_pass_rate,
     rollouts_per_accepted_group,
+    screened,
     shortfall_probability,
 )
 from rlsignal.theory.frameworks import (
@@ -63,12 +69,11 @@ from rlsignal.theory.frameworks import (
     MAXRL_UNCENTRED,
     RLOO,
     batch_standardised,
-    filtered,
     pass_at_k_gradient,
     pass_at_k_training,
     posterior_baseline,
-    under_noisy_verifier,
 )
+from rlsignal.theory.modified import down_sampled, filtered, length_weighted, under_noisy_verifier
 from rlsignal.theory.passk import missed_mode_probability, pass_at_k, pass_at_k_weight
 from rlsignal.theory.recorded import Recorded
 from rlsignal.theory.rewards import Levels, channel_weights, leave_one_out, level_weights
@@ -268,6 +273,10 @@ CLAIMS = (
           "GRPO: dH/dt = -w pq (E[ln pi | correct] - E[ln pi | incorrect])", lambda p, g:
               Responses([p, 1 - p], [1, 0]).flow(weight=float(GRPO.weight(p, g)), natural=True).entropy,
           "without w", lambda p, _: Responses([p, 1 - p], [1, 0]).flow(natural=True).entropy),
+    Claim("N8", "variance of ln pi between verdicts", 0.2, 8,  # one correct and one incorrect response
+          lambda rewards: variance(surprises(rewards, 0.2), ddof=1),
+          "Var ln pi = pq Delta^2", lambda p, _: Responses([p, 1 - p], [1, 0]).log_variance_between,
+          "Delta^2 / 4, as at p = 1/2", lambda p, _: Responses([p, 1 - p], [1, 0]).log_gap ** 2 / 4),
 
     Claim("W1", "weight of GRPO", 0.1, 8, push(whitened(), 0.1),
           "GRPO: w = E sqrt(K(g-K)) / (g pq)", lambda p, g: (
@@ -321,6 +330,14 @@ CLAIMS = (
           "E (mean - p) over informative groups = p q^g - q p^g", lambda p, g: (
               informative_group_bias(p, g) * informative_probability(p, g), p * (1 - p) ** g - (1 - p) * p**g),
           "0, as over all groups", lambda p, g: 0.0),
+    Claim("W4", "weight of GRPO under 1/length", 0.2, 8, push(per_token(whitened(), 1, 3), 0.2),
+          "GRPO, lengths T_C, T_I: w (q/T_C + p/T_I)", lambda p, g: (
+              length_weighted(GRPO, correct=1, incorrect=3).weight(p, g), GRPO.weight(p, g) * (1 - p + p / 3)),
+          "w E[1/T]", lambda p, g: GRPO.weight(p, g) * (p + (1 - p) / 3)),
+    Claim("W4", "weight of GRPO under a group's token mean", 0.2, 8, push(token_mean(whitened(), 1, 3), 0.2),
+          "GRPO: w of A g / (K T_C + (g-K) T_I)", lambda p, g:
+              length_weighted(GRPO, correct=1, incorrect=3, loss="token").weight(p, g),
+          "w / E T", lambda p, g: GRPO.weight(p, g) / (p + 3 * (1 - p))),
 
     Claim("W2", "objective of GRPO", 0.1, 8, rise(whitened()),
           "GRPO: h = E S(K), S = cumsum of A+(j+1) - A-(j), over g", lambda p, g: GRPO.objective(p, g),
@@ -440,6 +457,23 @@ CLAIMS = (
           "E D^2 = D times the chance of D again, g = 4", lambda p, _: (
               degenerate_again_probability(p, 4) * degenerate_probability(p, 4)),
           "(E D)^2", lambda p, _: degenerate_probability(p, 4) ** 2),
+    Claim("B8", "weight of groups that passed a look at two rollouts", 0.1, 8, push(
+              only_if(lambda rewards: rewards[0] != rewards[1], whitened()), 0.1),
+          "GRPO filtered by 1 - [C(K,2) + C(g-K,2)] / C(g,2)", lambda p, g:
+              filtered(GRPO, screened(2)).weight(p, g),
+          "2 pq w, as if independent", lambda p, g: 2 * p * (1 - p) * GRPO.weight(p, g)),
+    Claim("B8", "weight of the half with most variance", 0.1, 8, push(most_varied(4, whitened()), 0.1),
+          "GRPO on k' of K correct: (g/m) (k'/K) A+(k')", lambda p, g: down_sampled(GRPO, 4).weight(p, g),
+          "GRPO's in groups of m", lambda p, g: GRPO.weight(p, 4)),
+    Claim("B8", "mean update of kept groups of a batch", 0.1, 8, lambda rewards: kept_mean(
+              whitened(), [tuple(half) for half in halves(rewards)], 0.1),
+          "w (1 - D^2) / (1 - D), two groups of 4", lambda p, _: (
+              GRPO.weight(p, 4) * (1 + degenerate_probability(p, 4))),
+          "w / (1 - D)", lambda p, _: GRPO.weight(p, 4) / informative_probability(p, 4)),
+    Claim("B8", "prompts that two groups have not retired", DATA, 8,
+          lambda rewards: not all(rewards[:4]) and not all(rewards[4:]),
+          "E (1 - p^g)^2 = 1 - 2 E p^g + E p^2g, g = 4", lambda p, _: 1 - 2 * p.all_correct(4) + p.all_correct(8),
+          "(1 - E p^g)^2", lambda p, _: (1 - p.all_correct(4)) ** 2),
 
     Claim("S8", "squared norm of a batch of two groups", 0.3, 8, lambda rewards: mean([
               Fraction(push(against_others, 0.3)(tuple(half))) for half in halves(rewards)]) ** 2,
@@ -473,5 +507,10 @@ CLAIMS = (
           "RLOO: w_f = bonus, here 1/4, g = 5", lambda p, _: (
               channel_weights(p, p, 5, size=0.25, rule=leave_one_out).bonus, 0.25),
           "D(p_c) w(p_f), as under GRPO", lambda p, _: degenerate_probability(p, 5) * GRPO.weight(p, 5)),
+    Claim("M3", "weight of a bonus standardised by itself", 0.2, 10, lambda coins: mean([
+              (a + b / 4) * s for a, b, s in zip(
+                  *(whitened()(tuple(half)) for half in halves(coins)), halves(score(coins, 0.2))[1], strict=True)]),
+          "GRPO of each channel: bonus times w(p_f), here 1/4, g = 5", lambda p, _: GRPO.weight(p, 5) / 4,
+          "that of GRPO of the sum", lambda p, _: channel_weights(p, p, 5, size=0.25).bonus),
 )
 # fmt: on

@@ -10,7 +10,7 @@ from itertools import combinations
 from math import exp, log, sqrt
 from typing import Any, TypeVar
 
-from rlsignal.proofs.enumeration import Advantages, Rewards, Statistic, mean, variance
+from rlsignal.proofs.enumeration import Advantages, Rewards, Statistic, mean, push, variance
 
 Value = TypeVar("Value")
 
@@ -63,6 +63,46 @@ def without_lone_peers(advantages: Advantages) -> Advantages:
         kept = [i for i in range(len(rewards)) if len(set(others(rewards, i))) > 1]
         again = iter(advantages(tuple(rewards[i] for i in kept)) if len(kept) > 1 else [Fraction(0)] * len(kept))
         return [next(again) if i in kept else Fraction(0) for i in range(len(rewards))]
+
+    return advantages_of
+
+
+def per_token(advantages: Advantages, correct: int, incorrect: int) -> Advantages:
+    """A loss that divides each rollout by its own tokens, so many if it is correct or incorrect."""
+    return lambda rewards: [
+        a / (correct if r else incorrect) for a, r in zip(advantages(rewards), rewards, strict=True)
+    ]
+
+
+def token_mean(advantages: Advantages, correct: int, incorrect: int) -> Advantages:
+    """A loss that divides the group by all its tokens; times g, for the mean over rollouts."""
+    return lambda rewards: [
+        a * len(rewards) / sum(correct if r else incorrect for r in rewards) for a in advantages(rewards)
+    ]
+
+
+def only_if(condition: Callable[[Rewards], bool], advantages: Advantages) -> Advantages:
+    """Groups of which the condition is not true are dropped."""
+    return lambda rewards: advantages(rewards) if condition(rewards) else [Fraction(0)] * len(rewards)
+
+
+def kept_mean(advantages: Advantages, groups: Sequence[Rewards], p: float) -> Fraction:
+    """The update of a batch that averages over its informative groups; 0 where there are none."""
+    kept = [Fraction(push(advantages, p)(group)) for group in groups if informative(group)]
+    return mean(kept) if kept else Fraction(0)
+
+
+def most_varied(kept: int, advantages: Advantages) -> Advantages:
+    """Of all choices of so many rollouts the first with the most variance is trained on, as a group of its own."""
+
+    def advantages_of(rewards: Rewards) -> list[Fraction]:
+        def differing(chosen: Sequence[int]) -> int:
+            correct = sum(rewards[i] for i in chosen)
+            return correct * (kept - correct)
+
+        chosen = max(combinations(range(len(rewards)), kept), key=differing)
+        among = dict(zip(chosen, advantages(tuple(rewards[i] for i in chosen)), strict=True))
+        return [among.get(i, Fraction(0)) * Fraction(len(rewards), kept) for i in range(len(rewards))]
 
     return advantages_of
 

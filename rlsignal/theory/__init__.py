@@ -31,7 +31,9 @@ from rlsignal.theory.filters import (
     noisy_verifier_efficiency,
     rollouts_per_accepted_group,
     rollouts_to_informative,
+    screened,
     shortfall_probability,
+    top_variance,
 )
 from rlsignal.theory.passk import (
     failure_power_law,
@@ -105,9 +107,11 @@ __all__ = [
     "rollouts_per_accepted_group",
     "rollouts_to_informative",
     "rollouts_to_success",
+    "screened",
     "shortfall_probability",
     "signal_to_noise",
     "signal_to_noise_cap",
+    "top_variance",
     "update_variance",
     "variance_of_advantage_variance",
 ]

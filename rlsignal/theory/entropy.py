@@ -251,6 +251,15 @@ class Responses(Shown):
             odds = float(np.log(self.pass_rate) - np.log(self._fail_rate))
         return odds - self.correct_entropy + self.incorrect_entropy
 
+    @property
+    def log_variance_between(self) -> float:
+        """pq Delta^2, the part of Var(ln pi) that lies between correct and incorrect responses, nats squared (N8).
+
+        Where it is 1 the reward falls in exp(entropy) as R = -a exp(H) + b does, under the natural gradient.
+        """
+        pq = self.pass_rate * self._fail_rate
+        return pq * self.log_gap**2 if pq else 0.0
+
     def flow(self, *, weight: float = 1.0, natural: bool = False) -> EntropyFlow:
         """How p and the entropies move under the expected update w_g(p) grad p of a softmax over responses.
 

@@ -22,7 +22,7 @@ Side = Callable[[Any, int], Any]
 """A function of (K, g): the number of correct rollouts as an array, and the group size."""
 
 Keep = Callable[[Any, int], Any]
-"""A filter: (K, g) to whether a group with K correct rollouts is kept."""
+"""A filter: (K, g) to whether a group with K correct rollouts is kept, or to the chance of it."""
 
 _SHOWN = 4
 """The group size of the table that is shown."""
@@ -271,12 +271,13 @@ class Estimator(Shown):
 
 
 def kept_counts(keep: Keep, g: int) -> Floats:
-    """1 for each K = 0..g whose group a filter keeps, 0 for the others."""
+    """The chance that a filter keeps a group of each K = 0..g: 1 and 0 where it decides by K alone."""
     kept = np.asarray(keep(np.arange(g + 1), g))
-    if kept.dtype != bool or kept.shape not in ((), (g + 1,)):
+    chances = kept.dtype == bool or (kept.dtype.kind == "f" and np.all((kept >= 0) & (kept <= 1)))
+    if not chances or kept.shape not in ((), (g + 1,)):
         raise ValueError(
-            f"keep must say of each K = 0..{g} whether its group is kept, got {kept.dtype} of shape {kept.shape}. "
-            "Compare the array: lambda k, g: (k > 0) & (k < g)."
+            f"keep must say of each K = 0..{g} whether its group is kept, or with what chance, got {kept.dtype} of "
+            f"shape {kept.shape}. Compare the array: lambda k, g: (k > 0) & (k < g)."
         )
     return np.broadcast_to(kept, (g + 1,)).astype(np.float64)
 

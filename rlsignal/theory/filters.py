@@ -1,4 +1,4 @@
-"""What filters cost and change: groups that are dropped by their successes, and a noisy verifier."""
+"""What filters cost and change: groups dropped by their successes or before they are whole, and a noisy verifier."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,14 +12,19 @@ from rlsignal.theory.pmf import answer
 from rlsignal.theory.signal import informative_probability, some_informative
 
 
-def rollouts_per_accepted_group(p: ArrayLike | PassRate, g: int, *, keep: Keep | None = None) -> float | Floats:
+def rollouts_per_accepted_group(
+    p: ArrayLike | PassRate, g: int, *, keep: Keep | None = None, first: int | None = None
+) -> float | Floats:
     """Rollouts that a filter spends on each group that it keeps (B3, B6): g / P(kept).
 
     Parameters
     ----------
     p : pass rate(s) or a distribution.
     g : group size, at least 2; at most n for a `Recorded`.
-    keep : (K, g) -> whether a group with K correct is kept; None for the informative ones, as dynamic sampling.
+    keep : (K, g) -> whether a group with K correct is kept, or the chance of it; None for the informative ones, as
+        dynamic sampling.
+    first : rollouts after which a group that will not be kept ends, as where `keep` is `screened(first)`: the others
+        cost no more than these.
 
     Returns
     -------
@@ -37,14 +42,20 @@ def rollouts_per_accepted_group(p: ArrayLike | PassRate, g: int, *, keep: Keep |
     (53.6, 14.5)
     >>> round(rollouts_per_accepted_group(0.02, 8, keep=lambda k, g: (k >= 0.2 * g) & (k <= 0.8 * g)), 0)
     774.0
+
+    A look at two rollouts first, and six more where they differ:
+
+    >>> round(rollouts_per_accepted_group(Beta(0.33, 0.49), 8, keep=screened(2), first=2), 1)
+    14.9
     """
     if keep is None:
         share = np.asarray(informative_probability(p, g))
     else:
         what, g = group(p, g, summed=True)
         share = what.pmf(g) @ kept_counts(keep, g)
+    looked = g if first is None else _validate.whole("first", first, 1, g)
     with np.errstate(divide="ignore"):
-        return answer(np.asarray(g) / share)
+        return answer(looked / share + (g - looked))
 
 
 def accepted_pmf(p: ArrayLike | PassRate, g: int, *, keep: Keep | None = None) -> Floats:
@@ -81,6 +92,64 @@ def accepted_pmf(p: ArrayLike | PassRate, g: int, *, keep: Keep | None = None) -
     if np.any(share == 0):
         raise ValueError("keep must leave a chance of kept groups, got none. Widen it, or leave such prompts out.")
     return np.asarray(pmf / share)
+
+
+def screened(first: int) -> Keep:
+    """A filter that looks at so many rollouts of a group first and goes on where they differ (B8), by the group's K.
+
+    Of K correct ones among g, the first are a draw without replacement, so a group passes with the chance
+    1 - [C(K, first) + C(g-K, first)] / C(g, first). With all g rollouts it is dynamic sampling.
+
+    Parameters
+    ----------
+    first : rollouts, at least 2.
+
+    Source: SPEED-RL, 2506.09016; derived in docs/theory.md (B8).
+
+    Examples
+    --------
+    >>> screened(2)(np.arange(5), 4).round(3)
+    array([0.   , 0.5  , 0.667, 0.5  , 0.   ])
+    """
+    first = _validate.whole("first", first, 2)
+
+    def keep(k: Floats, g: int) -> Floats:
+        _validate.whole("g", g, first, way_out="Look at fewer rollouts first.")
+        i = np.arange(first)
+        same = [np.maximum(count[..., None] - i, 0) / (g - i) for count in (np.asarray(k), g - np.asarray(k))]
+        return np.asarray(1 - same[0].prod(-1) - same[1].prod(-1)).clip(0, 1)
+
+    return keep
+
+
+def top_variance(p: PassRate, g: int, share: float) -> Keep:
+    """A filter that keeps the groups of a large batch whose rewards vary most (B8), as a filter by K.
+
+    Variance is K(g-K)/g^2: the counts nearest to g/2 are kept, whole ones first and the last one with what chance is
+    left. Its threshold is that of the population, which a large batch shows.
+
+    Parameters
+    ----------
+    p : the population of the batch, a distribution.
+    g : group size in [2, 4096].
+    share : of the groups that is kept, in (0, 1].
+
+    Source: derived in docs/theory.md (B8).
+
+    Examples
+    --------
+    >>> top_variance(Fixed(0.5), 4, 0.5)(np.arange(5), 4).round(3)
+    array([0.  , 0.25, 1.  , 0.25, 0.  ])
+    """
+    what, g = group(p, g, summed=True)
+    share = _validate.scalar("share", _validate.within("share", share, 0, 1))
+    pmf, variance = what.pmf(g), np.arange(g + 1) * np.arange(g, -1, -1)
+    if pmf.ndim > 1:
+        raise ValueError(f"p must be one population, got {pmf.shape[:-1]} of them. Ask for each by itself.")
+    more = np.array([pmf[variance > v].sum() for v in variance])
+    equal = np.array([pmf[variance == v].sum() for v in variance])
+    chances = np.divide(share - more, equal, out=np.zeros(g + 1), where=equal > 0).clip(0, 1)
+    return lambda k, size: chances
 
 
 def degenerate_again_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:

@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, figure
 from rlsignal._validate import Floats
-from rlsignal.theory.distributions import Fixed
-from rlsignal.theory.estimators import Estimator, Keep, Side, kept_counts
+from rlsignal.theory.estimators import Estimator, Side
 
 
 def standardised(name: str, *, ddof: int, epsilon: float) -> Estimator:
@@ -156,97 +155,6 @@ def batch_standardised(mean: float) -> Estimator:
     odds = (1 - mean) / mean
     name = f"batch_standardised({mean:g})"
     return Estimator(name, lambda K, g: np.sqrt(odds), lambda K, g: -1 / np.sqrt(odds))
-
-
-def filtered(estimator: Estimator, keep: Keep) -> Estimator:
-    """An estimator whose groups are filtered by their successes (B6): its table, with 0 for groups that are dropped.
-
-    Dropping degenerate groups changes nothing where advantages are 0 there anyway. Any other filter changes what is
-    optimised: `weight` and `objective` say to what. Refilling the batch scales all prompts by one factor.
-
-    Parameters
-    ----------
-    estimator : an Estimator such as GRPO.
-    keep : (K, g) -> whether a group with K correct is kept, of the array K = 0..g.
-
-    Raises
-    ------
-    ValueError : not an estimator; later, a filter that does not say yes or no of each K.
-
-    Source: derived in docs/theory.md (B6).
-
-    Examples
-    --------
-    NeMo-RL's filter of rows leaves no group with a lone success or failure, so rare successes have no weight:
-
-    >>> rows = filtered(GRPO_NEMO, lambda k, g: (k > 1) & (k < g - 1))
-    >>> [[round(e.weight(p, 8), 3) for p in (0.01, 0.05, 0.1)] for e in (GRPO_NEMO, rows)]
-    [[1.111, 1.469, 1.765], [0.154, 0.674, 1.146]]
-    """
-    inner = known(estimator)
-    if not callable(keep):
-        raise ValueError(f"keep must be a function of (K, g), got {keep!r}. Write lambda k, g: (k > 1) & (k < g - 1).")
-
-    def row(reward: int) -> Side:
-        return lambda K, g: inner.table(g)[reward] * kept_counts(keep, g)
-
-    return Estimator(f"{inner.name}, filtered", row(1), row(0), smallest=inner.smallest)
-
-
-def under_noisy_verifier(estimator: Estimator, *, fnr: float, fpr: float) -> Estimator:
-    """What an estimator does on average when a noisy verifier hands it the rewards (S7), as a table of the true ones.
-
-    A'(r, K) is the mean advantage of a rollout of true reward r when K of the group are truly correct. Its weight is
-    J w_g(p~) with J = 1 - FN - FP and p~ the verdicts' pass rate: so its `weight` and `objective`, and the flows,
-    escape times, forecasts and KL fixed points of the theory, are those of a run with that verifier.
-
-    Parameters
-    ----------
-    estimator : an Estimator such as GRPO.
-    fnr, fpr : chances that a correct response is failed (false negative), and an incorrect one passed (false
-        positive), in [0, 1]. Together above 1, pass rates fall.
-
-    Returns
-    -------
-    Estimator. Its second moments lack the verdicts' own noise: they are not those of the run.
-
-    Raises
-    ------
-    ValueError : not an estimator, rates outside [0, 1].
-
-    Source: derived in docs/theory.md (S7).
-
-    Examples
-    --------
-    >>> noisy = under_noisy_verifier(GRPO, fnr=0.1, fpr=0.05)
-    >>> round(noisy.weight(0.02, 8), 4), round(0.85 * GRPO.weight(noisy_pass_rate(0.02, fnr=0.1, fpr=0.05), 8), 4)
-    (2.0576, 2.0576)
-    """
-    inner = known(estimator)
-    missed, passed = (
-        _validate.scalar(name, _validate.probability(name, value)) for name, value in (("fnr", fnr), ("fpr", fpr))
-    )
-
-    def verdict(chance: float, n: int) -> Floats:
-        return Fixed(chance).pmf(n) if n else np.ones(1)
-
-    def mean(g: int) -> Floats:
-        """[2, g], indexed [verdict, correct others]: the mean advantage of a rollout of this verdict."""
-        table = inner.table(g)
-        beside = np.stack([table[0, :g], table[1, 1:]])
-        verdicts = [np.convolve(verdict(1 - missed, j), verdict(passed, g - 1 - j)) for j in range(g)]
-        return np.asarray([beside @ pmf for pmf in verdicts]).T
-
-    def correct(K: Floats, g: int) -> Floats:
-        no, yes = mean(g)
-        return np.append(0.0, missed * no + (1 - missed) * yes)
-
-    def incorrect(K: Floats, g: int) -> Floats:
-        no, yes = mean(g)
-        return np.append((1 - passed) * no + passed * yes, 0.0)
-
-    name = f"{inner.name}, verifier with fnr {missed:g} and fpr {passed:g}"
-    return Estimator(name, correct, incorrect, smallest=inner.smallest)
 
 
 def posterior_baseline(mean: float, dispersion: float) -> Estimator:

@@ -216,3 +216,39 @@ class TestNetwork:
         """The weight belongs inside the mean over prompts."""
         at_the_mean = GRPO.weight(NETWORK_RATES.mean(), SIZE) * np.ones(len(FEATURES))
         assert far(z_scores(network_sampled(GRPO), network_theory(at_the_mean)))
+
+
+LENGTHS = jnp.array([1.0, 4.0, 2.0, 5.0, 3.0, 8.0])
+"""Tokens of each response."""
+
+
+@pytest.mark.parametrize("estimator", [GRPO, RLOO], ids=lambda estimator: estimator.name)
+def test_a_loss_by_length_bends_the_mean_gradient(estimator):
+    """W4 with shared parameters; without what bends it the mean gradient is rejected."""
+    table = jnp.asarray(estimator.table(SIZE), jnp.float32)
+
+    def by_length(key):
+        chosen = random.categorical(key, log_policy(PARAMETERS)[:, None], shape=(len(FEATURES), SIZE))
+        rewards = (chosen < CORRECT).astype(int)
+        advantages = table[rewards, rewards.sum(-1, keepdims=True)] / LENGTHS[chosen]
+
+        def surrogate(parameters):
+            return (advantages * jnp.take_along_axis(log_policy(parameters), chosen, axis=-1)).mean()
+
+        return jax.grad(surrogate)(PARAMETERS)
+
+    def means(parameters):
+        """p, m_C and m_I of each prompt, [3, prompts]."""
+        policy, right = jnp.exp(log_policy(parameters)), (jnp.arange(6) < CORRECT)[None]
+        sides = [jnp.where(right, policy, 0.0), jnp.where(right, 0.0, policy)]
+        inverse = [(side / LENGTHS[None]).sum(-1) / side.sum(-1) for side in sides]
+        return jnp.stack([sides[0].sum(-1), *inverse])
+
+    drawn_here = jax.jit(jax.vmap(by_length))(random.split(random.key(3), GROUPS))
+    p, short, long = np.asarray(means(PARAMETERS), np.float64)
+    rates, shorter, longer = np.asarray(jax.jacobian(means)(PARAMETERS), np.float64)
+    weight = estimator.weight(p, SIZE)
+    unbent = (weight * ((1 - p) * short + p * long)) @ rates / len(FEATURES)
+    bend = (weight * p * (1 - p)) @ (shorter - longer) / len(FEATURES)
+    assert not far(z_scores(drawn_here, unbent + bend))
+    assert far(z_scores(drawn_here, unbent))

@@ -329,6 +329,30 @@ PROOFS = (
 )
 
 
+class TestRewardOverEntropy:
+    """N8, by differences along a natural run whose parts inside the classes stand still."""
+
+    @pytest.mark.parametrize(("correct", "incorrect"), [(0.0, 0.0), (1.0, 3.0), (2.0, 0.5)])
+    @pytest.mark.parametrize("p", [0.2, 0.45, 0.9])
+    def test_how_fast_it_steepens(self, correct, incorrect, p):
+        h = 1e-4
+        x = p + h * np.arange(-2, 3)
+        entropy = reward_entropy(x) + x * correct + (1 - x) * incorrect
+        slope = np.log(np.abs(np.gradient(x, entropy)))
+        steepening = (slope[3] - slope[1]) / (entropy[3] - entropy[1])
+        gap = np.log(p / (1 - p)) - correct + incorrect
+        assert steepening == pytest.approx(1 / (p * (1 - p) * gap**2), rel=1e-3)
+
+    def test_it_is_the_variance_between_verdicts(self):
+        chances, right = np.array([0.05, 0.15, 0.5, 0.2, 0.1]), np.array([1, 1, 0, 0, 0])
+        policy = Responses(chances, right)
+        means = [np.average(np.log(chances), weights=chances * (right == side)) for side in (1, 0)]
+        whole = np.average(np.log(chances), weights=chances)
+        between = sum(chances @ (right == side) * (mean - whole) ** 2 for side, mean in zip((1, 0), means, strict=True))
+        assert policy.log_variance_between == pytest.approx(between, rel=1e-12)
+        assert Responses([1.0, 0.0], [1, 0]).log_variance_between == 0
+
+
 @pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.__name__)
 class TestProofs:
     def test_holds(self, proof):

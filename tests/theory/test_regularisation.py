@@ -176,3 +176,19 @@ class TestClipping:
     def test_only_upwards_and_from_somewhere(self, start, end):
         with pytest.raises(ValueError, match="start must lie in"):
             clipped_batches(start, end, clip=0.2)
+
+
+@pytest.mark.parametrize("weight", [0.8, 2.0])
+def test_an_entropy_bonus_is_a_kl_term_to_even_responses(weight):
+    """Ascent on h_g(p) + weight H from a skewed policy of 2 correct and 6 incorrect responses ends at K4's point."""
+    logits, correct = np.array([0.0, -2.0, 2.0, 0.0, -1.0, 0.5, 0.0, 1.0]), np.arange(8) < 2
+    for _ in range(3_000):
+        policy = np.exp(logits - logits.max())
+        policy /= policy.sum()
+        p, surprise = policy @ correct, -np.log(policy)
+        logits += 0.5 * policy * (GRPO.weight(p, 8) * (correct - p) + weight * (surprise - policy @ surprise))
+    (point,) = kl_fixed_points(2 / 8, 8, GRPO, kl_weight=weight)
+    assert policy @ correct == pytest.approx(point, abs=1e-6)
+    assert np.ptp(policy[:2]) < 1e-6
+    (other,) = kl_fixed_points(0.5, 8, GRPO, kl_weight=weight)
+    assert abs(policy @ correct - other) > 1e-3

@@ -23,11 +23,21 @@ from rlsignal.proofs.derivations.entropy import (
     entropy_under_the_natural_gradient,
     entropy_under_the_plain_gradient,
     parts_of_entropy,
+    reward_over_entropy,
 )
 from rlsignal.proofs.derivations.estimation import posterior_of_a_prompt, unbiased_reward_variance
+from rlsignal.proofs.derivations.filters import (
+    degenerate_twice,
+    filtered_groups,
+    flow_under_a_noisy_verifier,
+    kinds_of_prompts,
+    weight_of_a_small_bonus,
+    weight_under_lengths,
+)
 from rlsignal.proofs.derivations.objective import (
     bias_of_informative_groups,
     expected_update,
+    fixed_point_of_an_entropy_bonus,
     gradients_of_kl_losses,
     slope_of_the_objective,
 )
@@ -42,6 +52,7 @@ from rlsignal.proofs.derivations.signal import (
 from rlsignal.proofs.derivations.steps import Derivation, Step
 
 PROOFS = (
+    kinds_of_prompts,
     within_group_variance,
     within_group_variance_by_pairs,
     variance_of_the_variance,
@@ -49,18 +60,23 @@ PROOFS = (
     expected_update,
     slope_of_the_objective,
     bias_of_informative_groups,
+    weight_under_lengths,
     tabular_flow,
     escape_clocks,
     chain_of_decisions,
     drift_under_adam,
     jump_of_a_visit,
     gradients_of_kl_losses,
+    fixed_point_of_an_entropy_bonus,
     noise_of_rloo,
     best_group,
     noise_from_norms,
     best_group_with_steps,
     shrinking_baseline,
     noisy_verdicts,
+    flow_under_a_noisy_verifier,
+    filtered_groups,
+    degenerate_twice,
     unbiased_reward_variance,
     posterior_of_a_prompt,
     power_law_of_failures,
@@ -68,9 +84,11 @@ PROOFS = (
     parts_of_entropy,
     entropy_under_the_natural_gradient,
     entropy_under_the_plain_gradient,
+    reward_over_entropy,
     entropy_of_a_population,
     variance_of_any_rewards,
     update_of_levels,
+    weight_of_a_small_bonus,
 )
 """All proofs, in the order in which they are best read: `for proof in PROOFS: proof().check()`."""
 

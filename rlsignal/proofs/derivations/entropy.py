@@ -143,6 +143,34 @@ def entropy_under_the_plain_gradient() -> Derivation:
     return Derivation("N7", "Entropy under the plain gradient", steps)
 
 
+def reward_over_entropy() -> Derivation:
+    """N8: how fast |dR/dH| grows in H under the natural gradient; 1 for R = -a exp(H) + b.
+
+    Source: docs/theory.md (N8).
+
+    Examples
+    --------
+    >>> print(reward_over_entropy().check().claim)
+    Derivative(log(slope(p)), p)/Derivative(H(p), p) = 1/(Delta**2*p*q)
+    """
+    from sympy import Derivative, Function, Integer, Symbol, exp, log, symbols
+
+    p, q, gap, H_C, H_I, a, b, h = symbols("p q Delta H_C H_I a b h", positive=True)
+    H, slope, law = Function("H"), Function("slope"), Symbol("law")
+    steps = (
+        Step("The chance of an incorrect response.", q, 1 - p, "definition"),
+        Step("Entropy along the run (N5), its parts inside the classes standing still (N6).", H(p),
+             -p * log(p) - (1 - p) * log(1 - p) + p * H_C + (1 - p) * H_I, "definition"),
+        Step("The gap of the mean log chances.", gap, log(p) - log(1 - p) - H_C + H_I, "definition"),
+        Step("Entropy falls by it as p rises.", Derivative(H(p), p), -gap),
+        Step("So this is how steep reward is in entropy.", slope(p), 1 / gap, "definition"),
+        Step("The law.", law, -a * exp(h) + b, "definition"),
+        Step("It steepens by its own size.", Derivative(log(-Derivative(law, h)), h), Integer(1)),
+        Step("The run by this.", Derivative(log(slope(p)), p) / Derivative(H(p), p), 1 / (p * q * gap**2)),
+    )  # fmt: skip
+    return Derivation("N8", "Reward as a function of entropy", steps)
+
+
 def entropy_of_a_population() -> Derivation:
     """N2: the mean of h_b(p) over a Beta, by slopes of its moments.
 

@@ -142,3 +142,31 @@ def gradients_of_kl_losses() -> Derivation:
         Step("As a loss k3 has that of the other.", loss([exp(-z) - 1 + z for z in x]), Derivative(backward, a)),
     )  # fmt: skip
     return Derivation("K2", "What the KL losses follow", steps)
+
+
+def fixed_point_of_an_entropy_bonus() -> Derivation:
+    """K4: an entropy bonus balances the rewards where a KL term towards the uniform policy does.
+
+    Source: docs/theory.md (K4).
+
+    Examples
+    --------
+    >>> print(fixed_point_of_an_entropy_bonus().check().claim)
+    beta*Derivative(H(p), p) + w = -beta*(log(p) - log(1 - p)) + beta*(log(p_ref) - log(1 - p_ref)) + w
+    """
+    from sympy import Derivative, Function, log, symbols
+
+    p, q, correct, incorrect, w, beta, reference = symbols("p q n_C n_I w beta p_ref", positive=True)
+    H, kl = Function("H"), Function("KL")
+    steps = (
+        Step("The chance of an incorrect response.", q, 1 - p, "definition"),
+        Step("The most entropy at this pass rate: even inside both classes (N5).", H(p),
+             -p * log(p) - (1 - p) * log(1 - p) + p * log(correct) + (1 - p) * log(incorrect), "definition"),
+        Step("The pass rate of even responses.", reference, correct / (correct + incorrect), "definition"),
+        Step("KL from even responses, even inside the classes: that of two coins.", kl(p),
+             p * (log(p) - log(reference)) + (1 - p) * (log(1 - p) - log(1 - reference)), "definition"),
+        Step("Entropy is what KL lacks to the logarithm of all responses.", H(p), log(correct + incorrect) - kl(p)),
+        Step("The objective is level where this is 0; its slope is w (W2).", w + beta * Derivative(H(p), p),
+             w - beta * (log(p) - log(1 - p)) + beta * (log(reference) - log(1 - reference))),
+    )  # fmt: skip
+    return Derivation("K4", "Fixed points under an entropy bonus", steps)
