@@ -9,7 +9,7 @@ from rlsignal.commands.data import add_data, checkpoint_named, given, read, refu
 from rlsignal.commands.terminal import command
 from rlsignal.data.records import TrainingLog
 
-ADVICE = ("budget", "prompts", "estimator", "largest", "tokens", "rollout_seconds", "batch", "draws")
+ADVICE = ("budget", "prompts", "estimator", "largest", "tokens", "rollout_seconds", "batch", "draws", "steps", "pool")
 
 
 def add(commands: Any) -> None:
@@ -41,6 +41,10 @@ def add(commands: Any) -> None:
     parser.add_argument("--batch", type=int, metavar="N", help="groups that dynamic sampling keeps (default 64)")
     parser.add_argument("--draws", type=int, metavar="N", help="batches that it may draw for them (default 10)")
     parser.add_argument(
+        "--steps", type=int, metavar="N", help="of the whole run: what it reaches, which g ends highest"
+    )
+    parser.add_argument("--pool", type=int, metavar="N", help="with --steps: prompts in the data set (default FILE's)")
+    parser.add_argument(
         "--estimator",
         choices=[x.name for x in rlsignal.estimators.ESTIMATORS],
         metavar="NAME",
@@ -52,7 +56,7 @@ def add(commands: Any) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the advice."""
     source = _from_file(chosen) if chosen.data is not None else _from_numbers(chosen)
-    options = given(chosen, "prompts", "largest", "tokens", "rollout_seconds", "batch", "draws")
+    options = given(chosen, "prompts", "largest", "tokens", "rollout_seconds", "batch", "draws", "steps", "pool")
     if isinstance(source, TrainingLog):
         options |= given(chosen, "logged_at", "groups")
     if chosen.budget is not None:

@@ -17,7 +17,9 @@ from rlsignal.inference.evaluation import Evaluation
 from rlsignal.inference.intervals import Estimate, per_prompt_estimate
 from rlsignal.inference.paired import Score, score_difference
 from rlsignal.inference.population import log_estimate
+from rlsignal.theory.budget import group_size_for_budget
 from rlsignal.theory.distributions import PassRate, pass_rate
+from rlsignal.theory.dynamics import discoverable_pass_rate
 from rlsignal.theory.efficiency import Scores, best_group_size
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.filters import shortfall_probability
@@ -38,6 +40,7 @@ class GroupSizeAdvice(Result):
     reasons : why this one.
     doubts : what would change it, and what counts do not determine.
     sampling : what dynamic sampling costs at this size.
+    run : what the whole run says, where its steps are given.
     notes, read_as : what is unusual in the data, and what it was taken for, from `read`.
     """
 
@@ -49,6 +52,7 @@ class GroupSizeAdvice(Result):
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
     sampling: tuple[str, ...]
+    run: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     read_as: str = ""
 
@@ -70,6 +74,7 @@ class GroupSizeAdvice(Result):
             "reasons": list(self.reasons),
             "doubts": list(self.doubts),
             "dynamic_sampling": list(self.sampling),
+            "run": list(self.run),
             "notes": list(self.notes),
         }
 
@@ -109,6 +114,10 @@ class GroupSizeAdvice(Result):
         yield ""
         yield "Dynamic sampling:"
         yield from (f"- {sentence}" for sentence in self.sampling)
+        if self.run:
+            yield ""
+            yield "Over the run:"
+            yield from (f"- {sentence}" for sentence in self.run)
         yield from noted(self.notes)
 
 
@@ -160,6 +169,9 @@ LEVEL = 0.02
 HARD, EVEN = 0.05, 0.5
 """The pass rates whose weights are compared."""
 
+CLOSE = 0.01
+"""Sizes that end so close together are named together."""
+
 SURE = 0.01
 """How rarely dynamic sampling should give up."""
 
@@ -177,6 +189,8 @@ def recommend_group_size(
     rollout_seconds: float | None = None,
     batch: int = 64,
     draws: int = 10,
+    steps: int | None = None,
+    pool: int | None = None,
     logged_at: int | None = None,
     groups: int | None = None,
 ) -> GroupSizeAdvice:
@@ -200,6 +214,8 @@ def recommend_group_size(
     tokens : of a prompt and of a completion; a prompt is read once for its group, so that small groups cost more.
     rollout_seconds : GPU seconds of one rollout, for informative groups per GPU hour of sampling.
     batch, draws : groups that dynamic sampling keeps, and batches that it may draw for them.
+    steps : of the whole run, for what its budget reaches and the size that ends highest by learning rate (F8).
+    pool : prompts in the data set, where `p` does not count them.
     logged_at, groups : of a log, its group size and the groups behind a row, where it does not state them.
 
     Returns
@@ -229,6 +245,8 @@ def recommend_group_size(
         _validate.within("tokens", tokens, 0, np.inf, open_ends=True)
     if rollout_seconds is not None:
         _validate.within("rollout_seconds", rollout_seconds, 0, np.inf, open_ends=True)
+    if steps is None and pool is not None:
+        raise ValueError("steps must be given with pool, got a pool alone. How long is the run?")
     per_prompt = 0.0 if tokens is None else tokens[0] / tokens[1]
     if (scores is None) != (between is None):
         raise ValueError("scores and between must be given together, got one of them. See best_group_size().")
@@ -284,6 +302,7 @@ def recommend_group_size(
             "At equal steps larger groups look better, at equal rollouts they rarely do: say which one you compare.",
         ),
         sampling=tuple(_sampling(shares[chosen], population(chosen), chosen, batch, draws)),
+        run=() if steps is None else tuple(_run(population(2), estimator, rollouts, steps, pool)),
         notes=notes,
         read_as=read_as,
     )
@@ -424,3 +443,33 @@ def _sampling(share: Estimate, population: PassRate, g: int, batch: int, draws: 
     more = f"{enough} are enough 99 times of 100" if enough else "1,000 are not enough"
     often = f"{chance:.1%}" if chance >= 0.001 else "less than 0.1%"
     yield f"with at most {draws} batches of {batch} it gives up {often} of the time; {more}."
+
+
+def _run(population: PassRate, estimator: Estimator, rollouts: int, steps: int, pool: int | None) -> Iterable[str]:
+    """What a budget of steps reaches, and which size ends highest for each way to set the learning rate."""
+    if pool is None and not isinstance(population, Recorded):
+        raise ValueError(
+            "pool must be given with steps, got none: the prompts in the data set, which p does not count."
+        )
+    prompts = len(np.atleast_1d(population.correct)) if isinstance(population, Recorded) else 0
+    prompts = prompts if pool is None else _validate.whole("pool", pool, 1)
+    each = _validate.whole("steps", steps, 1) * rollouts // prompts
+    if each < 4:
+        raise ValueError(f"steps must be enough for 4 rollouts of each of {prompts} prompts, got {steps}. Run longer.")
+    shown = float(np.asarray(discoverable_pass_rate(each)))
+    yield (
+        f"{steps:,} steps of {rollouts:,} rollouts are {each:,} of each of {prompts:,} prompts, whatever g; a prompt "
+        f"above p = {figure(shown)} shows a success with 95% confidence."
+    )
+    double = 8 * np.log(2) / estimator.table(8)[1, 1]  # a lone success of 8 doubles the odds
+    ends = []
+    for scaling, rule in ((0.0, "is one for all sizes"), (0.5, "grows as the root of g"), (1.0, "grows as g")):
+        try:
+            found = group_size_for_budget(population, estimator, rollouts=each, step=double, scaling=scaling)
+        except ValueError as error:
+            yield f"which size ends highest is not computed for {estimator.name}: {error}"
+            return
+        near = found.sizes[found.pass_rates >= found.pass_rates.max() - CLOSE]
+        span = f" ({near.min()} to {near.max()} end within {CLOSE:g})" if len(near) > 1 else ""
+        ends.append(f"g = {found.best}{span} where the learning rate {rule}")
+    yield f"with a step by which a lone success of 8 doubles a prompt's odds, pass@1 ends highest at {'; '.join(ends)}."

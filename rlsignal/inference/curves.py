@@ -40,7 +40,8 @@ class SigmoidFit(Result):
 
     start : the reward at no compute.
     ceiling, exponent, midpoint : where it ends, how steeply, and the compute of half the gain.
-    errors : standard errors of the three, as if residuals were independent; infinite where the curve does not fix one.
+    errors : standard errors of the three, as if residuals were independent; infinite where the run does not fix
+        them: it has not reached the midpoint, or is flat.
     residual : root mean square of what is left.
     points : that were fitted.
     """
@@ -146,7 +147,7 @@ def sigmoid_fit(compute: ArrayLike, reward: ArrayLike, *, skip: float = 0.0, sta
     variance = 2 * best.cost / max(len(y) - 3, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         root = np.sqrt(variance * np.diag(np.linalg.pinv(best.jac.T @ best.jac)))
-    fixed = np.linalg.matrix_rank(best.jac) == 3
+    fixed = np.linalg.matrix_rank(best.jac) == 3 and middle <= c[-1]  # else less than half of the gain was seen
     errors = (root * np.array([1, exponent, middle])).tolist() if fixed else [float("inf")] * 3
     residual = float(np.sqrt(2 * best.cost / len(y)))
     return SigmoidFit(first, first + gain, exponent, middle, tuple(errors), residual, len(y))

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from rlsignal import GRPO, RLOO, Beta, Recorded, informative_probability, read, recommend_group_size
-from rlsignal.theory import Scores, best_group_size, shortfall_probability
+from rlsignal.estimators import GRPO_NEMO
+from rlsignal.theory import (
+    Scores,
+    best_group_size,
+    discoverable_pass_rate,
+    group_size_for_budget,
+    shortfall_probability,
+)
 
 
 class TestAdvice:
@@ -164,3 +171,37 @@ class TestAdvice:
     def test_bad_input_is_refused(self, p, arguments, message):
         with pytest.raises(ValueError, match=message):
             recommend_group_size(p, **arguments)
+
+
+class TestTheWholeRun:
+    def test_what_a_budget_reaches_does_not_depend_on_the_size(self):
+        found = recommend_group_size(Beta(0.28, 0.54), rollouts=512, steps=400, pool=2000)
+        assert found.run[0].startswith("400 steps of 512 rollouts are 102 of each of 2,000 prompts, whatever g;")
+        assert f"above p = {discoverable_pass_rate(102):.3f}" in found.run[0]
+        assert found.summary["run"] == list(found.run)
+        assert "Over the run:" in str(found)
+
+    def test_the_best_size_is_the_chain_s_for_each_rule(self):
+        found = recommend_group_size(Beta(0.28, 0.54), steps=4000, pool=2000)
+        step = 8 * np.log(2) / np.sqrt(7)
+        for scaling, rule in ((0, "one for all sizes"), (0.5, "grows as the root"), (1, "grows as g.")):
+            best = group_size_for_budget(Beta(0.28, 0.54), GRPO, rollouts=1024, step=step, scaling=scaling).best
+            part = next(x for x in found.run[1].split("; ") if rule in x)
+            assert f"g = {best} " in part
+
+    def test_an_evaluation_counts_its_prompts(self):
+        evaluation = Recorded([0, 1, 2, 4] * 30, 4)
+        assert "of each of 120 prompts" in recommend_group_size(evaluation, steps=40).run[0]
+        assert "not computed for GRPO_NEMO" in recommend_group_size(evaluation, steps=40, estimator=GRPO_NEMO).run[1]
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"steps": 10}, r"^pool must be given with steps, got none"),
+            ({"pool": 10}, r"^steps must be given with pool"),
+            ({"steps": 1, "pool": 512}, r"^steps must be enough for 4 rollouts of each of 512 prompts, got 1"),
+        ],
+    )
+    def test_errors(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            recommend_group_size(Beta(0.28, 0.54), **options)

@@ -41,7 +41,9 @@ def test_an_early_part_of_another_kind_is_left_out():
 
 def test_a_curve_that_has_not_bent_fixes_no_ceiling():
     found = sigmoid_fit(COMPUTE[:12], sigmoid(COMPUTE[:12], midpoint=1e5) + 1e-4 * np.cos(np.arange(12)), start=0.2)
-    assert found.errors[0] > 0.1
+    assert found.errors == (np.inf, np.inf, np.inf)
+    flat = sigmoid_fit(COMPUTE, 0.4 + 0.01 * np.cos(np.arange(60)))
+    assert flat.errors[0] > 0.1 or np.isinf(flat.errors[0])
 
 
 def test_the_ceiling_of_a_population_is_where_the_fit_ends():
