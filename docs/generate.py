@@ -4,6 +4,8 @@ Numbers in them are computed, never typed.
 """
 
 import json
+import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,15 @@ from rlsignal.data.formats import FORMATS, Format
 from rlsignal.data.names import SYNONYMS
 
 DOCS = Path(__file__).parent
+
+_IMPORTS = (
+    "import numpy as np",
+    "from rlsignal import *",
+    "from rlsignal.estimators import *",
+    "from rlsignal.theory import *",
+    "from rlsignal.theory.rewards import standardise",
+)
+"""What the calls of docs/questions.md need."""
 
 
 def claims() -> str:
@@ -314,6 +325,11 @@ column is no control: fresh prompts were not imitated, and their pass rates are 
 | the peak comes earlier from deeper checkpoints | **reversed** | step of the peak: {inverting["peak_step"][at]:.0f} at depth {inverting["depths"][at]}, {inverting["peak_step"][-1]:.0f} at {inverting["depths"][-1]} |
 | KL and label smoothing do not help | **half** | KL of 0.01 does not ({_signed(kl["gain"][0])}); label smoothing of 0.2 in SFT does ({_signed(smoothing["gain"][0])}, {smoothing["share"][0]:.0%} of the gap) |
 
+*Other reports.* That the better checkpoint before RL may be the worse one after it is reported of language models by others
+too: with stronger SFT checkpoints ([2602.01058](https://arxiv.org/abs/2602.01058)); with high SFT scores, where pass@k at large
+k predicts better ([2510.01624](https://arxiv.org/abs/2510.01624)), as it does [here](predictors.md); and SFT that leaves RL less to
+explore is what [2601.09233](https://arxiv.org/abs/2601.09233) sets out from. None of them separates causes as the controls here do.
+
 ## Which claim fails when
 
 | claim | holds | fails |
@@ -560,6 +576,76 @@ thousands separators.
 """
 
 
+def questions() -> str:
+    """docs/questions.md: questions from trackers with their answers and calls, from docs/questions.json."""
+    names: dict[str, Any] = {}
+    exec("\n".join(_IMPORTS), names)
+    parts = []
+    asked = json.loads((DOCS / "questions.json").read_text(encoding="utf-8"))
+    for x in asked:
+        if "about" in x:
+            parts.append(f"## {x['about']}")
+            continue
+        repository, number = x["where"].split("#")
+        link = f"[{x['where']}](https://github.com/{repository}/issues/{number})"
+        answer = textwrap.fill(f"{x['answer']} ([{x['see']}](theory.md#{x['see']}); asked in {link})", 120)
+        call = f"```python\n>>> {x['call']}\n{eval(x['call'], names)!r}\n```"
+        parts.append(f"### {x['question']}\n\n{answer}\n\n{call}")
+    count = sum("question" in x for x in asked)
+    body = "\n\n".join(parts)
+    imports = "\n".join(f">>> {line}" for line in _IMPORTS)
+    return f"""# Questions from trackers
+
+{count} questions that users ask where they train, each answered in three sentences and one call; the numbers are computed. A
+link leads to a thread that asks it, in our words. Answers hold for what [theory](theory.md) says and not beyond it.
+
+```python
+{imports}
+```
+
+{body}
+"""
+
+
+def references() -> str:
+    """docs/references.md: the papers that the theory stands on, from docs/references.json, and where each is cited."""
+    known = json.loads((DOCS / "references.json").read_text(encoding="utf-8"))
+    cited = _cited()
+    rows = []
+    for number, x in sorted(known.items()):
+        where = ", ".join(f"[{label}](theory.md#{label})" for label in cited["theory.md"].get(number, []))
+        pages = [name for name, found in cited.items() if name != "theory.md" and number in found]
+        places = "; ".join(filter(None, [where, ", ".join(f"[{name[:-3]}]({name})" for name in pages)]))
+        rows.append([f"[{number}](https://arxiv.org/abs/{number})", x["title"], x["here"], places])
+    return f"""# References
+
+The papers on arXiv that these pages cite, and what is used of each. None is summarised: of most, the abstract and the parts
+that are used were read.
+
+{_table(["arXiv", "title", "used here", "cited in"], rows)}
+
+Textbook results are named as such where they are used. What the trainers compute was read in their sources; the versions
+stand in [E1](theory.md#E1), [formats](formats.md) and [logs](logs.md).
+"""
+
+
+def _cited() -> dict[str, dict[str, list[str]]]:
+    """By page, every arXiv number in it, with the entries of theory.md that cite it."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for path in sorted(DOCS.glob("*.md")):
+        if path.name == "references.md":
+            continue
+        label, numbers = "", found.setdefault(path.name, {})
+        for line in path.read_text(encoding="utf-8").splitlines():
+            anchor = re.match(r'<a id="(\w+)">', line)
+            label = anchor[1] if anchor else label
+            for number in re.findall(r"\b\d{4}\.\d{5}\b", line):
+                places = numbers.setdefault(number, [])
+                if path.name == "theory.md" and label not in places:
+                    places.append(label)
+    return found
+
+
 def budget() -> str:
     """docs/budget.md: group sizes under a budget, as simulated into docs/evidence/budget.json."""
     found = _evidence("budget")
@@ -667,6 +753,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "formats.md": formats,
     "logs.md": logs,
     "mitigations.md": mitigations,
+    "questions.md": questions,
+    "references.md": references,
 }
 
 if __name__ == "__main__":

@@ -116,6 +116,24 @@ def test_generated_pages_are_what_the_library_computes():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == page(), name
 
 
+def test_every_paper_that_is_cited_is_a_reference():
+    known = json.loads((ROOT / "docs" / "references.json").read_text(encoding="utf-8"))
+    texts = [path for path in PAGES if path.name != "references.md"] + sorted((ROOT / "rlsignal").rglob("*.py"))
+    numbers = {x for path in texts for x in re.findall(r"\b\d{4}\.\d{5}\b", path.read_text(encoding="utf-8"))}
+    papers = {x for x in numbers if int(x[2:4]) <= 12}
+    assert papers == set(known)
+
+
+def test_questions_are_answered_in_three_sentences_under_an_entry():
+    asked = [x for x in json.loads((ROOT / "docs" / "questions.json").read_text(encoding="utf-8")) if "question" in x]
+    assert len(asked) >= 30
+    assert len({x["question"] for x in asked}) == len(asked)
+    for x in asked:
+        assert len(re.findall(r"[.?!](?:\s|$)", x["answer"])) == 3, x["question"]
+        assert x["see"] in ANCHORS
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+#\d+", x["where"])
+
+
 @pytest.mark.parametrize("room", ["rlsignal", "rlsignal.sim", "rlsignal.plots"])
 def test_every_public_function_has_an_executed_example(room):
     module = importlib.import_module(room)
