@@ -33,8 +33,8 @@ build = Build(recipe, "sharpened")
 runner = sim.Runner(width=4)
 starts = sim.sweep(build, (keys, rate, entropy), runner=runner)
 settings = jax.tree.map(lambda x: jnp.broadcast_to(x, (21, *x.shape)), recipe.setting())
-for sampled in (True, False):
-    experiment, cells = Train(recipe, sampled), (keys, starts.logits, settings)
+for way in ("sampled", "jumping", "mean field"):
+    experiment, cells = Train(recipe, way), (keys, starts.logits, settings)
     metrics = sim.sweep(experiment, cells, runner=runner)
     print(len(jax.devices()), hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in metrics)).hexdigest())
 """
@@ -47,9 +47,9 @@ def swept(devices):
 
 
 def answer(process, devices):
-    lines = process.communicate(timeout=200)[0].split("\n")[:2]
+    lines = process.communicate(timeout=200)[0].split("\n")[:3]
     assert process.returncode == 0
-    assert [line.split()[0] for line in lines] == [str(devices)] * 2
+    assert [line.split()[0] for line in lines] == [str(devices)] * 3
     return [line.split()[1] for line in lines]
 
 
@@ -135,7 +135,7 @@ def test_a_damaged_block_is_run_again(store, damage):
         (draw, sim.cross(jax.random.split(jax.random.key(1), 5), jnp.arange(2.0)), 2, "cells"),
         (draw, sim.cross(jax.random.split(jax.random.key(0), 5), jnp.arange(2.0) + 1e-6), 2, "cells"),
         (draw, CELLS, 3, "width"),
-        (Train(sim.Recipe(), sampled=True), CELLS, 2, "experiment"),
+        (Train(sim.Recipe(), "sampled"), CELLS, 2, "experiment"),
     ],
     ids=["key", "setting", "width", "experiment"],
 )
@@ -158,7 +158,7 @@ def test_a_fingerprint_tells_recipes_apart_and_processes_alike():
     import optax
 
     def name(**changes):
-        return sim.fingerprint(Train(sim.Recipe(**changes), sampled=True), CELLS, 2)["experiment"]
+        return sim.fingerprint(Train(sim.Recipe(**changes), "sampled"), CELLS, 2)["experiment"]
 
     slow, fast = partial(optax.adamw, b1=0.9), partial(optax.adamw, b1=0.5)
     names = {name(), name(steps=10), name(optimizer=optax.adam), name(optimizer=slow), name(optimizer=fast)}
@@ -216,7 +216,7 @@ class TestExecutor:
 
         def found(runner):
             starts = sim.sweep(Build(recipe, "sharpened"), (keys, rate, entropy), runner=runner)
-            return starts, sim.sweep(Train(recipe, sampled=True), (keys, starts.logits, settings), runner=runner)
+            return starts, sim.sweep(Train(recipe, "sampled"), (keys, starts.logits, settings), runner=runner)
 
         with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
             away = found(sim.Runner(executor=executor, width=4))

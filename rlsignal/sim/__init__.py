@@ -1,11 +1,13 @@
 """The simulator: the only jax (and optax). The same code on CPU and GPU; no file is opened and nothing printed here.
 
-tabular (policies, sampled GRPO) -> meanfield (the same without sampling) -> starts (where from) -> sweep (many at
-once) -> inversion (the map). Beside them, policies that share parameters: tasks -> policies -> sft -> grpo -> ladder.
+tabular (policies, sampled GRPO) -> meanfield (the same without sampling), jumping (past degenerate groups) -> starts
+(where from) -> sweep (many at once) -> inversion (the map). Beside them, policies that share parameters: tasks ->
+policies -> sft -> grpo -> ladder.
 """
 
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, PolicyStepMetrics, train_policy
 from rlsignal.sim.inversion import inversion_map
+from rlsignal.sim.jumping import jump
 from rlsignal.sim.ladder import INVERTING, SAFE, LadderTask, depth_ladder, entropy_swap
 from rlsignal.sim.meanfield import expected_gradient, flow, leap
 from rlsignal.sim.policies import Measured, Network, Sequence, Tabular, measure_policy
@@ -54,6 +56,7 @@ __all__ = [
     "flow",
     "from_pass_rates",
     "inversion_map",
+    "jump",
     "leap",
     "log_pass_rates",
     "measure_policy",

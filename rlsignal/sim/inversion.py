@@ -17,7 +17,8 @@ from jax import Array, nn
 from rlsignal import _validate
 from rlsignal.inference.ranking import LEAST_LOSS, Inversions, inversions, paired_estimate, variance_explained
 from rlsignal.results import Control, Face, InversionMap
-from rlsignal.sim.meanfield import check_plain_ascent, flow
+from rlsignal.sim.jumping import jump, jumps
+from rlsignal.sim.meanfield import check_plain_ascent, leap
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.starts import beta_log_odds, reward_entropy, shaped_logits, sharpened_logits, two_point_log_odds
 from rlsignal.sim.sweep import cross, sweep
@@ -64,19 +65,20 @@ class Odds:
         return beta_log_odds(key, self.recipe, mean, dispersion)
 
 
+Way = Literal["sampled", "jumping", "mean field"]
+
+
 @dataclass(frozen=True)
 class Train:
-    """The experiment that trains one start, sampled or by the mean field, and returns its recorded Metrics."""
+    """The experiment that trains one start and returns its recorded Metrics."""
 
     recipe: Recipe
-    sampled: bool
+    way: Way
 
     def __call__(self, key: Array, logits: Array, setting: Setting) -> Metrics:
-        return (
-            train_tabular(key, logits, self.recipe, setting)[1]
-            if self.sampled
-            else flow(logits, self.recipe, setting)[1]
-        )
+        if self.way == "mean field":
+            return leap(logits, self.recipe, setting)[1]
+        return (jump if self.way == "jumping" else train_tabular)(key, logits, self.recipe, setting)[1]
 
 
 def inversion_map(
@@ -247,7 +249,8 @@ class _Plan(NamedTuple):
         keys, settings = cross(self.keys[1], each)
         cells = keys, starts.logits.reshape(-1, *starts.logits.shape[2:]), settings
         label = f"{what}: g={recipe.group_size}, {'sampled' if sampled else 'mean field'}"
-        return self._swept(label, Train(recipe, sampled), cells, count)
+        way: Way = "mean field" if not sampled else "jumping" if jumps(recipe, setting) else "sampled"
+        return self._swept(label, Train(recipe, way), cells, count)
 
     def _swept(self, label: str, experiment: Callable[..., Any], cells: tuple[Any, ...], count: int) -> Any:
         flat = sweep(experiment, cells, label=label, runner=self.runner)

@@ -5,12 +5,14 @@ past noise in; both are refused. float32: a step that moves a logit by less than
 prompts below p = 1e-6 after some 2e6 steps.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array, lax
 
-from rlsignal.sim.tabular import Metrics, Recipe, Setting, check, measure_tabular
+from rlsignal.sim.lanes import run_lanes
+from rlsignal.sim.tabular import Metrics, Recipe, Setting, check, measure_tabular, unnormalised
 
 
 def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
@@ -28,17 +30,22 @@ def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
     Array([[ 0.25, -0.25]], dtype=float32)
     """
     check(logits, recipe, setting)
-    shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised, as when sampling
-    correct, incorrect = shares[:, : recipe.correct].sum(-1), shares[:, recipe.correct :].sum(-1)
+    return jax.vmap(lambda prompt: _of_prompt(prompt, recipe, setting))(logits)
+
+
+def _of_prompt(logits: Array, recipe: Recipe, setting: Setting) -> Array:
+    """`expected_gradient` of one prompt, [responses]."""
+    shares = unnormalised(logits, setting.temperature)  # as when sampling
+    correct, incorrect = shares[: recipe.correct].sum(), shares[recipe.correct :].sum()
     total = correct + incorrect
     p, q = correct / total, incorrect / total  # neither as 1 minus the other
     least = jnp.finfo(p.dtype).tiny  # a floor that no sum can see: 0 * log 0 would be NaN, and so would its derivative
     weight = _weight(jnp.log(jnp.maximum(p, least)), jnp.log(jnp.maximum(q, least)), setting.table)
     is_correct = jnp.arange(recipe.responses) < recipe.correct
     if recipe.natural:
-        return jnp.where(is_correct, weight[:, None], 0.0) * setting.temperature
+        return jnp.where(is_correct, weight, 0.0) * setting.temperature
     pull = weight / total / setting.temperature
-    return shares * jnp.where(is_correct, (pull * q)[:, None], -(pull * p)[:, None])
+    return shares * jnp.where(is_correct, pull * q, -(pull * p))
 
 
 def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metrics]:
@@ -112,27 +119,24 @@ def leap(logits: Array, recipe: Recipe, setting: Setting, *, reach: float = 0.25
     check(logits, recipe, setting)
     check_plain_ascent(recipe)
 
-    def move(logits: Array) -> Array:
-        return setting.learning_rate * expected_gradient(logits, recipe, setting)
+    each = jax.tree.map(lambda x: jnp.broadcast_to(x, (recipe.prompts, *x.shape)), setting)
 
-    def until_next_record(logits: Array, _: None) -> tuple[Array, Metrics]:
-        metrics = measure_tabular(logits, recipe, setting.temperature)
+    def turn(setting: Setting, lane: tuple[Array, Array]) -> tuple[tuple[Array, Array], Array]:
+        logits, left = lane
+        first = setting.learning_rate * _of_prompt(logits, recipe, setting)
+        m = jnp.minimum(reach / jnp.maximum(jnp.abs(first).max(), 1e-12), left)
+        m = jnp.minimum(jnp.maximum(jnp.floor(m), 1), left)  # whole steps; none where none are left
+        last = setting.learning_rate * _of_prompt(logits + m * first, recipe, setting)
+        return (logits + jnp.where(m > 0, (m + 1) * first + (m - 1) * last, 0.0) / 2, left - m), ~(
+            left > m
+        )  # NaN is done
 
-        def onward(state: tuple[Array, Array]) -> tuple[Array, Array]:
-            logits, left = state
-            first = move(logits)
-            steps = jnp.minimum(reach / jnp.maximum(jnp.abs(first).max(-1), 1e-12), left)
-            steps = jnp.minimum(jnp.maximum(jnp.floor(steps), 1), left)  # whole ones; none where none are left
-            m = steps[:, None]
-            last = move(logits + m * first)
-            return logits + jnp.where(m > 0, (m + 1) * first + (m - 1) * last, 0.0) / 2, left - steps
+    def until_next_record(logits: Array, steps: Array) -> tuple[Array, Metrics]:
+        logits = run_lanes(turn, each, (logits, jnp.broadcast_to(steps, recipe.prompts)))[0]
+        return logits, measure_tabular(logits, recipe, setting.temperature)
 
-        left = jnp.full(recipe.prompts, recipe.interval, logits.dtype)
-        return lax.while_loop(lambda state: (state[1] > 0).any(), onward, (logits, left))[0], metrics
-
-    logits, history = lax.scan(until_next_record, logits, None, length=recipe.records - 1)
-    last = measure_tabular(logits, recipe, setting.temperature)
-    return logits, Metrics(*(jnp.concatenate([past, end[None]]) for past, end in zip(history, last, strict=True)))
+    steps = jnp.full(recipe.records, recipe.interval, logits.dtype).at[0].set(0)
+    return lax.scan(until_next_record, logits, steps)
 
 
 def check_plain_ascent(recipe: Recipe) -> None:
@@ -146,10 +150,10 @@ def check_plain_ascent(recipe: Recipe) -> None:
 
 
 def _weight(log_p: Array, log_q: Array, table: Array) -> Array:
-    """w_g(p) of each prompt as a Bernstein sum over J ~ Binomial(g-1, p) times A+(J+1) - A-(J)."""
+    """w_g(p) of a prompt as a Bernstein sum over J ~ Binomial(g-1, p) times A+(J+1) - A-(J)."""
     others = table.shape[-1] - 2
     j = np.arange(others + 1)
     log_choose = np.concatenate([[0.0], np.cumsum(np.log((others - j[:-1]) / (j[:-1] + 1)))])
-    c, i, n_i = (jnp.asarray(x, log_p.dtype)[None] for x in (log_choose, j, others - j))
-    pmf = jnp.exp(c + i * log_p[:, None] + n_i * log_q[:, None])
+    c, i, n_i = (jnp.asarray(x, log_p.dtype) for x in (log_choose, j, others - j))
+    pmf = jnp.exp(c + i * log_p + n_i * log_q)
     return pmf @ (table[1, 1:] - table[0, :-1])

@@ -222,23 +222,43 @@ def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting
     ((2, 4), True)
     """
     check(logits, recipe, setting)
-    shares = jnp.exp((logits - logits.max(-1, keepdims=True)) / setting.temperature)  # unnormalised
+    shares = unnormalised(logits, setting.temperature)
     cumulative = jnp.dot(shares, jnp.triu(jnp.ones(2 * logits.shape[-1:])), precision="highest")
     total = cumulative[:, -1:]
-    u = jax.random.uniform(key, (len(logits), recipe.group_size))
-    u += jnp.finfo(u.dtype).eps / 2  # never 0, never 1
-    u *= total
+    u = total * open_uniform(key, (len(logits), recipe.group_size))
     rewards = u < cumulative[:, recipe.correct - 1, None]
     successes = rewards.sum(-1)
     incorrect, correct = setting.table[:, successes, None]
-    advantages = jnp.where(rewards, correct, incorrect)
-    pulled = _per_response(u, advantages, cumulative) / recipe.group_size
-    if recipe.natural:
-        gradient = jnp.where(pulled == 0, 0.0, pulled * total / shares) * setting.temperature
-    else:
-        gradient = (pulled - shares * (pulled.sum(-1, keepdims=True) / total)) / setting.temperature
+    gradient = ascent(u, jnp.where(rewards, correct, incorrect), cumulative, shares, total, recipe, setting)
     norm = jnp.sqrt(jnp.sum(gradient**2, -1).mean())
     return gradient, StepMetrics.of(successes, recipe.group_size, norm)
+
+
+def unnormalised(logits: Array, temperature: Array) -> Array:
+    """Probabilities of responses up to a factor for each prompt, the largest 1."""
+    return jnp.exp((logits - logits.max(-1, keepdims=True)) / temperature)
+
+
+def open_uniform(key: Array, shape: tuple[int, ...]) -> Array:
+    """Uniform in (0, 1): an odd multiple of 2^-24, so never 0 and never 1."""
+    return (jax.random.bits(key, shape, jnp.uint32) >> 9).astype(jnp.float32) * 2.0**-23 + 2.0**-24
+
+
+def ascent(
+    drawn: Array, advantages: Array, cumulative: Array, shares: Array, total: Array, recipe: Recipe, setting: Setting
+) -> Array:
+    """The gradient (1/g) sum_i A_i grad log pi(y_i) of one group a prompt, [..., responses].
+
+    Parameters
+    ----------
+    drawn, advantages : [..., g]; rollout i drew response j when drawn_i lies between the cumulative sums j-1 and j.
+    cumulative : [..., responses], on the scale of `drawn`.
+    shares, total : probabilities up to a factor [..., responses], and that factor [..., 1].
+    """
+    pulled = _per_response(drawn, advantages, cumulative) / recipe.group_size
+    if recipe.natural:
+        return jnp.where(pulled == 0, 0.0, pulled * total / shares) * setting.temperature
+    return (pulled - shares * (pulled.sum(-1, keepdims=True) / total)) / setting.temperature
 
 
 def train_tabular(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metrics, StepMetrics]:
@@ -308,22 +328,19 @@ def check(logits: Array, recipe: Recipe, setting: Setting | None = None) -> None
 
 
 def _per_response(u: Array, advantages: Array, cumulative: Array) -> Array:
-    """Sum of advantages over the rollouts that drew each response, [prompts, responses].
-
-    Rollout i drew response j when u_i lies between the cumulative sums j-1 and j.
-    """
+    """Sum of advantages over the rollouts that drew each response, [..., responses]."""
 
     def add(below: Array, drawn: tuple[Array, Array]) -> tuple[Array, None]:
         u, advantages = drawn
-        for i in range(u.shape[1]):  # unrolled: one fused pass over [prompts, responses], no [prompts, g, responses]
-            below += jnp.where(u[:, i, None] < cumulative, advantages[:, i, None], 0.0)
+        for i in range(u.shape[-1]):  # unrolled: one fused pass over [prompts, responses], no [prompts, g, responses]
+            below += jnp.where(u[..., i, None] < cumulative, advantages[..., i, None], 0.0)
         return below, None
 
-    below, looped = jnp.zeros_like(cumulative), u.shape[1] // _UNROLLED * _UNROLLED if u.shape[1] > _UNROLLED else 0
+    below, looped = jnp.zeros_like(cumulative), u.shape[-1] // _UNROLLED * _UNROLLED if u.shape[-1] > _UNROLLED else 0
     if looped:  # larger groups would take minutes to compile
-        parts = [x[:, :looped].reshape(len(x), -1, _UNROLLED).swapaxes(0, 1) for x in (u, advantages)]
+        parts = [jnp.moveaxis(x[..., :looped].reshape(*x.shape[:-1], -1, _UNROLLED), -2, 0) for x in (u, advantages)]
         below, _ = lax.scan(add, below, (parts[0], parts[1]))
-    below, _ = add(below, (u[:, looped:], advantages[:, looped:]))
+    below, _ = add(below, (u[..., looped:], advantages[..., looped:]))
     return jnp.diff(below, prepend=0.0)
 
 

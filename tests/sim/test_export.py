@@ -33,8 +33,9 @@ def ladder(policy):
 
 
 EXPERIMENTS = {
-    "sampled": (Train(RECIPE, sampled=True), (LOGITS, RECIPE.setting())),
-    "mean field": (Train(RECIPE, sampled=False), (LOGITS, RECIPE.setting())),
+    "sampled": (Train(RECIPE, "sampled"), (LOGITS, RECIPE.setting())),
+    "jumping": (Train(RECIPE, "jumping"), (LOGITS, RECIPE.setting())),
+    "mean field": (Train(RECIPE, "mean field"), (LOGITS, RECIPE.setting())),
     "sharpened": (Build(RECIPE, "sharpened"), (jnp.float32(0.3), jnp.float32(1.0))),
     "shaped": (Build(RECIPE, "shaped"), (jnp.zeros(8), jnp.float32(1.0))),
     "odds": (Odds(RECIPE), (jnp.float32(0.3), jnp.float32(0.5))),

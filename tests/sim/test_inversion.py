@@ -10,7 +10,7 @@ import pytest
 
 from rlsignal import GRPO, RLOO
 from rlsignal.results import Face
-from rlsignal.sim import Recipe, Runner, cross, flow, inversion_map, measure_tabular, sweep, train_tabular
+from rlsignal.sim import Recipe, Runner, cross, flow, inversion_map, leap, measure_tabular, sweep, train_tabular
 from rlsignal.sim.inversion import Build, Train
 from rlsignal.sim.starts import sharpened_by, sharpened_logits, sharpening_knobs
 from rlsignal.theory import reachable_pass_rate
@@ -47,7 +47,7 @@ class TestParts:
             assert np.isfinite(got).mean() > 0.5
 
     def test_a_cell_is_a_start_of_its_draw_trained_alone(self, small_map):
-        """Both budgets at g = 2, by the flow and by sampling, from the draw's two keys."""
+        """Both budgets at g = 2, by the mean field and by sampling, from the draw's two keys."""
         face, draw, row, column = small_map.sharpening, 1, 4, 3
         build, learn = jax.random.split(jax.random.fold_in(jax.random.key(small_map.seed), draw))
         task = Recipe(prompts=small_map.prompts, responses=small_map.responses, correct=small_map.correct)
@@ -55,7 +55,7 @@ class TestParts:
         assert budgets == (10, 20)
         recipe = replace(task, group_size=2, steps=20, record_every=10)
         start = sharpened_logits(build, task, face.pass_rate[column], face.rows[row])
-        field = jax.jit(lambda start: flow(start, recipe, recipe.setting())[1])(start)
+        field = jax.jit(lambda start: leap(start, recipe, recipe.setting())[1])(start)
         drawn = jax.jit(lambda key, start: train_tabular(key, start, recipe, recipe.setting())[1])(learn, start)
         assert float(field.pass_at_1[0]) == pytest.approx(face.pass_rate[column], abs=1e-3)
         for budget in (0, 1):
@@ -267,7 +267,7 @@ TABLE = np.array([[0.199, 0.479, 0.703], [0.375, 0.703, 0.892], [0.670, 0.923, 0
 
 @pytest.fixture(scope="module")
 def family():
-    """Starts, and pass@1 after sampled training and by the flow [entropies, rates, draws]; the default recipe."""
+    """Starts, and pass@1 after sampled training and by the mean field [entropies, rates, draws]; the default recipe."""
     recipe, (start_keys, train_keys) = Recipe(), jax.random.split(jax.random.key(0), (2, DRAWS))
     entropies, rates = (x.ravel() for x in np.meshgrid(ENTROPIES, RATES, indexing="ij"))
     columns = jnp.asarray(rates, jnp.float32), jnp.asarray(entropies, jnp.float32)
@@ -275,8 +275,8 @@ def family():
     settings = jax.tree.map(lambda x: jnp.broadcast_to(x, (12, *x.shape)), recipe.setting())
     keys, settings = cross(train_keys, settings)
     outcomes = [
-        sweep(Train(recipe, sampled), (keys, starts.logits, settings)).pass_at_1[:, -1].reshape(4, 3, DRAWS)
-        for sampled in (True, False)
+        sweep(Train(recipe, way), (keys, starts.logits, settings)).pass_at_1[:, -1].reshape(4, 3, DRAWS)
+        for way in ("jumping", "mean field")
     ]
     return starts, *outcomes
 
