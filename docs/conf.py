@@ -16,8 +16,10 @@ sys.path.insert(0, str(DOCS))
 
 import explorer
 import gallery
+import misconceptions
 import reference
 import rendering
+import slides
 
 from rlsignal.proofs.claims import CLAIMS
 from rlsignal.proofs.derivations import PROOFS
@@ -65,9 +67,9 @@ def setup(app: Any) -> None:
             f"[lesson {int(name[:2])}](lessons/{name}.ipynb)" for name, words in taught.items() if f"#{label})" in words
         ]
     (DOCS / "gallery.md").write_text(gallery.build(DOCS / "pictures"), encoding="utf-8")
-    (DOCS / "explorer").mkdir(exist_ok=True)
+    (DOCS / "misconceptions.md").write_text(misconceptions.build(DOCS / "pictures"), encoding="utf-8")
+    slides.build(DOCS / "explorer")
     (DOCS / "explorer" / "explorer.html").write_text(explorer.page(), encoding="utf-8")
-    (DOCS / "static").mkdir(exist_ok=True)
     app.add_html_math_renderer("mathml", (rendering.visit_inline, None), (rendering.visit_block, None))
     app.connect("source-read", source_read)
     app.connect("doctree-read", rendering.captions)

@@ -60,6 +60,7 @@ def build(folder: Path, labels: set[str]) -> dict[str, list[str]]:
             page += writer.entry(name, value)
         (folder / f"{module.__name__}.md").write_text("\n".join(page), encoding="utf-8")
     page = ["# Results", "", "What functions hand back; each prints, shows itself in a notebook, and can be saved.", ""]
+    page += ["## By name", ""]
     for kind in sorted(_show.Result.kinds.values(), key=lambda kind: kind.__name__.lower()):
         if id(kind) not in places and kind.__module__.startswith("rlsignal"):
             page += writer.entry(kind.__name__, kind, called=False)

@@ -63,6 +63,7 @@ def font(folder: Path, characters: set[str]) -> None:
 
 def as_targets(text: str) -> str:
     """`<a id="V1"></a>` and links to it, in MyST's own words."""
+    text = text.replace("](../notebooks/", "](lessons/")
     text = re.sub(r'<a id="(term-[\w-]+)"></a>([^|]+?) \|', r"[\2]{#\1} |", text)  # of the glossary's table
     text = re.sub(r"\]\((?:\.\./)?glossary\.md#(term-[\w-]+)\)", r"](#\1)", text)
     return LABEL_LINK.sub(r"](#\1)", ANCHOR.sub(r"(\1)=\n", text))

@@ -54,7 +54,7 @@ interact(lambda g: plots.plot_weights(g, (rl.RLOO, rl.GRPO, rl.MAXRL), top=10), 
 # %%
 (
     [round(rl.GRPO.weight(1e-6, g), 3) for g in (2, 3, 4, 8, 64)],
-    [round(np.sqrt(g - 1), 3) for g in (2, 3, 4, 8, 64)],
+    [round(float(np.sqrt(g - 1)), 3) for g in (2, 3, 4, 8, 64)],
 )
 
 # %% [markdown]

@@ -65,8 +65,8 @@ for name, curve in curves.items():
 # pass@1 over training from starts of the same pass rates and different entropy: more entropy is slower.
 plots.plot_curves(steps, curves);
 # %% [markdown]
-# Two nats more, and it learns *slower*: it takes twice as long to the same pass@1, and ends 0.06 lower. Each of many
-# answers is reinforced apart. So missing entropy is not what hurts.
+# Two nats more, and it learns *slower*: it takes more than twice the steps to the same pass@1, and ends 0.06 lower. Each
+# of many answers is reinforced apart. So missing entropy is not what hurts.
 #
 # ## Matched starts: same entropy, different dispersion
 #

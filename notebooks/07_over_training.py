@@ -68,7 +68,8 @@ swap = sim.entropy_swap(course, sim.SFTRecipe(policy, depths=(100, 1000)), grpo,
 print(swap)
 
 # %% [markdown]
-# Flattening helps. Is it the entropy? No: scaling logits moves pass rates and their dispersion as well (see the rows
+# (Here entropy is per response, which is two tokens; the ladder above has it per token. The first of the three outcomes is
+# that of the first picture.) Flattening helps. Is it the entropy? No: scaling logits moves pass rates and their dispersion as well (see the rows
 # above). Only matched starts (lesson 5) separate the two, and there it is the dispersion.
 #
 # ## The map

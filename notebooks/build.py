@@ -18,6 +18,17 @@ HERE = Path(__file__).parent
 STAMPS = Path(sys.prefix) / "lessons"
 """What each lesson was made from; it goes with the environment that made it."""
 
+IN_THE_BROWSER = (
+    "00_coins_and_policies",
+    "01_one_group",
+    "02_degenerate_groups",
+    "03_prompts_differ",
+    "04_what_estimators_optimise",
+    "06_flow_and_sampling",
+    "08_your_own_evaluation",
+)
+"""Lessons that run without jax, apart from cells with the tag jax."""
+
 LONG = 60
 """Seconds after which a lesson is named as long: a class waits for it."""
 

@@ -209,7 +209,8 @@ def _prompts(p: float | Fixed | Beta | Mixture, generator: np.random.Generator, 
     """The pass rate of each group's prompt: one number, or [groups, 1]."""
     if isinstance(p, Mixture):
         parts = [np.broadcast_to(_prompts(part, generator, groups), (groups, 1)) for part in p.parts]
-        return np.choose(generator.choice(len(parts), (groups, 1), p=p.weights), parts)
+        kind = generator.choice(len(parts), (groups, 1), p=p.weights).astype(np.intp)  # 32 bits in a browser
+        return np.choose(kind, parts)
     if isinstance(p, Beta):
         mean, size = float(p.mean), (1 - float(p.dispersion)) / float(p.dispersion)  # a + b
         return generator.beta(mean * size, (1 - mean) * size, (groups, 1))
