@@ -10,9 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rlsignal import verify
+import numpy as np
+from scipy.special import betaincinv
+
+from rlsignal import GRPO, Beta, Estimator, Fixed, degenerate_probability, verify
 from rlsignal.data.formats import FORMATS, Format
 from rlsignal.data.names import SYNONYMS
+from rlsignal.estimators import GRPO_NEMO, down_sampled, filtered
+from rlsignal.theory import degenerate_again_probability, screened, top_variance
 
 DOCS = Path(__file__).parent
 
@@ -607,6 +612,90 @@ link leads to a thread that asks it, in our words. Answers hold for what [theory
 """
 
 
+def filters() -> str:
+    """docs/filters.md: what filters cost and change, for one data set and group size."""
+    g, mean, rho = 8, 0.33, 0.49
+    data, k = Beta(mean, rho), np.arange(g + 1)
+    share = (np.arange(20_000) + 0.5) / 20_000
+    p = betaincinv(mean * (1 - rho) / rho, (1 - mean) * (1 - rho) / rho, share)
+    pmf, degenerate = Fixed(p).pmf(g), np.asarray(degenerate_probability(p, g))
+    at = np.array([0.02, 0.1, 0.5, 0.9])
+    every, informative = np.ones(g + 1), ((k > 0) & (k < g)) * 1.0
+
+    def band(k: Any, g: int) -> Any:
+        return (k >= 0.2 * g) & (k <= 0.8 * g)
+
+    def rows(k: Any, g: int) -> Any:
+        return (k > 1) & (k < g - 1)
+
+    def skipped(p: Any) -> Any:
+        return 1 / (1 + np.asarray(degenerate_probability(p, g)))
+
+    def retired(p: Any) -> Any:
+        return (1 - p**g) ** 8
+
+    always = np.ones_like
+    kinds: list[tuple[str, str, Estimator, Any, int, Callable[[Any], Any]]] = [
+        ("none", "W1", GRPO, every, g, always),
+        ("drop degenerate groups and refill", "B3", GRPO, informative, g, always),
+        ("keep 20% to 80% correct", "B6", filtered(GRPO, band), band(k, g) * 1.0, g, always),
+        ("NeMo-RL's rows, with its estimator", "B6", filtered(GRPO_NEMO, rows), rows(k, g) * 1.0, g, always),
+        ("look at 2, go on if they differ", "B8", filtered(GRPO, screened(2)), screened(2)(k, g), 2, always),
+        ("look at 4, go on if they differ", "B8", filtered(GRPO, screened(4)), screened(4)(k, g), 4, always),
+        ("the 30% of groups that vary most", "B8", filtered(GRPO, top_variance(data, g, 0.3)), None, g, always),
+        ("the 4 of 8 rollouts that vary most", "B8", down_sampled(GRPO, 4), informative, g, always),
+        ("skip once after a degenerate group", "B8", GRPO, every, g, skipped),
+        ("retire when all correct, after 8 visits", "B8", GRPO, every, g, retired),
+    ]
+    base, table = np.asarray(GRPO.weight(at, g)), []
+    for name, label, estimator, kept, first, visited in kinds:
+        chances = top_variance(data, g, 0.3)(k, g) if kept is None else kept
+        weight = np.asarray(estimator.weight(at, g)) * visited(at)
+        use = np.asarray(visited(p))
+        groups = float((use * (pmf @ chances)).mean())
+        useful = float((use * (pmf @ (chances * informative))).mean())
+        cost = (first * float(use.mean()) + (g - first) * groups) / useful
+        logged = float((use * (pmf @ (chances * k / g))).mean()) / groups
+        stays = "stays" if np.ptp(weight / base) < 1e-9 else "turns"
+        relative = [f"{x:.2f}" for x in weight / weight[2]]
+        table.append([f"{name} ([{label}](theory.md#{label}))", f"{cost:.1f}", stays, *relative, f"{logged:.2f}"])
+    return f"""# Filters
+
+What a filter of groups costs, what it does to the direction of training, and what a log of kept groups shows. Computed for
+GRPO in groups of {g} and prompts of a Beta population of mean {mean:g} and dispersion {rho:g}, of whose groups {float(degenerate.mean()):.0%}
+are degenerate; `filtered`, `screened`, `top_variance` and `down_sampled` answer for others.
+
+{_table(["filter", "rollouts", "direction", *(f"weight at {x:g}" for x in at), "logged mean"], table)}
+
+*Rollouts*: that are drawn for each informative group that is trained on. *Weight*: of a prompt with that pass rate over one of
+0.5; the first line is GRPO's own. *Direction*: stays if all weights keep their ratios. *Logged mean*: over kept groups; pass@1
+is {mean:g}.
+
+- **Dropping degenerate groups changes nothing but the size of the step**: divided by kept groups only it is larger by 1/(1-D),
+  {1 / (1 - float(degenerate.mean())):.1f} here. All others optimise something else.
+- **Bands, looks and the most varied groups turn away from hard prompts**, which is where rare successes are; keeping the most
+  varied rollouts turns towards them, at the price of rollouts that are generated and not trained on.
+- **Skipping saves a little, and turns little**: of prompts that were degenerate once
+  {float(np.asarray(degenerate_again_probability(data, g))):.0%} are so again ([B7](theory.md#B7)), and each is skipped once only.
+- **No logged mean of kept groups is pass@1**: it is nearer to a half, or lower where solved prompts are retired.
+
+```python
+>>> from rlsignal import *
+>>> from rlsignal.estimators import *
+>>> from rlsignal.theory import *
+>>> mine = filtered(GRPO, lambda k, g: (k > 0) & (k < 0.75 * g))               # leave out what is nearly solved
+>>> [round(float(mine.weight(p, 8) / mine.weight(0.5, 8)), 2) for p in (0.02, 0.9)]
+{[round(float(x), 2) for x in _nearly_solved()]}
+```
+"""
+
+
+def _nearly_solved() -> list[float]:
+    """The weights in the example of docs/filters.md."""
+    mine = filtered(GRPO, lambda k, g: (k > 0) & (k < 0.75 * g))
+    return [float(np.asarray(mine.weight(p, 8))) / float(np.asarray(mine.weight(0.5, 8))) for p in (0.02, 0.9)]
+
+
 def references() -> str:
     """docs/references.md: the papers that the theory stands on, from docs/references.json, and where each is cited."""
     known = json.loads((DOCS / "references.json").read_text(encoding="utf-8"))
@@ -747,6 +836,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "budget.md": budget,
     "claims.md": claims,
     "coverage.md": coverage,
+    "filters.md": filters,
     "decisions.md": decisions,
     "ladder.md": ladder,
     "predictors.md": predictors,

@@ -11,6 +11,7 @@ import sympy
 
 from rlsignal import Beta, Fixed, Recorded, informative_probability
 from rlsignal.estimators import ESTIMATORS, GRPO_NEMO
+from rlsignal.inference import exponential_fit
 from rlsignal.proofs.derivations import entropy as proofs
 from rlsignal.theory.entropy import (
     LN2,
@@ -351,6 +352,32 @@ class TestRewardOverEntropy:
         between = sum(chances @ (right == side) * (mean - whole) ** 2 for side, mean in zip((1, 0), means, strict=True))
         assert policy.log_variance_between == pytest.approx(between, rel=1e-12)
         assert Responses([1.0, 0.0], [1, 0]).log_variance_between == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("natural", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_exponential_law_along_a_run(seed, natural):
+    """The figures of N8: it fits most of a run, and misses where the run leads."""
+    logits, right = np.random.default_rng(seed).normal(0, 1.5, 64), np.arange(64) < 4
+    chances = np.exp(logits)
+    chances[right] *= 0.05 / chances[right].sum()
+    chances[~right] *= 0.95 / chances[~right].sum()
+    logits, rates, entropies = np.log(chances), [], []
+    while not rates or rates[-1] < 0.96:
+        for _ in range(10):
+            policy = np.exp(logits - logits.max())
+            policy /= policy.sum()
+            p = policy @ right
+            logits = logits + (0.004 * (right - p) if natural else 0.04 * policy * (right - p))
+        rates.append(p)
+        entropies.append(Responses(policy, right).entropy)
+    rates, entropies = np.array(rates), np.array(entropies)
+    law = exponential_fit(entropies[rates <= 0.8], rates[rates <= 0.8])
+    low, high = (0.965, 0.985) if natural else (0.91, 0.97)
+    assert low < law.explained < high
+    low, high = (0.915, 0.955) if natural else (0.795, 0.825)
+    assert low < law.predict(entropies[-1]) < high
 
 
 @pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.__name__)

@@ -106,3 +106,52 @@ def test_errors(call, message):
 def test_it_shows_its_levels():
     assert repr(PARTIAL) == "<Levels: 3 levels, mean 0.200, standard deviation 0.332>"
     assert "<td>0.5</td><td>0.200</td>" in PARTIAL._repr_html_()
+
+
+class TestChannelsThatShareParameters:
+    """Four responses, correct or not and in format or not, behind two parameters that move both: every group of 4."""
+
+    CORRECT, FORMAT = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    THETA = np.array([-0.9, 0.6])
+
+    def policy(self, theta, bound):
+        """Independent channels at bound = 0; else the format goes with the answer."""
+        answer, form = theta[0] + 0.5 * theta[1], 0.3 * theta[0] - theta[1]
+        chances = np.exp(answer * self.CORRECT + form * self.FORMAT + bound * self.CORRECT * self.FORMAT)
+        return chances / chances.sum()
+
+    def slopes(self, bound, of):
+        h = 1e-6
+        ends = [of(self.policy(self.THETA + s * step, bound)) for step in h * np.eye(2) for s in (1, -1)]
+        return (np.array(ends[::2]) - np.array(ends[1::2])) / (2 * h)
+
+    def update(self, bound, rule):
+        policy = self.policy(self.THETA, bound)
+        scores = np.stack([self.slopes(bound, lambda chances, y=y: np.log(chances[y])) for y in range(4)])
+        total = np.zeros(2)
+        for group in map(list, product(range(4), repeat=4)):
+            total += policy[group].prod() * rule(group) @ scores[group] / 4
+        return total
+
+    def rates(self, bound):
+        policy = self.policy(self.THETA, bound)
+        return policy @ self.CORRECT, policy @ self.FORMAT
+
+    def test_a_sum_of_independent_channels(self):
+        got = self.update(0.0, lambda group: standardise(self.CORRECT[group] + 0.1 * self.FORMAT[group]))
+        weights = channel_weights(*self.rates(0.0), 4, size=0.1)
+        slopes = [self.slopes(0.0, lambda policy, side=side: policy @ side) for side in (self.CORRECT, self.FORMAT)]
+        np.testing.assert_allclose(got, weights.correct * slopes[0] + weights.bonus * slopes[1], rtol=1e-6)
+        as_rewards = weights.correct * (slopes[0] + 0.1 * slopes[1])
+        assert np.abs(got - as_rewards).max() > 0.05 * np.abs(got).max()
+
+    @pytest.mark.parametrize("bound", [0.0, 2.0])
+    def test_channels_by_themselves_whether_they_depend_or_not(self, bound):
+        def rule(group):
+            return standardise(self.CORRECT[group] * 1.0) + 0.3 * standardise(self.FORMAT[group] * 1.0)
+
+        want = sum(
+            factor * GRPO.weight(p, 4) * self.slopes(bound, lambda policy, side=side: policy @ side)
+            for factor, p, side in zip((1, 0.3), self.rates(bound), (self.CORRECT, self.FORMAT), strict=True)
+        )
+        np.testing.assert_allclose(self.update(bound, rule), want, rtol=1e-6)
