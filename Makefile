@@ -6,7 +6,7 @@ BIN := .venv/bin
 FAST := tests/theory tests/inference tests/proofs tests/data tests/diagnosis tests/test_layers.py tests/test_validate.py \
 	tests/test_vocabulary.py
 
-.PHONY: help map ladder notebooks lab wasm lite docs offline test check test-trl lint pages evidence evidence-coverage evidence-warnings bench bench-reading soak clean
+.PHONY: help map ladder notebooks lab wasm lite docs offline test check test-trl lint pages evidence evidence-coverage evidence-warnings bench bench-reading soak soak-workers test-engines clean
 
 help:
 	@echo "make map        verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
@@ -20,6 +20,7 @@ help:
 	@echo "make test       run the tests (five minutes)"
 	@echo "make check      format, style, types and the fast tests (a minute), while you work"
 	@echo "make test-trl   run the tests beside TRL's trainer, in .venv-trl (four minutes with the installation)"
+	@echo "make test-engines  the map on Dask's and MPI's workers, bit for bit, in .venv-engines (two minutes)"
 	@echo "make lint       check format, style and types"
 	@echo "make pages      write anew the pages of docs/ that the library computes"
 	@echo "make evidence   the long runs behind docs/ (into docs/evidence/, a quarter of an hour; RUN=ladder for one)"
@@ -28,6 +29,7 @@ help:
 	@echo "make bench      measure speed as ratios within one run (into benchmarks/latest.json)"
 	@echo "make bench-reading  read and diagnose a 1 GB dump of rollouts (a minute)"
 	@echo "make soak       kill and resume a sweep 50 times, read 20,000 damaged files (seven minutes)"
+	@echo "make soak-workers  kill twenty of Dask's workers in mid-run (two minutes)"
 	@echo "make clean      remove the environments and everything made"
 
 .venv/installed: pyproject.toml
@@ -62,6 +64,17 @@ evidence-warnings: .venv/installed
 
 test-trl: .venv-trl/installed
 	.venv-trl/bin/python -m pytest tests/integrations
+
+.venv-engines/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-engines
+	.venv-engines/bin/python -m pip install --quiet --editable '.[dask]' mpi4py mpich 'pytest>=8.2'
+	touch $@
+
+test-engines: .venv-engines/installed
+	PATH="$(CURDIR)/.venv-engines/bin:$$PATH" .venv-engines/bin/python -m pytest tests/test_engines.py
+
+soak-workers: .venv-engines/installed
+	.venv-engines/bin/python benchmarks/kill_workers.py 20
 
 .venv/notebooks: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[test,notebooks]'
@@ -129,5 +142,5 @@ soak: .venv/installed
 	$(BIN)/python benchmarks/mutate.py 20000
 
 clean:
-	rm -rf .venv .venv-trl map ladder docs/_build benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv .venv-trl .venv-engines map ladder docs/_build benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
