@@ -228,7 +228,8 @@ def best_group_size(scores: Scores, between: float) -> int:
     ----------
     scores : Scores of the prompts, all of equal weight. THESE ARE NOT IN ANY LOG OF REWARDS: pass rates alone do not
         decide the best group size, since c / between may be anything at the same pass rates.
-    between : tr Var_x(grad p_x), the variance of the gradients between prompts, in the units of slope_squared.
+    between : tr Var_x(grad p_x), the variance of the gradients between prompts, in the units of slope_squared. Where a
+        run may take more steps instead, add to it prompts per step times the squared norm of their mean gradient (S9).
 
     Returns
     -------

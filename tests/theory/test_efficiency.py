@@ -498,3 +498,42 @@ class TestProofs:
 def test_bad_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+class TestWhereStepsCount:
+    """S9: the gain of the best step per rollout, over all sizes and by drawn steps on a curved objective."""
+
+    SCORES = Scores([0.02, 0.1, 0.4], [0.001, 0.004, 0.02], [1.0, 0.6, 0.8], [0.3, 0.7, 0.5])
+
+    def squared_norm(self, g, prompts, slope, between):
+        noise = float(np.mean(np.asarray(update_variance(self.SCORES, g))))
+        return slope + (between + noise) / prompts
+
+    @pytest.mark.parametrize("slope", [0.0, 1e-4, 2e-3])
+    @pytest.mark.parametrize("prompts", [1, 16, 512])
+    def test_the_best_size_among_all(self, prompts, slope):
+        between = 0.002
+        per_rollout = {g: 1 / (g * prompts * self.squared_norm(g, prompts, slope, between)) for g in range(2, 200)}
+        best = best_group_size(self.SCORES, between + prompts * slope)
+        assert per_rollout[best] == pytest.approx(max(per_rollout.values()), rel=1e-12)
+
+    def test_the_laws_cross_where_noise_between_prompts_is_the_signal(self):
+        between, slope = 0.002, 1e-4
+        crossing = between / slope
+        few, many = (best_group_size(self.SCORES, between + p * slope) for p in (0.01 * crossing, 100 * crossing))
+        assert few == best_group_size(self.SCORES, between)
+        assert many <= few / 3
+
+    def test_what_the_best_step_gains(self):
+        """Noisy gradients of c x - L|x|^2/2 at 0: the best step beats its neighbours, and gains what S9 says."""
+        rng, c, curvature = np.random.default_rng(0), np.array([1.0, -0.5, 0.2]), 3.0
+        gradients = c + rng.normal(0, 0.7, (200_000, 3))
+        squared = c @ c + 3 * 0.7**2
+        best = c @ c / (curvature * squared)
+
+        def gained(eta):
+            steps = eta * gradients
+            return (steps @ c - curvature / 2 * (steps**2).sum(-1)).mean()
+
+        assert gained(best) == pytest.approx((c @ c) ** 2 / (2 * curvature * squared), rel=0.02)
+        assert gained(best) > max(gained(0.8 * best), gained(1.2 * best))

@@ -31,6 +31,7 @@ from rlsignal.proofs.derivations.filters import (
     filtered_groups,
     flow_under_a_noisy_verifier,
     kinds_of_prompts,
+    more_filters,
     weight_of_a_small_bonus,
     weight_under_lengths,
 )
@@ -77,6 +78,7 @@ PROOFS = (
     flow_under_a_noisy_verifier,
     filtered_groups,
     degenerate_twice,
+    more_filters,
     unbiased_reward_variance,
     posterior_of_a_prompt,
     power_law_of_failures,

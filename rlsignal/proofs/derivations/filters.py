@@ -137,6 +137,36 @@ def degenerate_twice() -> Derivation:
     return Derivation("B7", "Degenerate twice", steps)
 
 
+def more_filters() -> Derivation:
+    """B8: a look first, kept groups only, rollouts that vary most, and prompts that are skipped once.
+
+    Source: docs/theory.md (B8).
+
+    Examples
+    --------
+    >>> print(more_filters().check().claim)
+    1 - a = D*a
+    """
+    from sympy import Sum, Symbol, binomial, symbols
+
+    f, g, B, n = symbols("f g B n", integer=True, positive=True)
+    D, update, used, kept = symbols("D E(U) a M")
+    lone = Symbol("P(pass|K=1)")
+    steps = (
+        Step("A look at f of g rollouts sees the lone success of K = 1 with chance.", lone,
+             1 - binomial(g - 1, f) / binomial(g, f), "definition"),
+        Step("So rare successes keep the share f/g of their weight.", lone, f / g),
+        Step("If n of B groups are kept, their mean update is E(U)/(1-D); there is one unless all are degenerate.",
+             kept, update / (1 - D) * (1 - D**B), "assumption"),
+        Step("Of two groups it is this times their mean.", kept, (1 + D) * update, at=(B, (2,))),
+        Step("Of any number of groups a geometric sum.", kept, update * Sum(D**n, (n, 0, B - 1)), at=(B, (2, 3, 4, 5))),
+        Step("The share of visits that is used where a degenerate group costs its prompt the next one.", used,
+             1 / (1 + D), "definition"),
+        Step("The others are skipped, each after a used and degenerate one.", 1 - used, D * used),
+    )  # fmt: skip
+    return Derivation("B8", "More filters", steps)
+
+
 def flow_under_a_noisy_verifier() -> Derivation:
     """S7: verdicts of J make the true pass rate move J w(p~) (pq)^2 kappa.
 
