@@ -6,7 +6,7 @@ BIN := .venv/bin
 FAST := tests/theory tests/inference tests/proofs tests/data tests/diagnosis tests/test_layers.py tests/test_validate.py \
 	tests/test_vocabulary.py
 
-.PHONY: help map ladder notebooks lab wasm lite docs offline test check test-trl lint pages evidence evidence-coverage evidence-warnings bench bench-reading soak soak-workers test-engines clean
+.PHONY: help map ladder notebooks lab wasm lite docs offline test check test-trl lint pages evidence evidence-coverage evidence-decisions evidence-warnings bench bench-reading soak soak-workers test-engines clean
 
 help:
 	@echo "make map        verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
@@ -24,7 +24,8 @@ help:
 	@echo "make lint       check format, style and types"
 	@echo "make pages      write anew the pages of docs/ that the library computes"
 	@echo "make evidence   the long runs behind docs/ (into docs/evidence/, a quarter of an hour; RUN=ladder for one)"
-	@echo "make evidence-coverage  how often intervals hold the truth (three minutes)"
+	@echo "make evidence-coverage  how often intervals hold the truth (a quarter of an hour)"
+	@echo "make evidence-decisions  how often verdicts are right (a quarter of an hour)"
 	@echo "make evidence-warnings  false alarms and lead times of warnings (a minute)"
 	@echo "make bench      measure speed as ratios within one run (into benchmarks/latest.json)"
 	@echo "make bench-reading  read and diagnose a 1 GB dump of rollouts (a minute)"
@@ -129,6 +130,11 @@ pages: .venv/installed
 
 evidence-coverage: .venv/installed
 	$(BIN)/python -m experiments.coverage
+	$(BIN)/python -m experiments.intervals
+	$(BIN)/python docs/generate.py
+
+evidence-decisions: .venv/installed
+	$(BIN)/python -m experiments.decisions
 	$(BIN)/python docs/generate.py
 
 bench: .venv/installed

@@ -79,9 +79,9 @@ def coverage() -> str:
 
 How often a {made["nominal"]:.0%} interval of `group_estimate` ([I3](theory.md#I3)) holds the truth, in
 {made["repetitions"]:,} simulated evaluations a row, which leaves a standard error of {error:.4f}.
-`{made["command"]}` simulated them in {made["seconds"]} s with seed {made["seed"]} (rlsignal {made["rlsignal"]}, numpy
-{made["numpy"]}, scipy {made["scipy"]}, Python {made["python"]}, {made["machine"]}), and keeps the rows in
-[evidence/coverage.json](evidence/coverage.json).
+`{made["command"]}` simulated them in {made["seconds"]} s{_load(made)} with seed {made["seed"]} (rlsignal
+{made["rlsignal"]}, numpy {made["numpy"]}, scipy {made["scipy"]}, Python {made["python"]}, {made["machine"]}), and keeps the
+rows in [evidence/coverage.json](evidence/coverage.json).
 
 ## The region
 
@@ -106,6 +106,76 @@ which it did least. Mean and dispersion are judged as they are measured, so near
 look as if from inside, and the other way round. More prompts and other numbers of samples are no ground for a warning.
 
 {_table(["prompts", "samples", "mean", "dispersion", *names, "warned"], outside)}
+
+{_intervals()}"""
+
+
+def _load(made: dict[str, Any]) -> str:
+    """What else the machine was doing."""
+    return f" at a load of {made['load']:.0f} on {made['cores']} cores," if "load" in made else ""
+
+
+def _intervals() -> str:
+    """The rest of docs/coverage.md: all other intervals, as simulated into docs/evidence/intervals.json."""
+    found = _evidence("intervals")
+    made, rows = found["provenance"], found["rows"]
+
+    def plain(*parts: str) -> str:
+        cells = [
+            [x["interval"], x["where"], f"{x['nominal']:.0%}", f"{x['held']:.3f}", x["draws"]]
+            for x in rows
+            if x["part"] in parts
+        ]
+        return _table(["interval", "where", "level", "held", "draws"], cells)
+
+    def beyond(part: str) -> str:
+        cells = [
+            [
+                x["where"],
+                x["interval"].rpartition(" ")[2],
+                f"{x['times']:g}",
+                f"{x['held']:.2f}",
+                f"{x['width']:.2f}",
+                *(f"{x[name]:.{digits}f}" if name in x else "-" for name, digits in shown),
+            ]
+            for x in rows
+            if x["part"] == part
+        ]
+        own = ["Beta's interval held", "Beta's error", "anchored fit's error"]
+        return _table(["population and samples", "g", "over n", "held", "width", *own], cells)
+
+    shown = (("beta_held", 2), ("beta_error", 3), ("anchored_error", 3))
+    errors = [x for x in rows if "anchored_error" in x]
+    ratios = [x["anchored_error"] / x["beta_error"] for x in errors]
+    public = [x["held"] for x in rows if x["part"] == "recorded"]
+    return f"""## Every other interval
+
+`{made["command"]}` simulated them in {made["seconds"]} s{_load(made)} with seed {made["seed"]} (rlsignal
+{made["rlsignal"]}, numpy {made["numpy"]}, Python {made["python"]}, {made["machine"]}), and keeps the rows in
+[evidence/intervals.json](evidence/intervals.json). 400 draws leave a standard error of 0.011, 100 of 0.022.
+
+{plain("dispersions", "pass_at", "clusters", "logs", "paired", "moves", "fits")}
+
+*Other group sizes from a log* and *a fitted Beta's prediction* hold where the population is a Beta, as here. *End point*: of
+the forecast from mean and dispersion, as `compare` decides by it. Rates per GPU hour, costs of dynamic sampling and
+numbers of informative groups are multiples of the shares above.
+
+## Beyond the samples
+
+The share of degenerate groups of g from n < g samples. *Held* and *width* are of the printed interval, which is that of the
+bounds ([I8](theory.md#I8)) and no narrower than as many prompts leave it within the samples; next to it, the interval that
+the fitted Beta would have by itself. Errors are root mean squares, of the Beta's value and of the anchored fit's ([I11](theory.md#I11)),
+which is printed up to four times the samples.
+
+{beyond("beyond")}
+
+## Recorded counts, thinned
+
+Public evaluations as populations: 200 prompts drawn from theirs, n samples of each drawn from its own, so that the share
+at g up to all of their samples is known. The printed interval held in {min(public):.2f} to {max(public):.2f}. In the {len(errors)} rows of
+this table and the last with both values, the anchored fit's error is {min(ratios):.2f} to {max(ratios):.2f} times the Beta's.
+
+{beyond("recorded")}
 """
 
 
@@ -143,8 +213,9 @@ def decisions() -> str:
     return f"""# Decisions
 
 How often the verdicts of [diagnosis](diagnosis.md) are right, in situations whose truth is known. `{made["command"]}` drew
-them in {made["seconds"]} s with seed {made["seed"]} (rlsignal {made["rlsignal"]}, numpy {made["numpy"]}, Python
-{made["python"]}, {made["machine"]}), and keeps the counts in [evidence/decisions.json](evidence/decisions.json).
+them in {made["seconds"]} s{_load(made)} with seed {made["seed"]} (rlsignal {made["rlsignal"]}, numpy
+{made["numpy"]}, Python {made["python"]}, {made["machine"]}), and keeps the counts in
+[evidence/decisions.json](evidence/decisions.json).
 
 {chr(10).join(parts)}"""
 

@@ -7,6 +7,7 @@ and whose warnings are counted.
 """
 
 import json
+import os
 import platform
 import sys
 import time
@@ -105,6 +106,8 @@ def main() -> None:
         "seed": seed,
         "nominal": 0.95,
         "seconds": round(time.perf_counter() - started),
+        "load": round(os.getloadavg()[1], 1),
+        "cores": os.cpu_count(),
         "rlsignal": rlsignal.__version__,
         "numpy": np.__version__,
         "scipy": scipy.__version__,

@@ -1,10 +1,11 @@
-"""How often verdicts are right: `python -m experiments.decisions` writes docs/evidence/decisions.json.
+"""How often verdicts are right: `make evidence-decisions` writes docs/evidence/decisions.json.
 
 Situations with known truth, each drawn many times. A verdict is right, wrong, or withheld: it is wrong where it names a
 checkpoint that another beats, a size that is worse than it says, or a warning of what does not come.
 """
 
 import json
+import os
 import platform
 import sys
 import time
@@ -16,13 +17,13 @@ import numpy as np
 
 import rlsignal
 from rlsignal import GRPO, Fixed, Recorded, compare, informative_probability, recommend_group_size
-from rlsignal.diagnosis.compare import LEAST
+from rlsignal.diagnosis.decision import LEAST
 from rlsignal.diagnosis.group_size import FLAT
 from rlsignal.diagnosis.track import DEGENERATE, first_warning
 from rlsignal.theory import forecast
 
 PLACE = Path(__file__).parents[1] / "docs" / "evidence" / "decisions.json"
-REPETITIONS = {"compare": 20, "group-size": 20, "track": 300}
+REPETITIONS = {"compare": 60, "group-size": 40, "track": 400}
 BUDGETS = (3.0, 30.0, 300.0)
 POPULATION = 3000
 Rates = Callable[[np.random.Generator, int], np.ndarray]
@@ -170,10 +171,12 @@ def main() -> None:
     started, seed = time.perf_counter(), 0
     rows = [row for part in (compared, sized, tracked) for row in part(np.random.default_rng(seed))]
     provenance = {
-        "command": "python -m experiments.decisions",
+        "command": "make evidence-decisions",
         "repetitions": REPETITIONS,
         "seed": seed,
         "seconds": round(time.perf_counter() - started),
+        "load": round(os.getloadavg()[1], 1),
+        "cores": os.cpu_count(),
         "rlsignal": rlsignal.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

@@ -1,5 +1,6 @@
 """One vocabulary: the field's terms in code, documents, lessons and tests; the glossary may name the others."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -93,3 +94,21 @@ def test_it_is_seen(sentence, words):
 def test_the_walk_reads_the_project():
     names = {name for name, _ in texts((*EVERYWHERE, *DOCUMENTS))}
     assert {"README.md", "docs/theory.md", "rlsignal/theory/signal.py", "notebooks/01_one_group.py"} <= names
+
+
+def test_rollouts_of_a_prompt_are_g_in_a_formula_and_group_size_in_a_setting():
+    """docs/architecture.md, "Names"."""
+    from rlsignal import estimators, inference, proofs, theory
+    from rlsignal.diagnosis import compare, diagnose, group_size, prompts, track
+
+    def parameters(*modules):
+        for module in modules:
+            for name, value in vars(module).items():
+                if inspect.isfunction(value) and not name.startswith("_"):
+                    yield from ((f"{module.__name__}.{name}", x) for x in inspect.signature(value).parameters)
+
+    assert not [where for where, x in parameters(theory, inference, proofs, estimators) if x == "group_size"]
+    asked = {"diagnose", "compare", "track", "recommend_group_size", "list_prompts"}
+    names = [(where.rpartition(".")[2], x) for where, x in parameters(diagnose, compare, track, group_size, prompts)]
+    assert {where for where, x in names if x == "group_size"} >= asked - {"recommend_group_size"}
+    assert not [where for where, x in names if x == "g" and where in asked]

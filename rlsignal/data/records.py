@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from rlsignal._show import Part, Result
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
+Readable: TypeAlias = Any
+"""Whatever `read` takes, or what it returned."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,7 +10,7 @@ import numpy as np
 
 from rlsignal import _validate
 from rlsignal.data.read import read
-from rlsignal.data.records import Rollouts, TrainingLog
+from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.diagnosis.breakdown import moved, slices
 from rlsignal.diagnosis.diagnosed import Diagnosis, GroupSize
 from rlsignal.diagnosis.findings import findings
@@ -25,7 +25,7 @@ GROUP_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
 def diagnose(
-    data: Any,
+    data: "Readable",
     group_size: int = 8,
     *,
     checkpoint: Any = None,

@@ -177,7 +177,7 @@ SURE = 0.01
 
 
 def recommend_group_size(
-    p: ArrayLike | PassRate | Rollouts | TrainingLog,
+    p: "ArrayLike | PassRate | Rollouts | TrainingLog",
     *,
     rollouts: int = 512,
     prompts: int = 8,
@@ -295,8 +295,8 @@ def recommend_group_size(
         lines=lines,
         reasons=tuple(_reasons(chosen, lines, rollouts, least, best_of_noise)),
         doubts=(
-            "Counts alone do not fix the best g: where noise dominates, the variance at fixed rollouts is g/(g-1) for "
-            "any data. Give the gradient noise (scores=, between=) and it is computed.",
+            "Counts alone do not fix the best g: the noise g/(g-1) is that of rollouts whose correct and incorrect scores "
+            "vary alike. Give the gradient noise (scores=, between=) and the best g is computed.",
             f"Under {estimator.name} g also changes what is optimised: at g = {chosen} a prompt at p = {HARD:g} weighs "
             f"{_hard(estimator, chosen):.2f} of one at {EVEN:g}. Compare sizes at a learning rate tuned for each.",
             "At equal steps larger groups look better, at equal rollouts they rarely do: say which one you compare.",
@@ -343,9 +343,10 @@ def _source(
         mean, degenerate = float(trend.reward[-1]), float(trend.degenerate[-1])
         if np.isnan(degenerate):
             raise ValueError("the log must count degenerate groups for advice, got mean rewards only.")
-        trials = max(trend.groups * min(50, rows), 2)
-        fit = log_estimate(mean, max(degenerate, float(trend.from_the_mean[-1])), trend.group_size, trials)
-        note = f"The last {trend.window} rows: mean reward {mean:.3f}, {degenerate:.0%} of {trials} groups degenerate."
+        independent = max(int(trend.independent[-1]), 2)
+        fit = log_estimate(mean, max(degenerate, float(trend.from_the_mean[-1])), trend.group_size, independent)
+        drawn = trend.groups * trend.window
+        note = f"The last {trend.window} rows: mean reward {mean:.3f}, {degenerate:.0%} of {drawn} groups degenerate."
 
         def of_log(g: int) -> Estimate:
             return fit.predict(informative_probability, g)

@@ -11,7 +11,7 @@ from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, plain
 from rlsignal._validate import Floats
 from rlsignal.data.read import read
-from rlsignal.data.records import Rollouts, TrainingLog
+from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.inference.evaluation import Evaluation
 from rlsignal.theory.distributions import Fixed
 from rlsignal.theory.recorded import Recorded
@@ -75,7 +75,7 @@ class PromptList(Result):
         )
 
 
-def list_prompts(data: Any, group_size: int = 8, **reading: Any) -> PromptList:
+def list_prompts(data: "Readable", group_size: int = 8, **reading: Any) -> PromptList:
     """For each prompt the probability that it is hopeless or solved at this group size, given its samples.
 
     The anchored fit says how pass rates differ between prompts (I11), and the counts of a prompt which of them are its

@@ -11,7 +11,7 @@ from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal._validate import Floats
 from rlsignal.data.read import read
-from rlsignal.data.records import Rollouts, TrainingLog
+from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.diagnosis.diagnosed import noted, read_line
 from rlsignal.inference.intervals import Estimate, bounded_interval
 from rlsignal.inference.population import log_estimate
@@ -28,7 +28,9 @@ class Trend(Result):
     group_size, window : rollouts per prompt, and logged rows in a window.
     groups : in a row, as stated or inferred; 1 where it is unknown, which makes the intervals wide.
     step : [windows], the last step of each.
-    reward, degenerate, low, high : [windows], mean reward, share of degenerate groups, and its 95% interval.
+    reward, degenerate, low, high : [windows], mean reward, share of degenerate groups, and its 95% interval. Rows that
+        differ more than independent groups would count as fewer groups.
+    independent : [windows], so many independent groups the shares of a window are worth.
     from_the_mean : [windows], that share if all prompts had the mean pass rate.
     expected : [windows], that share if only the mean had moved and the first window's dispersion had stayed.
     dispersion : [windows], of the Beta population that explains both; NaN where the mean is 0 or 1.
@@ -42,7 +44,7 @@ class Trend(Result):
     """
 
     axes: ClassVar = dict.fromkeys(
-        ("step", "reward", "degenerate", "low", "high", "from_the_mean", "expected", "dispersion"), "W"
+        ("step", "reward", "degenerate", "low", "high", "independent", "from_the_mean", "expected", "dispersion"), "W"
     )
 
     group_size: int
@@ -53,6 +55,7 @@ class Trend(Result):
     degenerate: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    independent: np.ndarray
     from_the_mean: np.ndarray
     expected: np.ndarray
     dispersion: np.ndarray
@@ -114,7 +117,7 @@ LOOKS = 4
 
 
 def track(
-    data: Any, group_size: int | None = None, *, window: int = 20, groups: int | None = None, **reading: Any
+    data: "Readable", group_size: int | None = None, *, window: int = 20, groups: int | None = None, **reading: Any
 ) -> Trend:
     """Degenerate groups over the steps of a run, what explains them, and whether to worry.
 
@@ -174,7 +177,8 @@ def track(
     rewarded = [block[np.isfinite(log.reward[block])] for block in blocks]  # a reward may be missing in a row
     reward = np.array([log.reward[rows].mean() if rows.size else np.nan for rows in rewarded])
     degenerate = np.array([share[block].mean() for block in blocks])
-    trials = np.array([len(block) * each for block in blocks])
+    differing = overdispersion(1 - share[counted], each)[-1] if counted.any() else 1.0
+    trials = np.array([len(block) * each for block in blocks]) / differing
     low, high = bounded_interval(degenerate, trials, (0.0, 1.0), float(ndtri(0.975)))
     of_one = log.degenerate_of == ""  # else mean and share speak of two rewards, and explain nothing together
     dispersion = np.array([_dispersion(m, d if of_one else np.nan, g) for m, d in zip(reward, degenerate, strict=True)])
@@ -188,10 +192,11 @@ def track(
         degenerate=degenerate,
         low=np.asarray(low),
         high=np.asarray(high),
+        independent=trials,
         from_the_mean=_at_the_mean(reward, g),
         expected=_expected(reward, dispersion, g),
         dispersion=dispersion,
-        elsewhere=_elsewhere(reward[-1], degenerate[-1], g, int(trials[-1])) if of_one else (),
+        elsewhere=_elsewhere(reward[-1], degenerate[-1], g, max(int(trials[-1]), 1)) if of_one else (),
         rule=rule if counted.any() else "unknown",
         warned_at=float(log.step[counted][at]) if rule else float("nan"),
         warning=_sentence(log.step[counted], share[counted], log.reward[counted], each, window, at, rule),
@@ -371,7 +376,7 @@ def _sentence(step: Floats, share: Floats, reward: Floats, groups: int, window: 
         ended = f" It has left that course: {since[-window:].mean():.0%} are degenerate in the last {window} rows."
     return (
         f"The run is degenerating: {evidence}, rising by {slope * window:.0%} every {window} rows; on this course "
-        f"fewer than {1 - DEGENERATE:.0%} are informative within {window} more.{ended}"
+        f"fewer than {1 - DEGENERATE:.0%} are informative within {window} more rows.{ended}"
     )
 
 

@@ -345,7 +345,7 @@ def _against(data: Recorded, value: float, bounds: tuple[float, float], units: f
     looked_at = [("mean", float(data.mean), CHECKED_MEANS)]
     if span:
         looked_at.append(("value as a share of its range", (value - bounds[0]) / span, CHECKED_VALUES))
-    outside = [f"{units:.4g} clusters, fewer than {CHECKED_CLUSTERS}"] if units < CHECKED_CLUSTERS else []
+    outside = [f"{units:.4g} independent prompts, fewer than {CHECKED_CLUSTERS}"] if units < CHECKED_CLUSTERS else []
     if np.min(np.asarray(data.samples)) > 1:
         looked_at.insert(1, ("dispersion", float(np.nan_to_num(data.dispersion)), CHECKED_DISPERSIONS))
     else:

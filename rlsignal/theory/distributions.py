@@ -327,12 +327,19 @@ class Method(Protocol):
 
 def question(function: "Callable[Concatenate[ArrayLike | PassRate, Rest], float | Floats]") -> Question[Rest]:
     """The function itself; a type checker learns that one number in is one number out."""
-    return cast(Question[Rest], function)
+    return cast(Question[Rest], _named(function))
 
 
 def asked(method: Callable[[Any, ArrayLike | PassRate, int], float | Floats]) -> Method:
     """The method itself, likewise."""
-    return cast(Method, method)
+    return cast(Method, _named(method))
+
+
+def _named(function: Any) -> Any:
+    """The function with annotations that `help` shows by their names, and not by what they stand for."""
+    names = {"p": "ArrayLike | PassRate", "return": "float | Floats"}
+    function.__annotations__ |= {name: text for name, text in names.items() if name in function.__annotations__}
+    return function
 
 
 def pass_rate(p: ArrayLike | PassRate) -> PassRate:

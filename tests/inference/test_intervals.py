@@ -175,7 +175,7 @@ class TestClusters:
     def test_few_seeds_say_so(self):
         """Fifteen runs of five checkpoints are five units."""
         estimate = group_estimate(pass_at_k, Recorded([1, 2, 3, 5, 8] * 3, 8), 1, clusters=[0, 1, 2, 3, 4] * 3)
-        assert "5 clusters, fewer than 100" in estimate.warning
+        assert "5 independent prompts, fewer than 100" in estimate.warning
 
     def test_unequal_clusters_count_as_fewer(self):
         """One prompt visited 91 times and nine once: (100)^2 / (91^2 + 9) = 1.2 effective units, which are too few."""
@@ -183,7 +183,7 @@ class TestClusters:
         with pytest.raises(ValueError, match=r"^clusters must be at least 2 for an interval, got 1\.21\."):
             group_estimate(pass_at_k, data, 1, clusters=labels)
         half = np.concatenate([np.zeros(40), np.repeat(np.arange(1, 7), 10)])
-        assert "4.545 clusters, fewer than 100" in group_estimate(pass_at_k, data, 1, clusters=half).warning
+        assert "4.545 independent prompts, fewer than 100" in group_estimate(pass_at_k, data, 1, clusters=half).warning
 
     def test_labels_must_fit(self):
         with pytest.raises(ValueError, match=r"^clusters must be one label per prompt \[2\], got shape \(3,\)\."):

@@ -1,0 +1,135 @@
+"""The verdict of a comparison: which checkpoint ends highest, by paired tests, and what more sampling would take."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from rlsignal._show import Part, Result, plain
+from rlsignal.inference.intervals import Estimate
+from rlsignal.inference.paired import Score, samples_of_a_prompt, score_difference
+from rlsignal.theory.recorded import Recorded
+
+LEAST = 0.02
+"""A difference of pass@1 at the end point that would matter."""
+
+
+@dataclass(frozen=True, repr=False)
+class Decision(Result):
+    """Which checkpoint to start from, as far as these samples decide it.
+
+    verdict : "start from", "tie" (no difference that matters), "depends on the budget", or "sample more" (the samples
+        do not distinguish them).
+    checkpoint : to start from; the one that is ahead under "tie" and "sample more"; empty under "depends on the
+        budget".
+    probability : that it ends at least as high as its closest rival, at the budget that separates them most.
+    reasons : sentences with the evidence.
+    """
+
+    verdict: str
+    checkpoint: str
+    probability: float
+    reasons: tuple[str, ...]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """For machines; JSON-ready."""
+        return {
+            "verdict": self.verdict,
+            "checkpoint": self.checkpoint,
+            "probability": plain(self.probability),
+            "reasons": list(self.reasons),
+        }
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        return {
+            "start from": f"Start from {self.checkpoint}.",
+            "tie": f"A tie: no end point differs by as much as {LEAST:g}.",
+            "depends on the budget": "It depends on the budget.",
+            "sample more": f"Sample more: {self.checkpoint} is ahead, but not beyond noise.",
+        }[self.verdict]
+
+    def _parts(self) -> Iterable[Part]:
+        yield self.sentence
+        yield from (f"- {reason}" for reason in self.reasons)
+
+
+def decide(
+    names: Sequence[str], counts: Sequence[Recorded], budgets: Sequence[float], ends: Sequence[Sequence[Score]]
+) -> Decision:
+    """The verdict on the end points.
+
+    A checkpoint that ends lower than another at some budget, by more than noise and by more than `LEAST`, is out. What
+    is left at every budget may be started from.
+
+    Parameters
+    ----------
+    names, counts : [checkpoints].
+    budgets, ends : [budgets], and [budget][checkpoint].
+    """
+    level = 1 - 0.05 / (len(names) * (len(names) - 1) // 2) / len(budgets)
+    everyone = range(len(names))
+    apart = [[[score_difference(a, b, level=level) for b in row] for a in row] for row in ends]
+
+    def beats(a: int, b: int) -> bool:
+        return any(table[a][b].low > 0 and table[a][b].value > LEAST for table in apart)
+
+    left = [a for a in everyone if not any(beats(b, a) for b in everyone)]
+    if not left:
+        return Decision("depends on the budget", "", float("nan"), _by_budget(names, budgets, ends))
+    ahead = max(left, key=lambda a: sum(row[a].value for row in ends))
+    rivals = [b for b in everyone if b != ahead and not beats(ahead, b)]
+    against = rivals or [b for b in everyone if b != ahead]
+
+    def clearest(b: int) -> int:
+        """The budget that separates the two most."""
+        return int(np.argmax([abs(_z(table[ahead][b])) for table in apart]))
+
+    closest = min(against, key=lambda b: abs(_z(apart[clearest(b)][ahead][b])))
+    widest = max(abs(end) for table in apart for b in against for end in (table[ahead][b].low, table[ahead][b].high))
+    verdict = "start from" if not rivals else "tie" if widest <= LEAST else "sample more"
+    i = clearest(closest)
+    difference = apart[i][ahead][closest]
+    reasons = [
+        f"After {budgets[i]:g} (learning rate times steps) {names[ahead]} ends at {ends[i][ahead].value:.3f} and "
+        f"{names[closest]} at {ends[i][closest].value:.3f} in the forecast, a difference of {signed(difference)}."
+    ]
+    if verdict == "sample more":
+        reasons.append(_how_many(counts[ahead], counts[closest], max(widest, LEAST)))
+    out = [names[b] for b in everyone if b not in (ahead, *rivals)]
+    if rivals and out:
+        reasons.append(f"Out: {', '.join(out)}, which {'ends' if len(out) == 1 else 'end'} lower beyond noise.")
+    return Decision(verdict, names[ahead], float(ndtr(_z(difference))), tuple(reasons))
+
+
+def _z(difference: Estimate) -> float:
+    error = difference.standard_error
+    return difference.value / error if error > 0 else float(np.sign(difference.value)) * 1e9
+
+
+def _by_budget(names: Sequence[str], budgets: Sequence[float], ends: Sequence[Sequence[Score]]) -> tuple[str, ...]:
+    best = [int(np.argmax([score.value for score in row])) for row in ends]
+    return tuple(
+        f"After {budget:g} (learning rate times steps) {names[i]} ends highest in the forecast, at {row[i].value:.3f}."
+        for budget, i, row in zip(budgets, best, ends, strict=True)
+    )
+
+
+def _how_many(first: Recorded, second: Recorded, detectable: float) -> str:
+    """What more sampling would have to be, for a difference that matters."""
+    prompts = len(np.asarray(first.correct))
+    factor = (detectable / LEAST) ** 2
+    best = samples_of_a_prompt(first, second)
+    how = f"about {max(round(best), 1)} samples of each are best" if np.isfinite(best) else "or more samples of these"
+    return (
+        f"The least difference that these samples detect is {detectable:.2g}; {LEAST:g} takes about "
+        f"{int(np.ceil(prompts * factor)):,} prompts like these, {how}."
+    )
+
+
+def signed(estimate: Estimate) -> str:
+    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
