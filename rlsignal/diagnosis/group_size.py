@@ -295,8 +295,8 @@ def recommend_group_size(
         lines=lines,
         reasons=tuple(_reasons(chosen, lines, rollouts, least, best_of_noise)),
         doubts=(
-            "Counts alone do not fix the best g: the noise g/(g-1) is that of rollouts whose correct and incorrect scores "
-            "vary alike. Give the gradient noise (scores=, between=) and the best g is computed.",
+            "Counts alone do not fix the best g: the noise g/(g-1) is that of rollouts whose correct and incorrect "
+            "scores vary alike. Give the gradient noise (scores=, between=) and the best g is computed.",
             f"Under {estimator.name} g also changes what is optimised: at g = {chosen} a prompt at p = {HARD:g} weighs "
             f"{_hard(estimator, chosen):.2f} of one at {EVEN:g}. Compare sizes at a learning rate tuned for each.",
             "At equal steps larger groups look better, at equal rollouts they rarely do: say which one you compare.",
