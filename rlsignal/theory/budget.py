@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, betaincc, expit, logit
+from scipy.special import betainc, betaincc, betaincinv, expit, logit, roots_legendre
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
@@ -29,6 +29,9 @@ _POINTS = 16
 
 _SLOPE = ((1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280))
 """Differences of points so far apart, and their shares in the slope (eighth order)."""
+
+_ALIKE = 1e-8
+"""Below this dispersion all prompts are one."""
 
 _LARGEST = 512
 
@@ -201,9 +204,12 @@ def _mean_of_beta(mean: float, rho: float, after: Floats) -> float:
     """E f = f(lowest) + the integral of f' times the chance to start above, as a sum over the grid."""
     if rho == 1 or mean in (0, 1):
         return mean
-    if rho == 0:
-        return float(_mean(Fixed(mean), after))
+    if rho < _ALIKE:
+        return float(np.asarray(_mean(Fixed(mean), after)))
     a, b = mean * (1 - rho) / rho, (1 - mean) * (1 - rho) / rho
+    if rho < 4 * _SPACING**2 * mean * (1 - mean):  # too narrow for the grid: by quantiles
+        nodes, shares = roots_legendre(64)
+        return float(shares @ np.asarray(_mean(Fixed(betaincinv(a, b, (1 + nodes) / 2)), after)) / 2)
     above = np.where(_LOG_ODDS < 0, betaincc(a, b, expit(_LOG_ODDS)), betainc(b, a, expit(-_LOG_ODDS)))
     padded = np.pad(after, 4, mode="edge")
     rises = sum(c * (padded[4 + i : len(padded) - 4 + i] - padded[4 - i : len(padded) - 4 - i]) for i, c in _SLOPE)

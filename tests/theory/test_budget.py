@@ -70,6 +70,16 @@ def test_a_population_is_its_prompts():
     assert after_groups(evaluation, 4, RLOO, visits=5) == after_groups(alike, 4, RLOO, visits=5)
 
 
+@pytest.mark.parametrize("mean", [1e-6, 0.02, 0.3, 0.999])
+@pytest.mark.parametrize("dispersion", [0.0, 1e-9, 1e-6, 1e-3, 0.02, 0.1, 0.9, 0.999])
+def test_populations_narrow_and_wide(mean, dispersion):
+    """Before any visit the mean is the population's; a narrow population ends where its mean does."""
+    data = Beta(mean, dispersion)
+    assert after_groups(data, 8, GRPO, visits=0) == pytest.approx(mean, rel=1e-5, abs=1e-8)
+    if dispersion < 1e-5:
+        assert after_groups(data, 8, GRPO, visits=4) == pytest.approx(after_groups(mean, 8, GRPO, visits=4), rel=1e-4)
+
+
 @pytest.mark.slow
 def test_the_simulator():
     """1024 prompts of the simulator; the flow is rejected."""
