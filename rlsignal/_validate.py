@@ -18,8 +18,13 @@ def numbers(name: str, value: ArrayLike) -> Floats:
         array = np.asarray(value)
     except ValueError:  # numpy refuses ragged nested lists
         array = np.asarray(None)
+    if array.dtype.kind == "V" and "float" in array.dtype.name:  # bfloat16 and its kin, which jax brings along
+        array = array.astype(np.float64)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be a number or an array of numbers, got {shown(value)}.")
+    if np.ma.is_masked(value):
+        hidden = int(np.ma.count_masked(value))
+        raise ValueError(f"{name} must have no masked entries, got {hidden}. Leave them out: {name}.compressed().")
     return array.astype(np.float64)
 
 

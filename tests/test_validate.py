@@ -127,6 +127,10 @@ class TestPassRate:
         ([0.1, "0.2"], "p must be a number or an array of numbers, got [0.1, '0.2']."),
         ([0.1, None], "p must be a number or an array of numbers, got [0.1, None]."),
         (np.array([0.5 + 1j]), "p must be a number or an array of numbers, got array([0.5+1.j])."),
+        (
+            np.ma.masked_array([0.1, 0.2], [0, 1]),
+            "p must have no masked entries, got 1. Leave them out: p.compressed().",
+        ),
         (["long"] * 30, "p must be a number or an array of numbers, got " + repr(["long"] * 30)[:57] + "...."),
     ],
     ids=short,
@@ -504,3 +508,10 @@ class TestTheWrongKind:
             degenerate_probability(28, 8)
         with pytest.raises(ValueError, match=r"got 2\. A Beta takes mean and dispersion; of one with"):
             Beta(2, 5)
+
+
+def test_numbers_of_jax_that_numpy_does_not_know_are_numbers():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    rates = np.array([0.25, 0.5], ml_dtypes.bfloat16)
+    np.testing.assert_array_equal(degenerate_probability(rates, 8), degenerate_probability([0.25, 0.5], 8))
+    np.testing.assert_allclose(degenerate_probability(np.ma.masked_array([0.25], [0]), 8), [0.25**8 + 0.75**8])

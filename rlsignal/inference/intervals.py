@@ -92,14 +92,7 @@ def per_prompt_estimate(statistic: Statistic, data: Recorded, g: int) -> Floats:
     array([1.        , 0.33333333, 1.        ])
     """
     data = recorded("data", data)
-    values = data.each(g) @ group_table(statistic, g)
-    whole = float(np.asarray(statistic(data, g)))
-    if not np.isclose(values.mean(), whole, rtol=1e-9, atol=1e-12):
-        raise ValueError(
-            f"statistic must be a mean over groups, got {whole:.6g} for all prompts and a mean of "
-            f"{values.mean():.6g} over each. A ratio or a root of means needs its parts one by one."
-        )
-    return values
+    return np.asarray(data.each(g) @ group_table(statistic, g))
 
 
 def group_estimate(
@@ -169,6 +162,14 @@ def group_table(statistic: Statistic, g: int) -> Floats:
 def _table(statistic: Statistic, g: int) -> Floats:
     table = np.array([float(np.asarray(statistic(Recorded([k], [g]), g))) for k in range(g + 1)])
     table.flags.writeable = False
+    if g > 1:
+        population = Beta(0.3, 0.3)
+        whole, mean = float(np.asarray(statistic(population, g))), float(population.pmf(g) @ table)
+        if not np.isclose(whole, mean, rtol=1e-8, atol=1e-12):
+            raise ValueError(
+                f"statistic must be a mean over groups, got {whole:.6g} of a population and {mean:.6g} as the mean "
+                "over its groups. A ratio or a root of means needs its parts one by one."
+            )
     return table
 
 

@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 
 from rlsignal import (
     GRPO,
+    Beta,
     Fixed,
     Recorded,
     advantage_variance,
@@ -19,6 +20,7 @@ from rlsignal import (
     informative_probability,
     pass_at_k,
 )
+from rlsignal.inference import beta_estimate, group_bounds
 from rlsignal.inference.intervals import (
     CHECKED_CLUSTERS,
     CHECKED_DISPERSIONS,
@@ -91,9 +93,20 @@ class TestUnbiased:
         assert values.mean() == pytest.approx(degenerate_probability(data, 4), rel=1e-14)
         assert group_estimate(degenerate_probability, data, 4).value == values.mean()
 
-    def test_what_is_no_mean_over_groups_is_refused(self):
-        with pytest.raises(ValueError, match=r"^statistic must be a mean over groups, got 0\.\d+ for all prompts"):
-            per_prompt_estimate(lambda p, g: pass_at_k(p, g) ** 2, Recorded([1, 3, 4], 8), 2)
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            per_prompt_estimate,
+            group_estimate,
+            lambda statistic, data, g: group_bounds(statistic, data, 4 * g),
+            lambda statistic, data, g: group_bounds(statistic, Beta(0.3, 0.3), g, samples=4),
+            lambda statistic, data, g: beta_estimate(data).predict(statistic, g),
+        ],
+        ids=["prompts", "samples", "bounds", "bounds of a Beta", "Beta"],
+    )
+    def test_what_is_no_mean_over_groups_is_refused(self, ask):
+        with pytest.raises(ValueError, match=r"^statistic must be a mean over groups, got 0\.\d+ of a population"):
+            ask(lambda p, g: pass_at_k(p, g) ** 2, Recorded([1, 3, 4] * 9, 8), 4)
 
     def test_larger_groups_are_refused(self):
         with pytest.raises(ValueError, match=r"^g must be at most 4, got 8\."):
