@@ -6,7 +6,7 @@ from typing import Any
 
 import rlsignal
 from rlsignal.commands.data import add_data, checkpoint_named, given, read, refuse_idle
-from rlsignal.commands.terminal import command
+from rlsignal.commands.terminal import add_estimator, command
 from rlsignal.data.records import TrainingLog
 
 ADVICE = ("budget", "prompts", "estimator", "largest", "tokens", "rollout_seconds", "batch", "draws", "steps", "pool")
@@ -44,25 +44,20 @@ def add(commands: Any) -> None:
         "--steps", type=int, metavar="N", help="of the whole run: what it reaches, which g ends highest"
     )
     parser.add_argument("--pool", type=int, metavar="N", help="with --steps: prompts in the data set (default FILE's)")
-    parser.add_argument(
-        "--estimator",
-        choices=[x.name for x in rlsignal.estimators.ESTIMATORS],
-        metavar="NAME",
-        help="whose weights of hard prompts are shown (default GRPO)",
-    )
+    add_estimator(parser, "whose weights of hard prompts are shown")
     parser.add_argument("--largest", type=int, metavar="G", help="the largest group looked at (default 64)")
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the advice."""
     source = _from_file(chosen) if chosen.data is not None else _from_numbers(chosen)
-    options = given(chosen, "prompts", "largest", "tokens", "rollout_seconds", "batch", "draws", "steps", "pool")
+    options = given(
+        chosen, "prompts", "largest", "estimator", "tokens", "rollout_seconds", "batch", "draws", "steps", "pool"
+    )
     if isinstance(source, TrainingLog):
         options |= given(chosen, "logged_at", "groups")
     if chosen.budget is not None:
         options["rollouts"] = chosen.budget
-    if chosen.estimator is not None:
-        options["estimator"] = next(x for x in rlsignal.estimators.ESTIMATORS if x.name == chosen.estimator)
     advice = rlsignal.recommend_group_size(source, **options)
     print(json.dumps(advice.summary) if chosen.json else advice)
     return 0

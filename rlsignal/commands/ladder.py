@@ -2,10 +2,12 @@
 
 import argparse
 import re
+from dataclasses import replace
 from typing import Any
 
 from rlsignal.commands.study import Report, add_study, run_study
-from rlsignal.commands.terminal import command
+from rlsignal.commands.terminal import add_estimator, command
+from rlsignal.theory.frameworks import GRPO
 
 
 def add(commands: Any) -> None:
@@ -29,6 +31,12 @@ def add(commands: Any) -> None:
         metavar="N",
         help="SFT steps of the checkpoints (default 0 30 100 300 1000 5000)",
     )
+    parser.add_argument(
+        "--noise", type=float, metavar="X", help="chance that a demonstrated token of the inverting task is incorrect"
+    )
+    parser.add_argument("--group-size", type=int, default=8, metavar="G", help="of GRPO (default %(default)s)")
+    add_estimator(parser, "of the policy gradient")
+    parser.add_argument("--kl", type=float, default=0.0, metavar="X", help="weight of the KL to the start (default 0)")
     parser.add_argument("--steps", type=int, default=1000, help="of RL, recorded 20 times (default %(default)s)")
 
 
@@ -41,11 +49,13 @@ def run(chosen: argparse.Namespace) -> int:
         policy = sim.Network()
         sft = sim.SFTRecipe(policy, depths=tuple(chosen.depths)) if chosen.depths else sim.SFTRecipe(policy)
         every = next(x for x in range(max(1, chosen.steps // 20), chosen.steps + 1) if chosen.steps % x == 0)
-        grpo = sim.GRPORecipe(policy, steps=chosen.steps, record_every=every)
-        ladders = [
-            sim.depth_ladder(task, sft, grpo, rates=chosen.rates, seeds=chosen.seeds, seed=chosen.seed, runner=runner)
-            for task in (sim.INVERTING, sim.SAFE)
-        ]
+        grpo = sim.GRPORecipe(
+            policy, group_size=chosen.group_size, steps=chosen.steps, record_every=every, reference=chosen.kl > 0
+        )
+        setting = grpo.setting(chosen.estimator or GRPO, kl=chosen.kl)
+        noisy = sim.INVERTING if chosen.noise is None else replace(sim.INVERTING, noise=chosen.noise)
+        plan: dict[str, Any] = {"rates": chosen.rates, "seeds": chosen.seeds, "seed": chosen.seed, "runner": runner}
+        ladders = [sim.depth_ladder(task, sft, grpo, grpo_setting=setting, **plan) for task in (noisy, sim.SAFE)]
         return Report(
             {"ladder-" + re.sub(r"\W+", "-", ladder.name): ladder for ladder in ladders},
             "\n\n".join(map(str, ladders)) + f"\n\n{_meaning(*ladders)}",

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from rlsignal.commands.study import Report, add_study, run_study
-from rlsignal.commands.terminal import Several, command
+from rlsignal.commands.terminal import Several, add_estimator, command
+from rlsignal.theory.frameworks import GRPO
 
 
 def add(commands: Any) -> None:
@@ -27,6 +28,12 @@ def add(commands: Any) -> None:
         "--rollouts", type=int, default=3200, help="per prompt, the equal-rollouts budget (default %(default)s)"
     )
     parser.add_argument("--prompts", type=int, default=512, help="prompts in a draw (default %(default)s)")
+    parser.add_argument(
+        "--responses", type=int, default=32, help="of a prompt, all that there are (default %(default)s)"
+    )
+    parser.add_argument("--correct", type=int, default=2, help="of these responses (default %(default)s)")
+    add_estimator(parser, "whose updates are simulated")
+    parser.add_argument("--learning-rate", type=float, default=1.0, metavar="X", help="of plain ascent (default 1)")
     parser.add_argument("--draws", type=int, default=8, help="draws of the prompts (default %(default)s)")
     parser.add_argument("--grid", type=int, metavar="N", help="N x N starts of the first face (default 7 x 6)")
     parser.add_argument("--no-sampling", action="store_true", help="the first face by the mean field alone")
@@ -49,9 +56,11 @@ def run(chosen: argparse.Namespace) -> int:
         if chosen.grid is not None:
             grid = {"pass_rates": np.linspace(0.05, 0.6, chosen.grid), "entropies": np.geomspace(0.1, 2.2, chosen.grid)}
         result = sim.inversion_map(
-            sim.Recipe(prompts=chosen.prompts, steps=chosen.steps),
+            sim.Recipe(prompts=chosen.prompts, responses=chosen.responses, correct=chosen.correct, steps=chosen.steps),
             group_sizes=chosen.group_sizes,
             rollouts=chosen.rollouts,
+            estimator=chosen.estimator or GRPO,
+            learning_rate=chosen.learning_rate,
             draws=chosen.draws,
             sampled=not chosen.no_sampling,
             **grid,

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from rlsignal.estimators import ESTIMATORS
+from rlsignal.theory.estimators import Estimator
+
 
 def command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, *, example: str = "--seed 1 --json"
@@ -25,6 +28,18 @@ def command(
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """The option --seed."""
     parser.add_argument("--seed", type=int, default=0, help="of every random number (default %(default)s)")
+
+
+def add_estimator(parser: argparse.ArgumentParser, what: str) -> None:
+    """The option --estimator, by name; `what` it is for. Its value is an Estimator, or None."""
+    named = {x.name: x for x in ESTIMATORS}
+
+    def one(name: str) -> Estimator:
+        if name not in named:
+            raise argparse.ArgumentTypeError(f"must be one of {', '.join(named)}, got {name!r}")
+        return named[name]
+
+    parser.add_argument("--estimator", type=one, metavar="NAME", help=f"{what}: {', '.join(named)} (default GRPO)")
 
 
 def prepare_jax() -> None:

@@ -87,7 +87,7 @@ def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metric
 
     logits, history = lax.scan(until_next_record, logits, None, length=recipe.records - 1)
     last = measure_tabular(logits, recipe, setting.temperature)
-    return logits, Metrics(*(jnp.concatenate([past, end[None]]) for past, end in zip(history, last, strict=True)))
+    return logits, jax.tree.map(lambda past, end: jnp.concatenate([past, end[None]]), history, last)
 
 
 def leap(logits: Array, recipe: Recipe, setting: Setting, *, reach: float = 0.25) -> tuple[Array, Metrics]:

@@ -9,7 +9,7 @@ float32: a pass rate is resolved to 6e-8 when sampled, and exactly (in logs) whe
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -49,6 +49,8 @@ class Recipe:
     attempts : the k of the recorded pass@k.
     optimizer : learning_rate -> optax transformation, such as optax.sgd or a partial of optax.adamw.
     natural : precondition each prompt's gradient with the inverse Fisher matrix of its softmax.
+    record : what else is kept of every prompt at every record, beside the means: "pass_rates", or "logits" (and pass
+        rates); default nothing.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Recipe:
     attempts: tuple[int, ...] = (8,)
     optimizer: Callable[[Any], optax.GradientTransformation] = optax.sgd
     natural: bool = False
+    record: Literal["pass_rates", "logits"] | None = None
 
     def __post_init__(self) -> None:
         _validate.whole("prompts", self.prompts, 1)
@@ -81,6 +84,8 @@ class Recipe:
             raise ValueError(f"attempts must be a tuple of at least one k, got {self.attempts!r}. For pass@8: (8,).")
         for k in self.attempts:
             _validate.whole("attempts", k, 1)
+        if self.record not in (None, "pass_rates", "logits"):
+            raise ValueError(f"record must be None, 'pass_rates' or 'logits', got {self.record!r}.")
         if self.record_every is not None:
             _validate.whole("record_every", self.record_every, 1)
         if self.steps % self.interval:
@@ -121,7 +126,10 @@ class Recipe:
 
 
 class Metrics(NamedTuple):
-    """What is known exactly of a policy, at the temperature it samples with; each field [...], means over prompts."""
+    """What is known exactly of a policy, at the temperature it samples with; each field [...], means over prompts.
+
+    The last two are of every prompt, and None unless the recipe's `record` asks for them.
+    """
 
     pass_at_1: Array
     pass_at_k: Array  # [..., attempts]
@@ -131,6 +139,8 @@ class Metrics(NamedTuple):
     dispersion: Array  # Var p / (mean p (1 - mean p)); 0 where all prompts are certain and alike
     degenerate: Array  # E[p^g + (1-p)^g]
     advantage_variance: Array  # of mean-centred advantages, E[p(1-p)] (g-1)/g, whatever the estimator
+    pass_rates: Array | None = None  # [..., prompts]
+    logits: Array | None = None  # [..., prompts, responses]
 
 
 class StepMetrics(NamedTuple):
@@ -195,9 +205,11 @@ def measure_tabular(logits: Array, recipe: Recipe, temperature: Array | float = 
         dispersion=jnp.where(most == 0, 0.0, 1 - pq.mean() / jnp.where(most == 0, 1.0, most)),
         degenerate=(jnp.exp(g * log_p) + jnp.exp(g * log_q)).mean(),
         advantage_variance=pq.mean() * (g - 1) / g,
+        pass_rates=p if recipe.record else None,
+        logits=logits if recipe.record == "logits" else None,
     )
     missing = jnp.isnan(logits).any()  # said here, for XLA's fast exp makes a number of NaN
-    return Metrics(*(jnp.where(missing, jnp.nan, value) for value in metrics))
+    return jax.tree.map(lambda value: jnp.where(missing, jnp.nan, value), metrics)
 
 
 def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, StepMetrics]:
