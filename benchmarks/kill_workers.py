@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+import dask
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +20,9 @@ from rlsignal import sim
 from rlsignal.sim.inversion import Train
 
 WORKERS, BLOCKS, WIDTH = 2, 120, 4
+
+# Dask gives a block up after it has seen three of its workers die; here that is not the block's fault
+dask.config.set({"distributed.scheduler.allowed-failures": 20})
 
 
 def sweep(runner: sim.Runner) -> np.ndarray:
@@ -49,9 +53,11 @@ def main() -> None:
     ):
         thread = threading.Thread(target=killer, args=(client, kills, killed, over))
         thread.start()
-        found = sweep(sim.Runner(executor=client.get_executor(pure=False), width=WIDTH))
-        over.set()
-        thread.join()
+        try:
+            found = sweep(sim.Runner(executor=client.get_executor(pure=False), width=WIDTH))
+        finally:
+            over.set()
+            thread.join()
     away = time.perf_counter() - tick
     same = np.array_equal(found, sweep(sim.Runner(width=WIDTH, devices=jax.local_devices()[:1])))
     print(f"{len(killed)} workers killed in {away:.0f} s; {BLOCKS} blocks, {'all' if same else 'NOT all'} bit for bit")

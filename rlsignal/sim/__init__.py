@@ -22,6 +22,7 @@ from rlsignal.sim.tabular import (
     StepMetrics,
     log_pass_rates,
     measure_tabular,
+    prompts_pass_rates,
     sampled_gradient,
     train_tabular,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "log_pass_rates",
     "measure_policy",
     "measure_tabular",
+    "prompts_pass_rates",
     "reachable_entropy",
     "sampled_gradient",
     "sharpened",

@@ -5,7 +5,7 @@ next informative group. So its wait is geometric with 1 - p^g - q^g, its number 
 1 <= K <= g - 1, and the responses are drawn given their verdicts: the same distribution of runs, other random numbers.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from jax import Array, lax
 
 from rlsignal.sim.lanes import run_lanes
 from rlsignal.sim.meanfield import check_plain_ascent
-from rlsignal.sim.tabular import Metrics, Recipe, Setting, ascent, check, measure_tabular, open_uniform, unnormalised
+from rlsignal.sim.tabular import Measure, Recipe, Setting, ascent, check, measure_tabular, open_uniform, unnormalised
 
 LARGEST = 64
 """The largest g: beyond it nearly every group of an undecided prompt is informative, and nothing is jumped over."""
@@ -49,7 +49,9 @@ class _Lane(NamedTuple):
     events: Array  # informative groups so far; each draws from fold_in(key, events)
 
 
-def jump(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metrics]:
+def jump(
+    key: Array, logits: Array, recipe: Recipe, setting: Setting, *, measure: Measure = measure_tabular
+) -> tuple[Array, Any]:
     """`train_tabular` in distribution, by jumping from one informative group of a prompt to its next.
 
     Parameters
@@ -57,10 +59,11 @@ def jump(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[A
     key : PRNG key; prompt i draws from fold_in(key, i), so neither `record_every` nor a longer run changes a draw.
     logits : [prompts, responses], correct responses first.
     recipe, setting : as for `train_tabular`; plain ascent, an estimator that is silent in degenerate groups, g <= 64.
+    measure : what is recorded; default Metrics.
 
     Returns
     -------
-    final logits [prompts, responses], and Metrics with a leading axis [records].
+    final logits [prompts, responses], and what was measured with a leading axis [records].
 
     Raises
     ------
@@ -94,9 +97,9 @@ def jump(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[A
     def turn(fixed: tuple[Array, Array, Setting], lane: _Lane) -> tuple[_Lane, Array]:
         return _to_next_group(*fixed, lane, recipe)
 
-    def until_next_record(lanes: _Lane, end: Array) -> tuple[_Lane, Metrics]:
+    def until_next_record(lanes: _Lane, end: Array) -> tuple[_Lane, Any]:
         lanes = run_lanes(turn, (keys, jnp.broadcast_to(end, recipe.prompts), each), lanes)
-        return lanes, measure_tabular(lanes.logits, recipe, setting.temperature)
+        return lanes, measure(lanes.logits, recipe, setting.temperature)
 
     start = jnp.where(speaks, jnp.nan, logits)
     none = jnp.zeros(recipe.prompts, jnp.int32)

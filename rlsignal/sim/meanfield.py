@@ -5,6 +5,8 @@ past noise in; both are refused. float32: a step that moves a logit by less than
 prompts below p = 1e-6 after some 2e6 steps.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ import optax
 from jax import Array, lax
 
 from rlsignal.sim.lanes import run_lanes
-from rlsignal.sim.tabular import Metrics, Recipe, Setting, check, measure_tabular, unnormalised
+from rlsignal.sim.tabular import Measure, Recipe, Setting, check, measure_tabular, unnormalised
 
 
 def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
@@ -48,17 +50,18 @@ def _of_prompt(logits: Array, recipe: Recipe, setting: Setting) -> Array:
     return shares * jnp.where(is_correct, pull * q, -(pull * p))
 
 
-def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metrics]:
+def flow(logits: Array, recipe: Recipe, setting: Setting, *, measure: Measure = measure_tabular) -> tuple[Array, Any]:
     """The training run of `tabular.train_tabular` with every gradient replaced by its mean.
 
     Parameters
     ----------
     logits : [prompts, responses], correct responses first.
     recipe, setting : as for `tabular.train_tabular`; the optimizer must be optax.sgd itself.
+    measure : what is recorded; default Metrics.
 
     Returns
     -------
-    final logits [prompts, responses], and Metrics with a leading axis [records].
+    final logits [prompts, responses], and what was measured with a leading axis [records].
 
     Raises
     ------
@@ -79,18 +82,20 @@ def flow(logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metric
     def step(_: int, logits: Array) -> Array:
         return logits + setting.learning_rate * expected_gradient(logits, recipe, setting)
 
-    def until_next_record(logits: Array, _: None) -> tuple[Array, Metrics]:
-        metrics = measure_tabular(logits, recipe, setting.temperature)
+    def until_next_record(logits: Array, _: None) -> tuple[Array, Any]:
+        metrics = measure(logits, recipe, setting.temperature)
         # a scan, not a fori_loop with traced bounds: the flow can be differentiated in both directions
         logits, _ = lax.scan(lambda x, _: (step(0, x), None), logits, None, length=recipe.interval)
         return logits, metrics
 
     logits, history = lax.scan(until_next_record, logits, None, length=recipe.records - 1)
-    last = measure_tabular(logits, recipe, setting.temperature)
+    last = measure(logits, recipe, setting.temperature)
     return logits, jax.tree.map(lambda past, end: jnp.concatenate([past, end[None]]), history, last)
 
 
-def leap(logits: Array, recipe: Recipe, setting: Setting, *, reach: float = 0.25) -> tuple[Array, Metrics]:
+def leap(
+    logits: Array, recipe: Recipe, setting: Setting, *, reach: float = 0.25, measure: Measure = measure_tabular
+) -> tuple[Array, Any]:
     """`flow` by leaps: a prompt whose logits move slowly takes many of its steps at once.
 
     With k1 the move of a step here and k2 that of one at the end of a leap of m steps, m steps move by
@@ -100,6 +105,7 @@ def leap(logits: Array, recipe: Recipe, setting: Setting, *, reach: float = 0.25
     ----------
     logits, recipe, setting : as for `flow`.
     reach : how far a leap may move a logit, judged by its first step; a step that goes farther is taken alone.
+    measure : what is recorded; default Metrics.
 
     Returns
     -------
@@ -131,9 +137,9 @@ def leap(logits: Array, recipe: Recipe, setting: Setting, *, reach: float = 0.25
             left > m
         )  # NaN is done
 
-    def until_next_record(logits: Array, steps: Array) -> tuple[Array, Metrics]:
+    def until_next_record(logits: Array, steps: Array) -> tuple[Array, Any]:
         logits = run_lanes(turn, each, (logits, jnp.broadcast_to(steps, recipe.prompts)))[0]
-        return logits, measure_tabular(logits, recipe, setting.temperature)
+        return logits, measure(logits, recipe, setting.temperature)
 
     steps = jnp.full(recipe.records, recipe.interval, logits.dtype).at[0].set(0)
     return lax.scan(until_next_record, logits, steps)

@@ -9,7 +9,7 @@ float32: a pass rate is resolved to 6e-8 when sampled, and exactly (in logs) whe
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -49,8 +49,6 @@ class Recipe:
     attempts : the k of the recorded pass@k.
     optimizer : learning_rate -> optax transformation, such as optax.sgd or a partial of optax.adamw.
     natural : precondition each prompt's gradient with the inverse Fisher matrix of its softmax.
-    record : what else is kept of every prompt at every record, beside the means: "pass_rates", or "logits" (and pass
-        rates); default nothing.
 
     Raises
     ------
@@ -71,7 +69,6 @@ class Recipe:
     attempts: tuple[int, ...] = (8,)
     optimizer: Callable[[Any], optax.GradientTransformation] = optax.sgd
     natural: bool = False
-    record: Literal["pass_rates", "logits"] | None = None
 
     def __post_init__(self) -> None:
         _validate.whole("prompts", self.prompts, 1)
@@ -84,8 +81,6 @@ class Recipe:
             raise ValueError(f"attempts must be a tuple of at least one k, got {self.attempts!r}. For pass@8: (8,).")
         for k in self.attempts:
             _validate.whole("attempts", k, 1)
-        if self.record not in (None, "pass_rates", "logits"):
-            raise ValueError(f"record must be None, 'pass_rates' or 'logits', got {self.record!r}.")
         if self.record_every is not None:
             _validate.whole("record_every", self.record_every, 1)
         if self.steps % self.interval:
@@ -126,10 +121,7 @@ class Recipe:
 
 
 class Metrics(NamedTuple):
-    """What is known exactly of a policy, at the temperature it samples with; each field [...], means over prompts.
-
-    The last two are of every prompt, and None unless the recipe's `record` asks for them.
-    """
+    """What is known exactly of a policy, at the temperature it samples with; each field [...], means over prompts."""
 
     pass_at_1: Array
     pass_at_k: Array  # [..., attempts]
@@ -139,8 +131,6 @@ class Metrics(NamedTuple):
     dispersion: Array  # Var p / (mean p (1 - mean p)); 0 where all prompts are certain and alike
     degenerate: Array  # E[p^g + (1-p)^g]
     advantage_variance: Array  # of mean-centred advantages, E[p(1-p)] (g-1)/g, whatever the estimator
-    pass_rates: Array | None = None  # [..., prompts]
-    logits: Array | None = None  # [..., prompts, responses]
 
 
 class StepMetrics(NamedTuple):
@@ -205,11 +195,23 @@ def measure_tabular(logits: Array, recipe: Recipe, temperature: Array | float = 
         dispersion=jnp.where(most == 0, 0.0, 1 - pq.mean() / jnp.where(most == 0, 1.0, most)),
         degenerate=(jnp.exp(g * log_p) + jnp.exp(g * log_q)).mean(),
         advantage_variance=pq.mean() * (g - 1) / g,
-        pass_rates=p if recipe.record else None,
-        logits=logits if recipe.record == "logits" else None,
     )
     missing = jnp.isnan(logits).any()  # said here, for XLA's fast exp makes a number of NaN
-    return jax.tree.map(lambda value: jnp.where(missing, jnp.nan, value), metrics)
+    return Metrics(*(jnp.where(missing, jnp.nan, value) for value in metrics))
+
+
+def prompts_pass_rates(logits: Array, recipe: Recipe, temperature: Array | float = 1.0) -> Array:
+    """The pass rate of each prompt [prompts]: a `measure` that keeps what the means of `Metrics` hide.
+
+    Examples
+    --------
+    >>> recipe = Recipe(prompts=2, responses=4, correct=1, steps=10, record_every=5)
+    >>> from rlsignal.sim import jump
+    >>> _, rates = jump(jax.random.key(0), jnp.zeros((2, 4)), recipe, recipe.setting(), measure=prompts_pass_rates)
+    >>> rates.shape  # records, prompts
+    (3, 2)
+    """
+    return jnp.exp(log_pass_rates(logits / temperature, recipe.correct)[0])
 
 
 def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, StepMetrics]:
@@ -273,7 +275,15 @@ def ascent(
     return (pulled - shares * (pulled.sum(-1, keepdims=True) / total)) / setting.temperature
 
 
-def train_tabular(key: Array, logits: Array, recipe: Recipe, setting: Setting) -> tuple[Array, Metrics, StepMetrics]:
+class Measure(Protocol):
+    """What a run records: `measure_tabular` (the default), `prompts_pass_rates`, or a pure function like them."""
+
+    def __call__(self, logits: Array, recipe: Recipe, temperature: Array, /) -> Any: ...
+
+
+def train_tabular(
+    key: Array, logits: Array, recipe: Recipe, setting: Setting, *, measure: Measure = measure_tabular
+) -> tuple[Array, Any, StepMetrics]:
     """Sampled GRPO from `logits`; a pure function that jit and vmap take, with `recipe` static.
 
     Parameters
@@ -281,10 +291,12 @@ def train_tabular(key: Array, logits: Array, recipe: Recipe, setting: Setting) -
     key : PRNG key; step t draws from fold_in(key, t), so a longer run begins like a shorter one.
     logits : [prompts, responses], correct responses first.
     recipe, setting : what is compiled, and its numbers.
+    measure : what is recorded, a function of (logits, recipe, temperature).
 
     Returns
     -------
-    final logits [prompts, responses], Metrics and StepMetrics with a leading axis [records].
+    final logits [prompts, responses], Metrics (or what `measure` returns) and StepMetrics, both with a leading axis
+    [records].
 
     Raises
     ------
@@ -308,17 +320,15 @@ def train_tabular(key: Array, logits: Array, recipe: Recipe, setting: Setting) -
         updates, memory = optimizer.update(-gradient, memory, logits)  # optax descends
         return (optax.apply_updates(logits, updates), memory), seen
 
-    def until_next_record(
-        state: tuple[Array, Any], start: Array
-    ) -> tuple[tuple[Array, Any], tuple[Metrics, StepMetrics]]:
-        metrics = measure_tabular(state[0], recipe, setting.temperature)
+    def until_next_record(state: tuple[Array, Any], start: Array) -> tuple[tuple[Array, Any], tuple[Any, StepMetrics]]:
+        metrics = measure(state[0], recipe, setting.temperature)
         state, seen = step(state, start)
         state = lax.fori_loop(start + 1, start + recipe.interval, lambda t, s: step(s, t)[0], state)
         return state, (metrics, seen)
 
     starts = jnp.arange(0, recipe.steps, recipe.interval)
     state, history = lax.scan(until_next_record, (logits, optimizer.init(logits)), starts)
-    last = measure_tabular(state[0], recipe, setting.temperature), step(state, jnp.asarray(recipe.steps))[1]
+    last = measure(state[0], recipe, setting.temperature), step(state, jnp.asarray(recipe.steps))[1]
     metrics, seen = jax.tree.map(lambda past, end: jnp.concatenate([past, end[None]]), history, last)
     return state[0], metrics, seen
 

@@ -11,7 +11,19 @@ import optax
 import pytest
 
 from rlsignal import GRPO, MAXRL, RLOO, Estimator
-from rlsignal.sim import Recipe, expected_gradient, jump, lanes, sampled_gradient, sweep, train_tabular
+from rlsignal.sim import (
+    Recipe,
+    expected_gradient,
+    flow,
+    jump,
+    lanes,
+    leap,
+    measure_tabular,
+    prompts_pass_rates,
+    sampled_gradient,
+    sweep,
+    train_tabular,
+)
 from rlsignal.sim.jumping import jumps
 
 KEY = jax.random.key(4)
@@ -156,3 +168,18 @@ class TestRefusals:
 
         assert taken()
         assert not any((taken(self.SPEAKS), taken(rate=0.1), taken(group_size=128), taken(optimizer=optax.adam)))
+
+
+@pytest.mark.parametrize("way", [train_tabular, jump, flow, leap], ids=lambda way: way.__name__)
+def test_what_is_recorded_is_the_caller_s(way):
+    """Of every prompt, at every record; its mean is what Metrics hold."""
+    recipe = Recipe(prompts=3, responses=4, correct=1, group_size=4, steps=6, record_every=2)
+    given = (KEY,) if way in (train_tabular, jump) else ()
+    start = jnp.array([[0.0, 0, 0, 0], [-3, 0, 0, 0], [2, 0, 0, 0]])
+    rates, means = (
+        way(*given, start, recipe, recipe.setting(), measure=measure)[1]
+        for measure in (prompts_pass_rates, measure_tabular)
+    )
+    assert rates.shape == (4, 3)
+    np.testing.assert_allclose(rates[0], [0.25, 0.0163, 0.7112], atol=1e-4)
+    np.testing.assert_allclose(rates.mean(-1), means.pass_at_1, rtol=1e-6)
