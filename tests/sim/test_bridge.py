@@ -16,8 +16,17 @@ from jax import nn, random
 from jax.flatten_util import ravel_pytree
 
 from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO, Estimator, Fixed
-from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF, GRPO_TRL, GRPO_VERL
+from rlsignal.estimators import (
+    ESTIMATORS,
+    GRPO_NEMO,
+    GRPO_OPENRLHF,
+    GRPO_TRL,
+    GRPO_VERL,
+    down_sampled,
+    filtered,
+)
 from rlsignal.sim import Recipe, expected_gradient, sampled_gradient
+from rlsignal.theory import screened
 
 GROUPS, SIZE, CORRECT = 2**16, 8, 2
 STANDARD_ERRORS = 5
@@ -218,37 +227,94 @@ class TestNetwork:
         assert far(z_scores(network_sampled(GRPO), network_theory(at_the_mean)))
 
 
-LENGTHS = jnp.array([1.0, 4.0, 2.0, 5.0, 3.0, 8.0])
-"""Tokens of each response."""
+# What is done to the advantages from outside: lengths in the loss, filters, rewards of two channels.
+
+LENGTHS, FORMAT = jnp.array([1.0, 4.0, 2.0, 5.0, 3.0, 8.0]), jnp.array([1, 0, 1, 1, 0, 0])
+"""Tokens of each response, and whether it has the format."""
+
+TABLE, SMALL = (jnp.asarray(GRPO.table(g), jnp.float32) for g in (SIZE, SIZE // 2))
 
 
-@pytest.mark.parametrize("estimator", [GRPO, RLOO], ids=lambda estimator: estimator.name)
-def test_a_loss_by_length_bends_the_mean_gradient(estimator):
-    """W4 with shared parameters; without what bends it the mean gradient is rejected."""
-    table = jnp.asarray(estimator.table(SIZE), jnp.float32)
+def by_table(rewards):
+    return TABLE[rewards, rewards.sum(-1, keepdims=True)]
 
-    def by_length(key):
+
+def by_length(chosen, rewards):
+    return by_table(rewards) / LENGTHS[chosen]
+
+
+def after_a_look(chosen, rewards):
+    return jnp.where(rewards[:, :1] != rewards[:, 1:2], by_table(rewards), 0.0)
+
+
+def most_varied(chosen, rewards):
+    """Half of the rollouts, half of these correct if so many are: the first ones of each kind."""
+    successes, kept = rewards.sum(-1, keepdims=True), SIZE // 2
+    correct = jnp.clip(kept // 2, kept - jnp.minimum(kept, SIZE - successes), jnp.minimum(successes, kept))
+    places = jnp.where(rewards == 1, jnp.cumsum(rewards, -1), jnp.cumsum(1 - rewards, -1))
+    stays = places <= jnp.where(rewards == 1, correct, kept - correct)
+    return jnp.where(stays, 2 * SMALL[rewards, correct], 0.0)
+
+
+def each_channel(chosen, rewards):
+    return by_table(rewards) + 0.3 * by_table(FORMAT[chosen])
+
+
+def drawn_by(rule):
+    """Gradients of independent groups under a rule, [groups, parameters]."""
+
+    def gradient(key):
         chosen = random.categorical(key, log_policy(PARAMETERS)[:, None], shape=(len(FEATURES), SIZE))
-        rewards = (chosen < CORRECT).astype(int)
-        advantages = table[rewards, rewards.sum(-1, keepdims=True)] / LENGTHS[chosen]
+        advantages = rule(chosen, (chosen < CORRECT).astype(int))
 
         def surrogate(parameters):
             return (advantages * jnp.take_along_axis(log_policy(parameters), chosen, axis=-1)).mean()
 
         return jax.grad(surrogate)(PARAMETERS)
 
-    def means(parameters):
-        """p, m_C and m_I of each prompt, [3, prompts]."""
-        policy, right = jnp.exp(log_policy(parameters)), (jnp.arange(6) < CORRECT)[None]
-        sides = [jnp.where(right, policy, 0.0), jnp.where(right, 0.0, policy)]
-        inverse = [(side / LENGTHS[None]).sum(-1) / side.sum(-1) for side in sides]
-        return jnp.stack([sides[0].sum(-1), *inverse])
+    return jax.jit(jax.vmap(gradient))(random.split(random.key(3), GROUPS // 2))
 
-    drawn_here = jax.jit(jax.vmap(by_length))(random.split(random.key(3), GROUPS))
-    p, short, long = np.asarray(means(PARAMETERS), np.float64)
-    rates, shorter, longer = np.asarray(jax.jacobian(means)(PARAMETERS), np.float64)
-    weight = estimator.weight(p, SIZE)
-    unbent = (weight * ((1 - p) * short + p * long)) @ rates / len(FEATURES)
-    bend = (weight * p * (1 - p)) @ (shorter - longer) / len(FEATURES)
-    assert not far(z_scores(drawn_here, unbent + bend))
-    assert far(z_scores(drawn_here, unbent))
+
+class TestFromOutside:
+    def test_a_loss_by_length_bends_the_mean_gradient(self):
+        """W4; without what bends it the mean is rejected."""
+
+        def means(parameters):
+            """p, m_C and m_I of each prompt, [3, prompts]."""
+            policy, right = jnp.exp(log_policy(parameters)), (jnp.arange(6) < CORRECT)[None]
+            sides = [jnp.where(right, policy, 0.0), jnp.where(right, 0.0, policy)]
+            inverse = [(side / LENGTHS[None]).sum(-1) / side.sum(-1) for side in sides]
+            return jnp.stack([sides[0].sum(-1), *inverse])
+
+        drawn_here = drawn_by(by_length)
+        p, short, long = np.asarray(means(PARAMETERS), np.float64)
+        rates, shorter, longer = np.asarray(jax.jacobian(means)(PARAMETERS), np.float64)
+        weight = GRPO.weight(p, SIZE)
+        unbent = (weight * ((1 - p) * short + p * long)) @ rates / len(FEATURES)
+        bend = (weight * p * (1 - p)) @ (shorter - longer) / len(FEATURES)
+        assert not far(z_scores(drawn_here, unbent + bend))
+        assert far(z_scores(drawn_here, unbent))
+
+    @pytest.mark.parametrize(
+        ("rule", "estimator"),
+        [(after_a_look, filtered(GRPO, screened(2))), (most_varied, down_sampled(GRPO, SIZE // 2))],
+        ids=["a look at two", "the half that varies most"],
+    )
+    def test_filters_are_tables(self, rule, estimator):
+        """B8; GRPO's own weight is rejected."""
+        drawn_here = drawn_by(rule)
+        assert not far(z_scores(drawn_here, network_theory(estimator.weight(NETWORK_RATES, SIZE))))
+        assert far(z_scores(drawn_here, network_theory(GRPO.weight(NETWORK_RATES, SIZE))))
+
+    def test_channels_by_themselves(self):
+        """M3, of channels that depend on each other; the weights at the same rates of one channel are rejected."""
+
+        def formats(parameters):
+            return jnp.exp(log_policy(parameters)) @ FORMAT.astype(jnp.float32)
+
+        p = np.asarray(formats(PARAMETERS), np.float64)
+        slopes = np.asarray(jax.jacobian(formats)(PARAMETERS), np.float64)
+        correct = network_theory(GRPO.weight(NETWORK_RATES, SIZE))
+        drawn_here = drawn_by(each_channel)
+        assert not far(z_scores(drawn_here, correct + 0.3 * GRPO.weight(p, SIZE) @ slopes / len(FEATURES)))
+        assert far(z_scores(drawn_here, correct + 0.3 * GRPO.weight(NETWORK_RATES, SIZE) @ slopes / len(FEATURES)))
