@@ -761,6 +761,11 @@ is {mean:g}.
 """
 
 
+def _crossing() -> list[float]:
+    """The best sizes in the example of docs/budget.md."""
+    return [max(2, round(1 + (12.0 / (0.5 + prompts * 0.04)) ** 0.5, 1)) for prompts in (1, 12, 64, 512)]
+
+
 def _nearly_solved() -> list[float]:
     """The weights in the example of docs/filters.md."""
     mine = filtered(GRPO, lambda k, g: (k > 0) & (k < 0.75 * g))
@@ -864,7 +869,7 @@ Simulated less predicted pass@1, over all sizes and budgets:
 
 With two responses the chain is exact, and what is left is sampling (error bars of {found["draws"]} runs are too short where about
 one prompt among all of them is left behind). With 32 responses it is first order in the step and has the collisions of the start.
-**With shared weights** (64 features for 512 prompts) levels are wrong by a tenth: prompts help each other. The best sizes are
+**With shared weights** (64 features for 512 prompts) levels are wrong by up to a tenth: what is learned on one prompt moves others. The best sizes are
 about the same, and flatter; the prediction of a level is not to be used there.
 
 ```python
@@ -874,6 +879,18 @@ about the same, and flatter; the prediction of a level is not to be used there.
 ...     print(estimator.name, [group_size_for_budget(Beta(0.2, 0.3), estimator, rollouts=n, step=1).best for n in (64, 512, 4096)])
 GRPO [4, 8, 16]
 RLOO [2, 2, 2]
+```
+
+## Where the two laws cross
+
+The noise of one step has a best size without a budget in it ([S4](theory.md#S4)); a run that counts its steps wants small groups.
+They meet at tau^2 / |G|^2 prompts a step ([S9](theory.md#S9)). Four gradient norms of a run hold these numbers
+([S8](theory.md#S8)); with those of the example there they meet at {0.5 / 0.04:.1f} prompts, and the best size falls from {_crossing()[0]} to {_crossing()[-1]}:
+
+```python
+>>> between, slope, baseline = 0.5, 0.04, 12.0                   # tau^2, |G|^2, c
+>>> [max(2, round(1 + (baseline / (between + prompts * slope)) ** 0.5, 1)) for prompts in (1, 12, 64, 512)]
+{_crossing()}
 ```
 
 `{made["command"]}` made this in {made["seconds"]} s ({made["device"]}, jax {made["versions"]["jax"]}), under other load; its
