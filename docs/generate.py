@@ -822,6 +822,14 @@ def budget() -> str:
     for x in found["best"]:
         kind = x["task"], x["estimator"], f"{x['dispersion']:g}"
         table.setdefault(kind, []).append(f"{x['chain']}; {x['simulated']} ({x['low']} to {x['high']})")
+    names = {0.0: "one for all group sizes", 0.5: "square-root rule", 1.0: "in proportion to the group"}
+
+    def best_by_rule(scaling: float, estimator: str) -> str:
+        here = {x["step"]: x["best"] for x in found["rules"] if (x["scaling"], x["estimator"]) == (scaling, estimator)}
+        one, *others = (", ".join(map(str, here[step])) for step in (1.0, 0.25, 4.0))
+        return one if set(others) == {one} else f"{one} ({'; '.join(others)})"
+
+    rules = [[name, *(best_by_rule(scaling, e) for e in ("RLOO", "GRPO", "MAXRL"))] for scaling, name in names.items()]
     gaps = []
     for task in tasks:
         here = [x["simulated"] - x["chain"] for x in rows if x["task"] == task]
@@ -841,17 +849,16 @@ rollouts of each prompt. Steps follow the square-root rule: {found["step"]:g} at
 
 ## What decides
 
-| learning rate | RLOO | GRPO |
-|---|---|---|
-| one for all group sizes | 2, whatever the budget | 2, whatever the budget |
-| square-root rule | 2, whatever the budget | grows with the budget |
-| in proportion to the group | hardly matters | the largest that leaves enough visits |
+The best sizes by the chain at {", ".join(map(str, budgets))} rollouts of each prompt, dispersion 0.3; at a quarter of the step and at
+four times it in brackets, where they differ:
+
+{_table(["learning rate", "RLOO", "GRPO", "MaxRL"], rules)}
 
 - **A best size that grows with the budget needs a weight that grows with the group, and a learning rate that is raised with
-  it.** GRPO's weight of rare successes grows as the root of g - 1. As the budget grows, the prompts that are still to be learned
-  are those with rare successes.
+  it**, or a weight that grows as fast as the group. GRPO's weight of rare successes grows as the root of g - 1, MaxRL's as
+  g - 1, RLOO's not at all. As the budget grows, the prompts that are still to be learned are those with rare successes.
 - **It is flat.** At the largest budgets, sizes from 8 to 128 end within a hundredth of each other under GRPO.
-- **Dispersion moves the level, and hardly the best size.**
+- **Dispersion moves the level, and hardly the best size.** Prompts per step do not enter at all where prompts are independent.
 - **Two rollouts are the end of small groups**, and the best under RLOO here. What a group of two costs is the noise of its
   baseline ([S3](theory.md#S3)), which independent prompts do not feel: noise cannot push a pass rate down in a table.
 

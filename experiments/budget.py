@@ -19,10 +19,10 @@ from rlsignal.sim.runner import Runner
 from rlsignal.sim.starts import from_pass_rates
 from rlsignal.sim.sweep import sweep
 from rlsignal.sim.tabular import Recipe, Setting, measure_tabular, sampled_gradient
-from rlsignal.theory.budget import pass_rate_after
+from rlsignal.theory.budget import group_size_for_budget, pass_rate_after
 from rlsignal.theory.distributions import Beta, Fixed
 from rlsignal.theory.estimators import Estimator
-from rlsignal.theory.frameworks import GRPO, RLOO
+from rlsignal.theory.frameworks import GRPO, MAXRL, RLOO
 
 BUDGETS = (16, 64, 256, 1024, 4096)
 """Rollouts of each prompt in the whole run."""
@@ -115,7 +115,29 @@ def under_a_budget(
                                 "error": error,
                             }
                         )
-    return {"mean": mean, "step": step, "scaling": scaling, "draws": draws, "best": best_sizes(rows), "rows": rows}
+    return {
+        "mean": mean,
+        "step": step,
+        "scaling": scaling,
+        "draws": draws,
+        "best": best_sizes(rows),
+        "rows": rows,
+    }
+
+
+def by_rule(mean: float, dispersion: float, budgets: tuple[int, ...]) -> list[dict[str, Any]]:
+    """The chain's best sizes at each budget, for each way to set the learning rate and three sizes of the step."""
+    rows = []
+    for scaling in (0.0, 0.5, 1.0):
+        for estimator in (RLOO, GRPO, MAXRL):
+            for step in (0.25, 1.0, 4.0):
+                options = {"step": step, "scaling": scaling}
+                best = [
+                    group_size_for_budget(Beta(mean, dispersion), estimator, rollouts=n, **options).best
+                    for n in budgets
+                ]
+                rows.append({**options, "estimator": estimator.name, "best": best})
+    return rows
 
 
 def quantiles(mean: float, dispersion: float, prompts: int) -> np.ndarray:

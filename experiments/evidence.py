@@ -124,9 +124,10 @@ def others(runner: "Runner") -> dict[str, Any]:
 
 def budget(runner: "Runner") -> dict[str, Any]:
     """Group sizes under a budget of rollouts, three dispersions and two estimators."""
-    from experiments.budget import under_a_budget
+    from experiments.budget import BUDGETS, by_rule, under_a_budget
 
-    return under_a_budget(runner=runner)
+    found = under_a_budget(runner=runner)
+    return {"rules": by_rule(found["mean"], 0.3, BUDGETS), **found}
 
 
 RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
