@@ -10,7 +10,16 @@ import rlsignal
 from rlsignal import Beta, Recorded, compare, diagnose, load, read, recommend_group_size, save, track, verify
 from rlsignal._show import COLUMNS, Result
 from rlsignal.estimators import compare_estimators
-from rlsignal.inference import band, beta_estimate, exchangeability, gradient_noise, inversions, rank_correlation
+from rlsignal.inference import (
+    band,
+    beta_estimate,
+    exchangeability,
+    exponential_fit,
+    gradient_noise,
+    inversions,
+    rank_correlation,
+    sigmoid_fit,
+)
 from rlsignal.proofs import certify
 from rlsignal.results import EntropySwap
 
@@ -28,6 +37,8 @@ def examples(small_map, small_ladder):
         verify(groups=100_000),
         certify(rlsignal.GRPO, 4),
         gradient_noise(dict.fromkeys([(64, 16), (32, 16), (64, 8), (64, 4)], 1.0)),
+        exponential_fit([2.0, 1.5, 1.0], [0.1, 0.4, 0.5]),
+        sigmoid_fit(range(1, 9), [0.2, 0.25, 0.4, 0.5, 0.6, 0.62, 0.66, 0.68]),
         diagnose(COUNTS),
         compare({"first": COUNTS, "later": later}),
         recommend_group_size(0.3),
