@@ -29,7 +29,7 @@ help:
 	@echo "make evidence-warnings  false alarms and lead times of warnings (a minute)"
 	@echo "make bench      measure speed as ratios within one run (into benchmarks/latest.json)"
 	@echo "make bench-reading  read and diagnose a 1 GB dump of rollouts (a minute)"
-	@echo "make soak       kill and resume a sweep 50 times, read 20,000 damaged files (seven minutes)"
+	@echo "make soak       kill and resume map and ladder 50 times each, on disk and on a full one; hostile inputs (an hour)"
 	@echo "make soak-workers  kill twenty of Dask's workers in mid-run (two minutes)"
 	@echo "make clean      remove the environments and everything made"
 
@@ -146,6 +146,7 @@ bench-reading: .venv/installed
 soak: .venv/installed
 	$(BIN)/python benchmarks/soak.py 50
 	$(BIN)/python benchmarks/mutate.py 20000
+	$(BIN)/python benchmarks/hostile.py 1000
 
 clean:
 	rm -rf .venv .venv-trl .venv-engines map ladder docs/_build benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache

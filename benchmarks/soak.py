@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,8 +73,8 @@ def _watched(
     return most, run.communicate()[1]
 
 
-def killed(name: str, place: Path, kills: int, chance: random.Random, *, room: int | None = None) -> Counter[str]:
-    """Kill the command again and again, resuming each run until it ends; with `room`, on a disk that is at times full.
+def killed(name: str, place: Path, kills: int, chance: random.Random, *, fill: bool = False) -> Counter[str]:
+    """Kill the command again and again, resuming each run until it ends; with `fill`, on a disk that is at times full.
 
     An error where a block that was finished is lost or computed again, or where a result differs in any bit.
     """
@@ -86,9 +87,8 @@ def killed(name: str, place: Path, kills: int, chance: random.Random, *, room: i
         folder, ballast = Path(tempfile.mkdtemp(dir=place)), place / "ballast"
         for _ in range(min(chance.randint(1, 6), kills - counts["killed"])):
             before = blocks(folder)
-            if room and chance.random() < 0.3:
-                taken = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
-                ballast.write_bytes(bytes(max(0, room - taken - chance.randrange(64 << 10))))
+            if fill and chance.random() < 0.3:
+                ballast.write_bytes(bytes(max(0, shutil.disk_usage(place).free - chance.randrange(4 << 10, 64 << 10))))
             run = started(command, folder)
             if chance.random() < 0.3:  # anywhere
                 _, said = _watched(run, folder, after=chance.uniform(0.3, 8))
@@ -207,7 +207,7 @@ def main(kills: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             say(f"{name}, killed on disk", killed(name, Path(folder), kills, chance))
         if small is not None:
-            say(f"{name}, killed on a tmpfs of 4 MB", killed(name, small, kills, chance, room=ROOM))
+            say(f"{name}, killed on a tmpfs of 4 MB", killed(name, small, kills, chance, fill=True))
 
 
 if __name__ == "__main__":

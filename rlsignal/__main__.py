@@ -66,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _explained(error: Exception) -> str | None:
     """What went wrong and what to do, in one line; None for what is not the caller's."""
     text = " ".join(as_options(str(error)).split())
+    if isinstance(error, OSError) and error.strerror:  # the system's own
+        where = f": {os.fsdecode(error.filename)[:200]!r}" if isinstance(error.filename, str | bytes) else ""
+        return f"{error.strerror}{where}."
     if isinstance(error, ValueError | OSError | ModuleNotFoundError):
         return text
     if isinstance(error, MemoryError):

@@ -108,7 +108,10 @@ def load(path: store.Pathlike) -> Any:
         if document["format"] > FORMAT:
             writer = document["provenance"]["versions"]["rlsignal"]
             raise ValueError(f"it was written by rlsignal {writer}, in a newer format; update rlsignal to read it")
-        return _decoded(document["result"], arrays)
+        result = _decoded(document["result"], arrays)
+        if not isinstance(result, Result):
+            raise ValueError(f"it holds no result, but {_kind(result)}")
+        return result
     except RecursionError:
         why = "it is nested too deeply"
     except Exception as error:  # whatever a damaged file leads to

@@ -7,6 +7,7 @@ from typing import Any
 
 import rlsignal
 from rlsignal import store
+from rlsignal._show import visible
 from rlsignal.commands.data import add_data, given, read, write_page
 from rlsignal.commands.terminal import command
 
@@ -40,7 +41,7 @@ def run(chosen: argparse.Namespace) -> int:
     written = write_page(chosen.html, [compared], " and ".join(Path(x).name for x in chosen.data))
     print(json.dumps(compared.summary) if chosen.json else compared)
     if written and not chosen.json:
-        print(f"\nWrote {written[0]}.")
+        print(f"\nWrote {visible(str(written[0]))}.")
     return 0
 
 

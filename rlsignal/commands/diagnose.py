@@ -9,7 +9,7 @@ import numpy as np
 
 import rlsignal
 from rlsignal import store
-from rlsignal._show import Result
+from rlsignal._show import Result, visible
 from rlsignal.commands.data import add_data, checkpoint_named, given, read, refuse_idle, write_page
 from rlsignal.commands.terminal import command
 from rlsignal.commands.track import tracked
@@ -94,7 +94,7 @@ def run(chosen: argparse.Namespace) -> int:
         return _status(rule, found)
     print("\n\n".join(map(str, results)))
     if written:
-        print(f"\nWrote {', '.join(map(str, written))}.")
+        print(f"\nWrote {visible(', '.join(map(str, written)))}.")
     if rule:
         said = {0: "met", 1: "not met", 3: "not decided by these samples"}[_status(rule, found)]
         print(f"\nRequired: {chosen.require}: {said}, by the interval.")

@@ -110,7 +110,7 @@ def _run_in(folder: Path, chosen: argparse.Namespace, study: Callable[["Runner"]
     if chosen.json:
         print(json.dumps({**report.summary, "seconds": seconds, "files": names}))
     else:
-        print(f"{report.text}\nWrote {', '.join(names)} in {seconds:.0f} s.")
+        print(f"{report.text}\nWrote {visible(', '.join(names))} in {seconds:.0f} s.")
     if failure:
         print(f"rlsignal {chosen.command}: {visible(' '.join(failure.split()))}", file=sys.stderr)
     return 2 if failure else 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import rlsignal
 from rlsignal import store
+from rlsignal._show import visible
 from rlsignal.commands.data import add_data, given, read, write_page
 from rlsignal.commands.terminal import command
 
@@ -39,5 +40,5 @@ def tracked(
     written = write_page(chosen.html, [trend], chosen.data)
     print(json.dumps(trend.summary) if chosen.json else trend)
     if written and not chosen.json:
-        print(f"\nWrote {written[0]}.")
+        print(f"\nWrote {visible(str(written[0]))}.")
     return 0

@@ -49,7 +49,7 @@ def peek(table: Table, wanted: Wanted) -> tuple[list[tuple[int, Any]], Iterator[
         # a matrix: rows that hold anything but 0 and 1 are asked about, and never passed over
         head, items = _flat(table, head, items, lambda place, value: iter([{"prompt": place, "reward": value}]))
         return head, items, known
-    if not own or _sums_up(own, wanted):
+    if not own or _Nested(wanted).sum_up(own):
         deep = bool(own)
         if len(values) > 1 and not deep and all(isinstance(value, dict) for value in values):
             inner = [len(list(islice(unfold(value, wanted, {}, depth=1), 2))) for value in values[:16]]
@@ -151,42 +151,81 @@ def unfold(
     >>> list(unfold({"a": [True, False], "b": [True, True]}, Wanted(), {}))
     [{'prompt': 'a', 'reward': [True, False]}, {'prompt': 'b', 'reward': [True, True]}]
     """
-    if depth > DEEPEST:
-        return
-    if isinstance(value, list):
-        rows = [item for item in value if is_row(item, wanted)]
-        sums = _sums_up(rows, wanted)
-        if depth < 2 and value and all(is_verdicts(x) for x in value) and _may_be_rewards(key):
-            yield from ({**outer, "prompt": i, "reward": x} for i, x in enumerate(value))
-        elif depth < 2 and not rows and is_verdicts(value) and not isinstance(key, str):
-            yield {**outer, "prompt": key, "reward": value}
-        elif rows and not sums:
-            yield from ({**outer, **item} for item in value if isinstance(item, dict))
-        else:
-            for place, item in enumerate(value):
-                if isinstance(item, dict):
-                    yield from unfold(item, wanted, outer, place, deep=sums, depth=depth + 1)
-    elif isinstance(value, dict):
-        if is_row(value, wanted) and not (
-            _has_inner(value, wanted, depth) if deep else _sums_up([value], wanted, depth)
-        ):
-            yield from ({**outer, **row} for row in _exploded(value, wanted))
-        elif _maps_prompts(value):
-            yield from _of_prompts(value, outer)
-        else:
-            plain = {name: x for name, x in value.items() if not isinstance(x, dict | list)}
-            inner = {name: x for name, x in value.items() if isinstance(x, dict | list)}
-            first = {name: _first_row(x, wanted, depth + 1) for name, x in inner.items()}
-            keyed = {name for name, row in first.items() if row and any(bare(column) in KEYED for column in row)}
-            if keyed:  # single rows without a key beside them are averages
-                inner = {name: x for name, x in inner.items() if name in keyed or not _is_one_row(x, wanted)}
-            several = sum(first[name] is not None for name in inner) > 1
-            for name, x in inner.items():
-                by_name = {}
-                if several and first[name] is not None:
-                    own = not _is_one_row(x, wanted) and name in keyed
-                    by_name = {"section" if own else "key": name}
-                yield from unfold(x, wanted, {**outer, **plain, **by_name}, name, deep=deep, depth=depth + 1)
+    return _Nested(wanted).rows(value, outer, key, deep=deep, depth=depth)
+
+
+class _Nested:
+    """One nested value. What is inside of its parts is asked again and again, and is remembered: a walk of each level
+    for every level above it would take time with a power of the depth.
+    """
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self.first: dict[tuple[int, int], dict[str, Any] | None] = {}  # by what and at which depth
+
+    def rows(
+        self, value: Any, outer: Mapping[str, Any], key: Any = None, *, deep: bool = False, depth: int = 0
+    ) -> Iterator[dict[str, Any]]:
+        """See `unfold`."""
+        wanted = self.wanted
+        if depth > DEEPEST:
+            return
+        if isinstance(value, list):
+            rows = [item for item in value if is_row(item, wanted)]
+            sums = self.sum_up(rows)
+            if depth < 2 and value and all(is_verdicts(x) for x in value) and _may_be_rewards(key):
+                yield from ({**outer, "prompt": i, "reward": x} for i, x in enumerate(value))
+            elif depth < 2 and not rows and is_verdicts(value) and not isinstance(key, str):
+                yield {**outer, "prompt": key, "reward": value}
+            elif rows and not sums:
+                yield from ({**outer, **item} for item in value if isinstance(item, dict))
+            else:
+                for place, item in enumerate(value):
+                    if isinstance(item, dict):
+                        yield from self.rows(item, outer, place, deep=sums, depth=depth + 1)
+        elif isinstance(value, dict):
+            if is_row(value, wanted) and not (self.has_inner(value, depth) if deep else self.sum_up([value], depth)):
+                yield from ({**outer, **row} for row in _exploded(value, wanted))
+            elif _maps_prompts(value):
+                yield from _of_prompts(value, outer)
+            else:
+                plain = {name: x for name, x in value.items() if not isinstance(x, dict | list)}
+                inner = {name: x for name, x in value.items() if isinstance(x, dict | list)}
+                first = {name: self.first_row(x, depth + 1) for name, x in inner.items()}
+                keyed = {name for name, row in first.items() if row and any(bare(column) in KEYED for column in row)}
+                if keyed:  # single rows without a key beside them are averages
+                    inner = {name: x for name, x in inner.items() if name in keyed or not _is_one_row(x, wanted)}
+                several = sum(first[name] is not None for name in inner) > 1
+                for name, x in inner.items():
+                    by_name = {}
+                    if several and first[name] is not None:
+                        own = not _is_one_row(x, wanted) and name in keyed
+                        by_name = {"section" if own else "key": name}
+                    yield from self.rows(x, {**outer, **plain, **by_name}, name, deep=deep, depth=depth + 1)
+
+    def first_row(self, value: Any, depth: int) -> dict[str, Any] | None:
+        """The first row inside, if any."""
+        at = id(value), depth
+        if at not in self.first:
+            self.first[at] = next(self.rows(value, {}, depth=depth), None)
+        return self.first[at]
+
+    def has_inner(self, row: Mapping[str, Any], depth: int = 0) -> bool:
+        """Whether rows are nested in a row."""
+        inside = [x for x in row.values() if isinstance(x, dict | list) and not is_numbers(x)]
+        return any(self.first_row(x, max(depth + 1, 2)) is not None for x in inside)
+
+    def sum_up(self, rows: list[Any], depth: int = 0) -> bool:
+        """Whether rows are summaries of the rows nested in them: they name no prompt, or their rewards are means."""
+
+        def is_summary(row: Mapping[str, Any]) -> bool:
+            cells = [x for name, x in row.items() if bare(name) in SYNONYMS["reward"] or bare(name) in SYNONYMS["rate"]]
+            keyed = any(bare(name) in KEYED for name in row)
+            plain = [x for x in cells if not isinstance(x, dict)]
+            fair = bool(plain) and all(missing(x) or isinstance(x, list) or verdict(x) is not None for x in plain)
+            return not keyed or not fair
+
+        return depth < 6 and any(is_summary(row) and self.has_inner(row, depth) for row in rows[:PEEK])
 
 
 def _may_be_rewards(key: Any) -> bool:
@@ -197,10 +236,6 @@ def _may_be_rewards(key: Any) -> bool:
 
 def _is_one_row(value: Any, wanted: Wanted) -> bool:
     return isinstance(value, dict) and is_row(value, wanted) and len(_exploded(value, wanted)) == 1
-
-
-def _first_row(value: Any, wanted: Wanted, depth: int) -> dict[str, Any] | None:
-    return next(unfold(value, wanted, {}, depth=depth), None)
 
 
 def _maps_prompts(value: Mapping[str, Any]) -> bool:
@@ -227,25 +262,6 @@ def _of_prompts(value: Mapping[str, Any], outer: Mapping[str, Any]) -> Iterator[
             yield from ({**outer, "prompt": name, "visit": i, "pass_rate": x} for i, x in enumerate(cell, 1))
         else:
             yield {**outer, "prompt": name, "reward": cell}
-
-
-def _has_inner(row: Mapping[str, Any], wanted: Wanted, depth: int = 0) -> bool:
-    """Whether rows are nested in a row."""
-    inside = [x for x in row.values() if isinstance(x, dict | list) and not is_numbers(x)]
-    return any(next(unfold(x, wanted, {}, depth=max(depth + 1, 2)), None) is not None for x in inside)
-
-
-def _sums_up(rows: list[Any], wanted: Wanted, depth: int = 0) -> bool:
-    """Whether rows are summaries of the rows nested in them: they name no prompt, or their rewards are means."""
-
-    def is_summary(row: Mapping[str, Any]) -> bool:
-        cells = [x for name, x in row.items() if bare(name) in SYNONYMS["reward"] or bare(name) in SYNONYMS["rate"]]
-        keyed = any(bare(name) in KEYED for name in row)
-        plain = [x for x in cells if not isinstance(x, dict)]
-        fair = bool(plain) and all(missing(x) or isinstance(x, list) or verdict(x) is not None for x in plain)
-        return not keyed or not fair
-
-    return depth < 6 and any(is_summary(row) and _has_inner(row, wanted, depth) for row in rows[:PEEK])
 
 
 def is_row(value: Any, wanted: Wanted) -> bool:

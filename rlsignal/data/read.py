@@ -1,9 +1,6 @@
 """`read`: the one way from other people's files, and from what is in memory, to counts."""
 
 import csv
-import gzip
-import lzma
-import zlib
 from typing import Any
 
 import numpy as np
@@ -13,7 +10,7 @@ from rlsignal.data import syntax
 from rlsignal.data.columns import KINDS
 from rlsignal.data.gather import gather
 from rlsignal.data.records import Rollouts, TrainingLog
-from rlsignal.data.sources import damaged, tables
+from rlsignal.data.sources import tables
 from rlsignal.data.tables import NotRows, Rounded, Wanted
 
 
@@ -128,8 +125,6 @@ def read(
         raise ValueError(str(error)) from None
     except RecursionError:
         raise ValueError(f"{source} is nested too deeply to be rollouts.") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
-        raise damaged(source, error) from None
     finally:
         csv.field_size_limit(limit)
 

@@ -9,12 +9,14 @@ import glob
 import gzip
 import io
 import json
+import lzma
 import os
 import re
 import stat
 import sys
 import zipfile
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +38,7 @@ STEP_IN_NAME = re.compile(r"(?:|.*step[_-]?|completions_)(\d+)")  # verl 12.json
 PICKLED = "is a pickle, which could run any code when opened, and is refused. Write JSONL, CSV or parquet instead."
 ENOUGH = 64 << 10  # bytes that say what a file is
 UNPACK = "Unpack it, and pass what it holds."
+DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)  # what decompressors raise
 DEEPEST = 3  # archives inside of archives
 DENSEST = 500  # times that a file of more than `syntax.LARGEST` may grow when it is unpacked; rows of text grow tenfold
 MLFLOW = re.compile(rb"\d{10,13} \S+ \d+\s")
@@ -57,11 +60,13 @@ def _listed(source: str | os.PathLike[str]) -> tuple[list[Path | None], bool]:
     """The files that a path, a pattern or a folder names, and whether it is a folder; None is standard input."""
     if os.fspath(source) == "-":
         return [None], False
-    if not os.fspath(source):
-        raise ValueError("path must name a file or a folder, got ''. Give its name, or - for standard input.")
+    if not os.fspath(source) or "\0" in os.fspath(source):
+        raise ValueError(
+            f"path must name a file or a folder, got {os.fspath(source)!r}. Give its name, or - for standard input."
+        )
     if os.fspath(source).lstrip()[:1] in ("[", "{") and len(os.fspath(source)) > 60:
         raise ValueError("source must be a path, got the text of a file. Pass json.loads(text), or write it to a file.")
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))  # unlike Path's, one of nobody is a name like any other
     if path.is_dir():
         return list(_of_folder(path)), True
     if path.exists():
@@ -149,7 +154,7 @@ def _opened(path: Path) -> IO[bytes]:
     if stat.S_ISFIFO(mode) and re.fullmatch(r"/dev/(fd/\d+|stdin)|/proc/self/fd/\d+", os.fspath(path)):
         with open(path, "rb") as stream:
             return _held(stream, os.fspath(path))
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(mode) or os.path.realpath(path).startswith(("/proc/", "/sys/")):  # the kernel's may block too
         kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
         raise ValueError(
             f"path must name a file or a folder, got {os.fspath(path)!r}, which is {kind}. Copy what it gives to a "
@@ -314,8 +319,6 @@ def _decompressor(file: IO[bytes], start: bytes) -> Any:
 
         return bz2.open(file)
     if start.startswith(b"\xfd7zXZ\x00"):
-        import lzma
-
         return lzma.open(file)
     return None
 
@@ -333,7 +336,10 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        count = int(self.packed.readinto(buffer))
+        try:
+            count = int(self.packed.readinto(buffer))
+        except DAMAGED as error:
+            raise damaged(self.name, error) from None
         if self.packed.tell() > self.limit:
             raise _too_dense(self.name)
         return count
@@ -477,7 +483,7 @@ def _member(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipInfo, 
         header = file.read(30)
         file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1)
         return _unzstd(file.read(member.compress_size), name)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, *DAMAGED) as error:
         raise ValueError(f"{name} is a damaged archive: {_brief(error)}. Write it again.") from None
 
 
@@ -650,9 +656,6 @@ def _brief(error: Exception) -> str:
     return str(error).partition("\n")[0][:200].rstrip(".")
 
 
-def damaged(source: Any, error: Exception) -> ValueError:
+def damaged(name: str, error: Exception) -> ValueError:
     """What to say of a compressed file that ends too soon."""
-    return ValueError(f"{source} is damaged: {_brief(error) or 'it ends too soon'}. Copy it again.")
-
-
-__all__ = ["Iterable", "damaged", "in_memory", "tables"]
+    return ValueError(f"{name} is damaged: {_brief(error) or 'it ends too soon'}. Copy it again.")

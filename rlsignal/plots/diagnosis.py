@@ -86,9 +86,9 @@ def plot_comparison(compared: Comparison, *, ax: Axes | None = None) -> Axes:
     ]
     ax.errorbar(x, y, yerr=bars[1], xerr=bars[0], fmt="o-", color=_DATA, ecolor=_BEYOND, elinewidth=1)
     for name, at_x, at_y in zip(compared.checkpoints, x, y, strict=True):
-        ax.annotate(
-            visible(name), (at_x, at_y), xytext=(6, 6), textcoords="offset points", fontsize=9, parse_math=False
-        )
+        label = visible(name)
+        label = label if len(label) <= 40 else f"{label[:19]}…{label[-20:]}"  # leaves room for the axes
+        ax.annotate(label, (at_x, at_y), xytext=(6, 6), textcoords="offset points", fontsize=9, parse_math=False)
     ax.set_xlabel("pass@1")
     ax.set_ylabel(f"share of informative groups of {compared.group_size}")
     ax.grid(alpha=0.3)

@@ -78,7 +78,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         if self.width is not None:
-            _validate.whole("width", self.width, 1)
+            _validate.whole("width", self.width, 1, 1_000_000)
         if self.executor is not None and self.devices is not None:
             raise ValueError("devices must be None beside an executor, got both. Its workers use their own.")
 
