@@ -33,13 +33,14 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_extra_path = ["explorer"]
 html_math_renderer = "mathml"
-html_show_sourcelink = html_copy_source = False
+html_show_sourcelink = html_copy_source = html_use_index = False
 exclude_patterns = ["_build", "evidence", "explorer", "jupyter_execute", "static"]
 myst_enable_extensions = ["dollarmath", "amsmath", "attrs_inline"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # the lessons come executed; `make notebooks` runs them
 nb_render_markdown_format = "myst"
 nb_merge_streams = True
+nb_mime_priority_overrides = [("html", "image/gif", 35)]
 nb_ipywidgets_js: dict[str, Any] = {}  # a page asks nobody for scripts
 suppress_warnings = ["misc.highlighting_failure"]  # plain text
 
@@ -93,3 +94,8 @@ def finished(app: Any, error: Exception | None) -> None:
     rendering.font(out / "_static", used)
     for path in sorted((DOCS.parent / "notebooks").glob("[0-9]*.ipynb")):
         shutil.copy(path, out / "lessons")
+    for path in out.rglob("*.html"):  # a picture leads to itself at full size
+        page = path.read_text(encoding="utf-8")
+        linked = re.sub(r'(<figure[^>]*>\s*)(<img [^>]*src="([^"]+)"[^>]*>)', r'\1<a href="\3">\2</a>', page)
+        if linked != page:
+            path.write_text(linked, encoding="utf-8")

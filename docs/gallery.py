@@ -31,7 +31,7 @@ def build(folder: Path) -> str:
             ):
                 exec(example.source, context)  # what the call needs: imports and data
         drawn = eval(call, context)
-        (getattr(drawn, "figure", None) or drawn).savefig(folder / f"{name}.png", dpi=80)
+        (getattr(drawn, "figure", None) or drawn).savefig(folder / f"{name}.png", dpi=110)
         plt.close("all")
         first = words.strip().splitlines()[0]
         lines += [

@@ -664,7 +664,9 @@ def questions() -> str:
             continue
         repository, number = x["where"].split("#")
         link = f"[{x['where']}](https://github.com/{repository}/issues/{number})"
-        answer = textwrap.fill(f"{x['answer']} ([{x['see']}](theory.md#{x['see']}); asked in {link})", 120)
+        answer = textwrap.fill(
+            f"{x['answer']} ([{x['see']}](theory.md#{x['see']}); asked in {link})", 120, break_on_hyphens=False
+        )
         call = f"```python\n>>> {x['call']}\n{eval(x['call'], names)!r}\n```"
         parts.append(f"### {x['question']}\n\n{answer}\n\n{call}")
     count = sum("question" in x for x in asked)

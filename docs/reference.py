@@ -11,6 +11,7 @@ import re
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from textwrap import fill
 from types import ModuleType
 from typing import Any
 
@@ -81,7 +82,7 @@ class Writer:
         """A name and what its docstring says; for a class its methods too."""
         lines = [f"(ref-{name if called else f'result-{name}'})=", f"### {name}", ""]
         if called and (inspect.isroutine(value) or inspect.isclass(value)):
-            lines += ["```python", f"{name}{signature(value)}", "```", ""]
+            lines += ["```python", fill(f"{name}{signature(value)}", 88, subsequent_indent="    "), "```", ""]
         lines += self.body(_doc(value, name))
         if inspect.isclass(value):
             for member, what in vars(value).items():

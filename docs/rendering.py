@@ -14,8 +14,20 @@ from docutils import nodes
 from fontTools import subset, ttLib
 from latex2mathml.converter import convert
 
+from rlsignal import plots
+
 ANCHOR = re.compile(r'<a id="(\w+)"></a>\n')
 LABEL_LINK = re.compile(r"\]\((?:[\w./]+\.md)?#([A-Z]\d+)\)")
+
+PICTURES = {
+    "L2": "plot_population",
+    "V1": "plot_variance",
+    "D3": "plot_degenerate_groups",
+    "W1": "plot_weights",
+    "W2": "plot_objectives",
+    "N1": "plot_entropy_cap",
+}
+"""Entries of the theory that open with a picture of the gallery."""
 
 
 # Formulas -------------------------------------------------------------------------------------------------------------
@@ -70,10 +82,15 @@ def as_targets(text: str) -> str:
 
 
 def with_uses(theory: str, uses: dict[str, list[str]]) -> str:
-    """The theory with a line below each entry: where it is computed, checked and taught."""
+    """The theory with a line below each entry, where it is computed, checked and taught, and pictures of some."""
     parts = re.split(r'(?=<a id="\w+"></a>\n|^## )', theory, flags=re.M)
     for i, part in enumerate(parts):
         label = ANCHOR.match(part)
+        if label and label[1] in PICTURES:
+            name = PICTURES[label[1]]
+            words = (getattr(plots, name).__doc__ or "").splitlines()[0]
+            part = re.sub(r"^(### .*\n)", rf"\1\n![{words}](pictures/{name}.png)\n", part, count=1, flags=re.M)
+            parts[i] = part
         if label and uses.get(label[1]):
             parts[i] = f"{part.rstrip()}\n\n*Used in:* {' · '.join(uses[label[1]])}\n\n"
     return "".join(parts)
@@ -92,11 +109,14 @@ def lesson(path: Path, folder: Path) -> str:
             words.append(cell.source)
             continue
         tags = cell.metadata.get("tags", [])
-        if "slider" in tags:
-            tags.append("remove-cell")  # a knob needs a kernel; the explorer has it
+        if "slider" in tags:  # a knob needs a kernel; the explorer has it too
+            state = cell.metadata["explorer"]
+            link = f'<a href="../explorer.html#{state}">Move it yourself in the explorer</a>'
+            notebook.cells[number] = nbformat.v4.new_markdown_cell(link, id=cell.id)
+            continue
         if "answer" in tags:
             tags.append("remove-output")  # nothing can answer on a page
-        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", ())):
+        if any({"image/png", "image/gif"} & set(output.get("data", {})) for output in cell.get("outputs", ())):
             caption = re.match(r"# (.*)", cell.source)
             if not caption:
                 raise ValueError(f"{path.name}: cell {number} draws, so its first line must be a comment, its caption.")

@@ -88,7 +88,7 @@ for row in rl.verify().checks:
 # Expected variance inside a group over the pass rate: most at 1/2, and larger for larger groups.
 plots.plot_variance((2, 8, 64));
 
-# %% tags=["slider"]
+# %% explorer="p=0.5" tags=["slider"]
 # Turn the knob yourself (needs a running notebook): where is the signal, and how much of it is lost at small g?
 from ipywidgets import interact
 

@@ -40,7 +40,7 @@ plots.plot_population(rl.Beta(0.28, 0.05), rl.Beta(0.28, 0.3), rl.Beta(0.28, 0.5
 populations = {f"dispersion {rho}": rl.Beta(0.28, rho) for rho in (0.0, 0.1, 0.3, 0.54, 0.9)}
 plots.plot_degenerate_groups(populations);
 
-# %% tags=["slider"]
+# %% explorer="rho=0.3" tags=["slider"]
 # Turn the knobs yourself (needs a running notebook): which dispersion fits 54% degenerate at g = 8?
 from ipywidgets import interact
 

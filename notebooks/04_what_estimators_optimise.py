@@ -46,7 +46,7 @@ print(rl.estimators.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0]))
 # Weight that each estimator gives a prompt over its pass rate, at g = 8.
 plots.plot_weights(8, (rl.RLOO, rl.DR_GRPO, rl.GRPO, rl.MAXRL));
 
-# %% tags=["slider"]
+# %% explorer="view=estimators" tags=["slider"]
 # Turn the knob yourself (needs a running notebook): from which g on does GRPO lean towards hard prompts?
 from ipywidgets import interact
 

@@ -31,6 +31,31 @@ from rlsignal.proofs import derivations
 derivations.tabular_flow()
 
 # %% [markdown]
+# A policy over three answers is a point in a triangle: a corner is an answer that is given for sure. The correct one is at
+# the top. Everything rises, slowly near the bottom and near the top; of two incorrect answers the likelier one falls faster.
+
+# %%
+# The flow on policies over three answers, the correct one on top, at g = 8; colour: how fast p rises.
+import matplotlib.pyplot as plt
+
+points = [(i, j, 14 - i - j) for i in range(1, 13) for j in range(1, 14 - i)]
+policies = np.array(points) / 14  # [points, answers]
+corners = np.array([[0.5, 0.87], [0, 0], [1, 0]])
+figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.3), layout="constrained")
+for ax, estimator in zip(axes, (rl.RLOO, rl.GRPO, rl.MAXRL), strict=True):
+    p = policies[:, :1]
+    slope = p * ([1, 0, 0] - policies)  # of p in the logits
+    pushed = estimator.weight(p[:, 0], 8)[:, None] * slope
+    moved = policies * (pushed - (policies * pushed).sum(1, keepdims=True))  # of the probabilities
+    arrows, at = moved @ corners, policies @ corners
+    length = np.linalg.norm(arrows, axis=1, keepdims=True)
+    drawn = ax.quiver(*at.T, *(arrows / length).T, moved[:, 0], cmap="cividis", clim=(0, 0.25), scale=18, width=0.009)
+    ax.plot(*corners[[0, 1, 2, 0]].T, color="#777777", linewidth=0.8)
+    ax.set_title(estimator.name, fontsize=11)
+    ax.set_aspect("equal")
+    ax.axis("off")
+figure.colorbar(drawn, ax=axes, label="dp/dt", shrink=0.8);
+# %% [markdown]
 # **Predict.** From p = 0.01 to 1/2 at g = 8: which is fastest, RLOO, GRPO or MaxRL? By how much?
 
 # %%
@@ -89,6 +114,39 @@ p = np.asarray(jax.nn.softmax(start)[:, :2].sum(-1))
 for budget in (50, 100, 200):
     critical = rl.theory.reachable_pass_rate(8, rl.GRPO, budget=float(budget), collision=collision)
     print(f"{budget:3d} steps: share above p_c {np.mean(p > critical):.3f}, flow {float(flow[budget // 10]):.3f}")
+
+# %% [markdown]
+# Watch it: every dot is one of the 128 prompts, in a sampled run. Which ones are still waiting at the end?
+
+# %% tags=["jax"]
+# Each prompt of a sampled run over 200 steps: blue ones start above their p_c and take off, grey ones wait.
+from tempfile import NamedTemporaryFile
+
+from IPython.display import Image
+from matplotlib.animation import FuncAnimation, PillowWriter
+
+rates = sim.train_tabular(jax.random.key(3), start, recipe, recipe.setting(), measure=sim.prompts_pass_rates)[1]
+odds = np.clip(jax.scipy.special.logit(np.asarray(rates)), -9, 9)[:, np.argsort(p)]  # [records, prompts]
+colours = np.where(np.sort(p) > critical[np.argsort(p)], "#00204d", "#999999")
+figure, ax = plt.subplots(figsize=(6.4, 3.4), dpi=75, layout="constrained")
+dots = ax.scatter(odds[0], np.arange(128), c=colours, s=12)
+ticks = np.array([0.001, 0.01, 0.1, 0.5, 0.9, 0.99])
+ax.set_xticks(np.log(ticks / (1 - ticks)), ticks)
+ax.set_xlim(-9.5, 9.5)
+ax.set_xlabel("pass rate of a prompt (log-odds)")
+ax.set_ylabel("prompt, by its start")
+
+
+def frame(i):
+    dots.set_offsets(np.column_stack([odds[i], np.arange(128)]))
+    ax.set_title(f"step {steps[i]}: pass@1 {rates[i].mean():.2f}", fontsize=11)
+
+
+with NamedTemporaryFile(suffix=".gif") as file:
+    FuncAnimation(figure, frame, len(odds)).save(file.name, PillowWriter(fps=3))
+    plt.close(figure)
+    moving = Image(file.read(), format="gif")
+moving
 
 # %% [markdown]
 # ## A forecast from counts

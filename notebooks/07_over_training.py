@@ -32,10 +32,10 @@ ladder = sim.depth_ladder(course, sft, grpo, rates=(1e-3,), seeds=3)
 
 # %%
 # Pass rates on fresh prompts over the depth of fine-tuning, before and after RL.
-plots.plot_ladder(ladder).legend(fontsize=8);
+plots.plot_ladder(ladder);
 # %%
 # What fine-tuning for longer does to the signal: informative groups, dispersion, entropy.
-plots.plot_signal(ladder).legend(fontsize=8);
+plots.plot_signal(ladder);
 # %%
 print(ladder)
 

@@ -77,7 +77,7 @@ def test_solutions_wait_to_be_opened(source):
 @every_lesson
 def test_every_picture_has_a_caption_and_every_link_an_end(source):
     for cell in executed(source)["cells"]:
-        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", ())):
+        if any({"image/png", "image/gif"} & set(output.get("data", {})) for output in cell.get("outputs", ())):
             assert re.match(r"# \S.{20,}[.]\n", "".join(cell["source"])), "its first line is its caption"
     for link in re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", source.read_text(encoding="utf-8").replace(".ipynb", ".py")):
         assert link.startswith("https://") or (source.parent / link).exists(), link

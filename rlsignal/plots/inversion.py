@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from rlsignal.inference.ranking import inversions, paired_estimate
 from rlsignal.results import Control, InversionMap
@@ -50,7 +51,7 @@ def plot_sharpening(
     'pass@1 of the start'
     """
     i, b = _chosen(result, g, budget)
-    face = result.sharpening
+    face, alone = result.sharpening, ax is None
     ax = _outcome(face.rows, face.pass_rate, face.outcome[i, b].mean(-1).T, ax)
     law = face.reached[i, b].mean(-1).T
     _contours(ax, face.rows, face.pass_rate, law, dict.fromkeys(_LINES, "#d62728"), linestyles=":", linewidths=2)
@@ -67,6 +68,14 @@ def plot_sharpening(
     ax.text(0.97, 0.96, worth + start, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=_INK)
     ax.set_xlabel("response entropy of the start (nats)")
     ax.set_ylabel("pass@1 of the start")
+    if alone:
+        keys = [
+            Line2D([], [], color=_INK, label="mean field"),
+            Line2D([], [], color="#d62728", linestyle=":", linewidth=2, label="the law: prompts above p_c"),
+            Line2D([], [], color="#777777", linestyle="", marker="o", markeredgecolor="white", label="sampled GRPO"),
+        ]
+        shown = keys if np.isfinite(sampled).any() else keys[:2]
+        ax.legend(handles=shown, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=9, frameon=False)
     return ax
 
 
@@ -128,11 +137,11 @@ def plot_controls(*controls: Control, ax: Axes | None = None) -> Axes:
     """
     if not controls:
         raise ValueError("controls must be at least one Control, got none. Pass result.controls[0].")
-    ax = ax if ax is not None else plt.subplots()[1]
+    ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
     looks = cycle((("#00204d", "-", "o"), ("#b07d00", "--", "s"), ("#777777", ":", "^")))
     for control, (colour, style, marker) in zip(controls, looks, strict=False):
         ends = [paired_estimate(outcome) for outcome in control.outcome]
-        band = np.array([(end.low, end.high) for end in ends])
+        band = np.clip([(end.low, end.high) for end in ends], 0, 1)
         ax.fill_between(control.values, band[:, 0], band[:, 1], color=colour, alpha=0.2, linewidth=0)
         ax.plot(control.values, control.outcome.mean(-1), style, color=colour, label=f"{control.name}: mean field")
         ax.plot(control.values, control.sampled.mean(-1), marker, color=colour, label=f"{control.name}: sampled")
@@ -190,7 +199,9 @@ def plot_map(result: InversionMap) -> Figure:
 
 def _outcome(x: np.ndarray, y: np.ndarray, outcome: np.ndarray, ax: Axes | None) -> Axes:
     """Filled contours of an outcome [y, x]; starts that do not exist stay grey."""
-    ax = ax if ax is not None else plt.subplots()[1]
+    if ax is None:
+        ax = plt.subplots(layout="constrained")[1]
+        ax.figure.colorbar(ScalarMappable(Normalize(0, 1), _COLOURS), ax=ax, label="pass@1 after GRPO")
     ax.set_facecolor("#dddddd")
     ax.contourf(x, y, outcome, _FILLED, cmap=_COLOURS, vmin=0, vmax=1)
     lines = _contours(ax, x, y, outcome, _LINES, linewidths=1.3)

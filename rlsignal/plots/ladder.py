@@ -1,5 +1,7 @@
 """Pictures of an SFT depth ladder: what each checkpoint is worth before RL and after."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -32,6 +34,7 @@ def plot_ladder(result: Ladder, *, rate: float | None = None, ax: Axes | None = 
     >>> plot_ladder(small_ladder).get_xlabel()
     'SFT depth (steps)'
     """
+    alone = ax is None
     ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
     peak, final = (result.reading(outcome, rate).after for outcome in Ladder.outcomes[:2])
     x, optimum = np.arange(len(result.depths)), result.reading(rate=rate).optimum
@@ -42,11 +45,11 @@ def plot_ladder(result: Ladder, *, rate: float | None = None, ax: Axes | None = 
     ax.axvline(optimum, color=_TOO, linestyle=":", linewidth=1.5)
     ax.text(
         optimum,
-        1.0,
-        "best checkpoint",
+        0.02,
+        "best checkpoint ",
         transform=ax.get_xaxis_transform(),
         va="bottom",
-        ha="center",
+        ha="right" if optimum else "left",
         fontsize=9,
         color=_TOO,
     )
@@ -54,8 +57,10 @@ def plot_ladder(result: Ladder, *, rate: float | None = None, ax: Axes | None = 
     ax.set_ylim(0, 1)
     ax.set_xlabel("SFT depth (steps)")
     ax.set_ylabel("pass rate on fresh prompts")
-    ax.set_title(f"{result.name}, {result.seeds} seeds", fontsize=11, pad=16)
+    ax.set_title(f"{result.name}, {result.seeds} seeds", fontsize=11)
     ax.grid(alpha=0.3)
+    if alone:
+        ax.legend(fontsize=8, frameon=False)
     return ax
 
 
@@ -76,6 +81,7 @@ def plot_signal(result: Ladder, *, ax: Axes | None = None) -> Axes:
     >>> plot_signal(small_ladder).get_ylabel()
     'share, or nats per token'
     """
+    alone = ax is None
     ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
     x, train = np.arange(len(result.depths)), result.train
     _mean(ax, x, train.informative[:, :, 0, 0], "o-", _AFTER, f"informative groups of {result.group_size}")
@@ -87,6 +93,8 @@ def plot_signal(result: Ladder, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("SFT depth (steps)")
     ax.set_ylabel("share, or nats per token")
     ax.grid(alpha=0.3)
+    if alone:
+        ax.legend(fontsize=8, frameon=False)
     return ax
 
 
@@ -121,10 +129,8 @@ def plot_ladders(*ladders: Ladder) -> Figure:
             ax.label_outer()
     for row in axes:
         row[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False)
-    figure.suptitle(
-        "Longer fine-tuning raises pass@1 before RL. Where more of it makes RL end lower, the order has turned.",
-        fontsize=11,
-    )
+    title = "Longer fine-tuning raises pass@1 before RL. Where more of it makes RL end lower, the order has turned."
+    figure.suptitle(fill(title, int(13 * figure.get_figwidth())), fontsize=11)
     return figure
 
 
