@@ -1,4 +1,4 @@
-"""Jumping past degenerate groups: runs are distributed as the plain sampler's; wrong laws are told apart."""
+"""Jumping past degenerate groups: runs are distributed as the plain sampler's; wrong laws are rejected."""
 
 from dataclasses import replace
 from functools import partial
@@ -94,7 +94,7 @@ class TestGroup:
 
 class TestRun:
     def test_outcomes_are_those_of_the_plain_sampler(self):
-        """400 draws of 16 prompts at four depths, over 200 steps: means and spreads."""
+        """400 draws of 16 prompts at four depths, over 200 steps: means and variances."""
         recipe = Recipe(prompts=16, responses=8, correct=2, steps=200, record_every=50)
         p = np.repeat([0.003, 0.03, 0.2, 0.6], 4)
         shares = np.linspace(1, 3, 8)
@@ -112,7 +112,7 @@ class TestRun:
             assert (abs(a.mean(0) - b.mean(0)) < 4 * error).all(), name
             a, b = ((x - b.mean(0)) ** 2 for x in (a, b))
             error = np.sqrt((a.var(0) + b.var(0)) / 400) + 1e-9
-            assert (abs(a.mean(0) - b.mean(0)) < 4 * error).all(), f"spread of {name}"
+            assert (abs(a.mean(0) - b.mean(0)) < 4 * error).all(), f"variance of {name}"
         late = np.asarray(plain[1].pass_at_1)[:, 3]
         assert abs(late.mean() - np.asarray(jumped[1].pass_at_1)[:, 4].mean()) > 6 * late.std() / 20
 
