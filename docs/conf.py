@@ -29,6 +29,7 @@ release = metadata.version("rlsignal")
 extensions = ["myst_nb"]
 html_theme = "furo"
 html_title = "rlsignal"
+html_show_copyright = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_extra_path = ["explorer"]

@@ -21,7 +21,7 @@ round(rl.degenerate_probability(0.28, 8), 3)
 # **Predict.** One prompt has p = 0.01, another p = 0.55: their mean is 0.28 too. What is the mean share of degenerate groups?
 
 # %%
-np.mean(rl.degenerate_probability(np.array([0.01, 0.55]), 8)).round(3)
+round(float(np.mean(rl.degenerate_probability([0.01, 0.55], 8))), 3)
 
 # %% [markdown]
 # Nearly half. D is convex in p, so the mean over prompts is never below D at the mean. A threshold such as p\*(8) = 0.083

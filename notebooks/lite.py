@@ -9,6 +9,7 @@ it without a network, set PYODIDE to the archive of a full Pyodide release, whic
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,8 @@ def in_the_browser(source: Path) -> Any:
     lesson = jupytext.read(source)
     cells = [cell for cell in lesson.cells if "jax" not in cell.metadata.get("tags", ())]
     for cell in cells:
+        if cell.cell_type == "markdown":  # the pages of docs/ are not in the folder
+            cell.source = re.sub(r"\[([^\]]+)\]\(\.\./docs/[^)]*\)", r"\1", cell.source)
         if "solution" in cell.metadata.get("tags", ()):
             cell.metadata["jupyter"] = {"source_hidden": True}
     install = nbformat.v4.new_code_cell(INSTALL)

@@ -43,6 +43,9 @@ class Reply(Shown):
         yield self.words
 
 
+_YOUR_TURN = Reply("no answer", "Your turn: write your answer in place of the dots.")
+
+
 @dataclass(frozen=True)
 class Exercise:
     """A question of a lesson.
@@ -97,11 +100,13 @@ def check(name: str, answer: Any) -> Reply:
         raise ValueError(f"name must be that of an exercise, got {name!r}. They are: {', '.join(EXERCISES)}.")
     exercise = EXERCISES[name]
     if answer is ...:
-        return Reply("no answer", "Your turn: write your answer in place of the dots.")
+        return _YOUR_TURN
     if callable(answer) != bool(exercise.at):
         wanted = "a function, its name alone without arguments" if exercise.at else "a number"
         return Reply("not yet", f"This one asks for {wanted}.")
     try:
+        if exercise.at and answer(*exercise.at[0]) is ...:
+            return _YOUR_TURN
         given = exercise.values(answer)
     except Exception as error:  # whatever a learner's function does is an answer to reply to
         return Reply("not yet", f"Trying it gave {type(error).__name__}: {error}")
