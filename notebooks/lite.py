@@ -41,7 +41,7 @@ def main() -> None:
         command = [sys.executable, "-m", "jupyterlite_core", "build", "--contents", contents, "--output-dir", folder]
         command += ["--config", config, "--no-sourcemaps", "--lite-dir", work]
         command += ["--pyodide", os.environ["PYODIDE"]] if "PYODIDE" in os.environ else []
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True, cwd=work)  # it leaves a file where it runs
     print(f"Serve it: {sys.executable} -m http.server -d {folder}")
 
 
