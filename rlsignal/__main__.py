@@ -13,7 +13,7 @@ from rlsignal import store
 from rlsignal._show import visible
 from rlsignal.commands import compare, diagnose, group_size, ladder, track, verify
 from rlsignal.commands import map as inversion_map
-from rlsignal.commands.data import as_options
+from rlsignal.commands.data import as_options, as_typed
 
 INTERRUPTED = 130
 
@@ -56,16 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        sentence = _explained(error)
+        sentence = _explained(error, chosen)
         if sentence is None:  # a mistake of ours: the traceback is what we need to see
             raise
         print(f"rlsignal {chosen.command}: {visible(sentence)}", file=sys.stderr)
         return 2
 
 
-def _explained(error: Exception) -> str | None:
+def _explained(error: Exception, chosen: argparse.Namespace) -> str | None:
     """What went wrong and what to do, in one line; None for what is not the caller's."""
-    text = " ".join(as_options(str(error)).split())
+    text = as_typed(" ".join(as_options(str(error)).split()), chosen)
     if isinstance(error, OSError) and error.strerror:  # the system's own
         where = f": {os.fsdecode(error.filename)[:200]!r}" if isinstance(error.filename, str | bytes) else ""
         return f"{error.strerror}{where}."
@@ -78,6 +78,8 @@ def _explained(error: Exception) -> str | None:
     if isinstance(error, RuntimeError) and type(error).__module__.startswith(("jax", "jaxlib")):
         way_out = "On a device that is full give a smaller --width; without one set JAX_PLATFORMS=cpu."
         return f"jax failed: {text[:300]}. {way_out}"
+    if isinstance(error, RuntimeError) and " failed in a worker: " in text:
+        return f"{text[:600]} Finished blocks are kept: look at the workers' logs, and run the same command to go on."
     if isinstance(error, RuntimeError) and "backend" in text:
         return f"jax finds no such device: {text[:300]}. Set JAX_PLATFORMS=cpu, or install rlsignal[cuda]."
     return None

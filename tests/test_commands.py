@@ -58,12 +58,12 @@ def test_map_writes_what_it_says(mapped):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["verify", "--groups", "10"], "rlsignal verify: groups must be at least 100000, got 10."),
-        (["map", "--draws", "1"], "rlsignal map: draws must be at least 2, got 1."),
-        (["map", "--group-sizes", "1", "8"], "rlsignal map: g must be at least 2, got 1."),
-        (["map", "--group-sizes", "7"], "rlsignal map: rollouts must be a multiple of every group size, got 3200"),
-        (["map", "--steps", "0"], "rlsignal map: steps must be at least 1, got 0."),
-        (["map", "--seed", "-1"], "rlsignal map: seed must be at least 0, got -1."),
+        (["verify", "--groups", "10"], "rlsignal verify: --groups must be at least 100000, got 10."),
+        (["map", "--draws", "1"], "rlsignal map: --draws must be at least 2, got 1."),
+        (["map", "--group-sizes", "1", "8"], "rlsignal map: --group-sizes must be at least 2, got 1."),
+        (["map", "--group-sizes", "7"], "rlsignal map: --rollouts must be a multiple of every group size, got 3200"),
+        (["map", "--steps", "0"], "rlsignal map: --steps must be at least 1, got 0."),
+        (["map", "--seed", "-1"], "rlsignal map: --seed must be at least 0, got -1."),
     ],
     ids=" ".join,
 )
@@ -349,7 +349,7 @@ class TestData:
             (["group-size"], "rlsignal group-size: FILE or --mean must be given, got neither."),
             (["group-size", "--mean", "0.3"], "rlsignal group-size: --dispersion or --degenerate must be given with"),
             (["group-size", "--mean", "0.3", "--degenerate", "0.5"], "rlsignal group-size: --logged-at must be given"),
-            (["group-size", "--mean", "1.3", "--dispersion", "0"], "rlsignal group-size: mean must lie in [0, 1]"),
+            (["group-size", "--mean", "1.3", "--dispersion", "0"], "rlsignal group-size: --mean must lie in [0, 1]"),
         ],
         ids=" ".join,
     )

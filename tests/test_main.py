@@ -20,6 +20,29 @@ def jax_error(text):
     return type("XlaRuntimeError", (RuntimeError,), {"__module__": "jaxlib._jax"})(text)
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("group-size --mean 0.3 --dispersion 2", "--dispersion must lie in [0, 1], got 2."),
+        ("group-size --mean 0.3 --degenerate 0.2 --logged-at 1", "--logged-at must be at least 2, got 1."),
+        ("group-size --mean 0.3 --dispersion 0.2 --budget 0", "--budget must be at least 4, got 0."),
+        ("diagnose DATA --group-size 1", "--group-size must be at least 2, got 1."),
+        ("diagnose DATA --rollouts-per-group 1", "--rollouts-per-group must be at least 2, got 1."),
+        ("compare DATA DATA2", "--group-size must be at most 4, "),
+        ("compare DATA DATA2 --group-size 4 --budgets 3 -1", "--budgets must lie in [0, inf], got -1."),
+        ("ladder --output OUT --steps 0", "--steps must be at least 1, got 0."),
+        ("map --output OUT --grid 0", "--grid must be at least 2, got 0."),
+        ("map --output OUT --group-sizes 8 1", "--group-sizes must be at least 2, got 1."),
+    ],
+)
+def test_an_error_names_the_option_that_was_typed(tmp_path, capsys, typed, said):
+    for name in ("DATA", "DATA2"):
+        (tmp_path / name).write_text("prompt,n,c\n" + "".join(f"p{i},4,{i % 5}\n" for i in range(9)))
+    arguments = [str(tmp_path / x) if x.isupper() or x == "DATA2" else x for x in typed.split()]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith(f"rlsignal {arguments[0]}: {said}")
+
+
 class TestOneLine:
     @pytest.mark.parametrize(
         ("error", "said"),
@@ -33,6 +56,10 @@ class TestOneLine:
                 "a number is too large to compute with (int too large",
             ),
             (jax_error("RESOURCE_EXHAUSTED: Out of memory"), "jax failed: RESOURCE_EXHAUSTED: Out of memory."),
+            (
+                RuntimeError("block 3 (cells 12 to 15) failed in a worker: ValueError('x')."),
+                "block 3 (cells 12 to 15) failed in a worker: ValueError('x'). Finished blocks are kept: look at the",
+            ),
             (RuntimeError("Unable to initialize backend 'cuda'"), "jax finds no such device: Unable to initialize"),
             (ValueError("checkpoint '\x1b[31mred\udcff'"), r"checkpoint '\x1b[31mred\udcff'"),
         ],

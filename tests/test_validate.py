@@ -16,13 +16,16 @@ from rlsignal import (
     Fixed,
     Recorded,
     advantage_variance,
+    compare,
     critical_pass_rate,
     degenerate_probability,
+    diagnose,
     dispersion_for,
     group_size_for,
     informative_probability,
     pass_at_k,
     read,
+    track,
 )
 from rlsignal.estimators import compare_estimators
 from rlsignal.inference import (
@@ -515,3 +518,28 @@ def test_numbers_of_jax_that_numpy_does_not_know_are_numbers():
     rates = np.array([0.25, 0.5], ml_dtypes.bfloat16)
     np.testing.assert_array_equal(degenerate_probability(rates, 8), degenerate_probability([0.25, 0.5], 8))
     np.testing.assert_allclose(degenerate_probability(np.ma.masked_array([0.25], [0]), 8), [0.25**8 + 0.75**8])
+
+
+class TestUnknownOptions:
+    @pytest.mark.parametrize("ask", [diagnose, track, compare])
+    @pytest.mark.parametrize(
+        ("option", "said"),
+        [
+            ({"g": 8}, "g is no option: write group_size=8."),
+            ({"rewards": "x"}, "rewards is no option: write reward='x'."),
+            ({"zz": 1}, "zz is no option of this, nor of read."),
+        ],
+    )
+    def test_the_right_name_is_given(self, ask, option, said):
+        with pytest.raises(TypeError, match=f"^{re.escape(said)}$"):
+            ask([[0, 1], [1, 1]], **option)
+
+    def test_an_option_of_reading_beside_what_is_read(self):
+        with pytest.raises(
+            ValueError, match=r"^reward acts where data is read, and it is read already\. Give it to read"
+        ):
+            diagnose(read([[0, 1], [1, 1]]), 2, reward="x")
+
+    def test_a_column_is_named_by_text(self):
+        with pytest.raises(ValueError, match=r"^group must be the name of a column, got 8\.$"):
+            read([[0, 1], [1, 1]], group=8)

@@ -90,6 +90,31 @@ def as_options(message: str) -> str:
     return re.sub(rf"\b({names})=('[^']*'|\"[^\"]*\"|-?\d[\d.]*\d|-?\d|(?=[\s,.;)]))", option, message)
 
 
+ARGUMENTS = {
+    "g": ("group_size", "group_sizes", "rollouts_per_group", "logged_at"),
+    "rollouts": ("budget", "rollouts"),
+    "budget": ("budgets",),
+}
+"""The options behind arguments of the library that have another name."""
+
+
+def as_typed(message: str, chosen: argparse.Namespace) -> str:
+    """An error that begins with an argument, "g must be at least 2, got 1", names the option that has this value."""
+    found = re.match(r"(\w+) must .*?, got ([^\s,]*[^\s,.])", message)
+    if found is None:
+        return message
+    names = ARGUMENTS.get(found[1], (found[1],))
+    typed = [name for name in names if found[2] in _shown(getattr(chosen, name, None))]
+    default = [name for name in names if name not in COLUMNS and getattr(chosen, name, 0) is None and len(names) == 1]
+    return f"--{name.replace('_', '-')}{message[found.end(1) :]}" if (name := (*typed, *default, "")[0]) else message
+
+
+def _shown(values: Any) -> list[str]:
+    """The values of an option, as errors show them."""
+    several = values if isinstance(values, list | tuple) else [values]
+    return [f"{x:g}" if isinstance(x, float) else str(x) for x in several if x is not None]
+
+
 def given(chosen: argparse.Namespace, *names: str) -> dict[str, Any]:
     """Those of these options that were given: all of them default to None, and the library knows the default."""
     return {name: value for name in names if (value := getattr(chosen, name)) is not None}

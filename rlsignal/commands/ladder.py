@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from rlsignal import _validate
 from rlsignal.commands.study import Report, add_study, run_study
 from rlsignal.commands.terminal import add_estimator, command
 from rlsignal.theory.frameworks import GRPO
@@ -48,6 +49,7 @@ def run(chosen: argparse.Namespace) -> int:
 
         policy = sim.Network()
         sft = sim.SFTRecipe(policy, depths=tuple(chosen.depths)) if chosen.depths else sim.SFTRecipe(policy)
+        _validate.whole("steps", chosen.steps, 1)
         every = next(x for x in range(max(1, chosen.steps // 20), chosen.steps + 1) if chosen.steps % x == 0)
         grpo = sim.GRPORecipe(
             policy, group_size=chosen.group_size, steps=chosen.steps, record_every=every, reference=chosen.kl > 0

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from rlsignal import _validate
 from rlsignal.commands.study import Report, add_study, run_study
 from rlsignal.commands.terminal import Several, add_estimator, command
 from rlsignal.theory.frameworks import GRPO
@@ -54,6 +55,7 @@ def run(chosen: argparse.Namespace) -> int:
 
         grid: dict[str, Any] = {}
         if chosen.grid is not None:
+            _validate.whole("grid", chosen.grid, 2)
             grid = {"pass_rates": np.linspace(0.05, 0.6, chosen.grid), "entropies": np.geomspace(0.1, 2.2, chosen.grid)}
         result = sim.inversion_map(
             sim.Recipe(prompts=chosen.prompts, responses=chosen.responses, correct=chosen.correct, steps=chosen.steps),

@@ -1,6 +1,9 @@
 """`read`: the one way from other people's files, and from what is in memory, to counts."""
 
 import csv
+import difflib
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -89,6 +92,9 @@ def read(
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}.")
     named = {"prompt": prompt, "repeat": repeat, "dataset": dataset, "reward": reward, "group": group, "step": step}
     named |= {"checkpoint": checkpoint, "correct": correct, "rate": rate, "degenerate": degenerate}
+    wrong = next((idea for idea, name in named.items() if not isinstance(name, str | None)), None)
+    if wrong:
+        raise ValueError(f"{wrong} must be the name of a column, got {named[wrong]!r}.")
     by_number = isinstance(samples, int | np.integer) or (isinstance(samples, str) and samples.isdecimal())
     if not by_number:
         named["samples"] = samples  # type: ignore[assignment]
@@ -127,6 +133,26 @@ def read(
         raise ValueError(f"{source} is nested too deeply to be rollouts.") from None
     finally:
         csv.field_size_limit(limit)
+
+
+def as_data(data: Any, reading: Mapping[str, Any]) -> Rollouts | TrainingLog:
+    """Data as `read` gives it, for functions that hand options of `read` on.
+
+    Raises
+    ------
+    TypeError : an option that neither has.
+    ValueError : options beside data that is read already, and whatever `read` raises.
+    """
+    for name, value in reading.items():
+        if name not in inspect.signature(read).parameters:
+            near = difflib.get_close_matches(name, inspect.signature(read).parameters, 1)
+            right = "group_size" if name in ("g", "n", "size", "G") else near[0] if near else ""
+            raise TypeError(
+                f"{name} is no option" + (f": write {right}={value!r}." if right else " of this, nor of read.")
+            )
+    if reading and isinstance(data, Rollouts | TrainingLog):
+        raise ValueError(f"{next(iter(reading))} acts where data is read, and it is read already. Give it to read().")
+    return read(data, **reading)
 
 
 def _gathered(source: Any, wanted: Wanted) -> Rollouts | TrainingLog:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, plain
-from rlsignal.data.read import read
+from rlsignal.data.read import as_data
 from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.diagnosis.decision import Decision, decide, signed
 from rlsignal.diagnosis.diagnosed import Finding, numbered, read_line
@@ -257,9 +257,9 @@ def _ratio(data: Recorded, base: Recorded, k: int) -> Estimate:
 def _named(checkpoints: Any, reading: Mapping[str, Any]) -> dict[str, Rollouts]:
     """Rollouts by checkpoint, in the order given."""
     if isinstance(checkpoints, Mapping) and not any(map(_is_column, checkpoints.values())):
-        sources = {str(name): x if isinstance(x, Rollouts) else read(x, **reading) for name, x in checkpoints.items()}
+        sources = {str(name): as_data(x, reading) for name, x in checkpoints.items()}
     else:
-        whole = checkpoints if isinstance(checkpoints, Rollouts) else read(checkpoints, **reading)
+        whole = as_data(checkpoints, reading)
         if isinstance(whole, TrainingLog):
             raise ValueError("checkpoints must be evaluations, got a training log. It holds no counts per prompt.")
         sources = {str(name): whole.at(checkpoint=name) for name in whole.checkpoints}

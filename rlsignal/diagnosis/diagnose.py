@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rlsignal import _validate
-from rlsignal.data.read import read
+from rlsignal.data.read import as_data
 from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.diagnosis.breakdown import moved, slices
 from rlsignal.diagnosis.diagnosed import Diagnosis, GroupSize
@@ -68,7 +68,7 @@ def diagnose(
     """
     g = _validate.group_size(group_size)
     batch = _validate.whole("batch", batch, 1)
-    source = data if isinstance(data, Rollouts | TrainingLog) else read(data, **reading)
+    source = as_data(data, reading)
     rollouts = grouped(source, g) if isinstance(source, TrainingLog) else source
     name = ""
     if rollouts.checkpoints:

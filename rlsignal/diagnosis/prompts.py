@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, plain
 from rlsignal._validate import Floats
-from rlsignal.data.read import read
+from rlsignal.data.read import as_data
 from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.inference.evaluation import Evaluation
 from rlsignal.theory.distributions import Fixed
@@ -106,7 +106,7 @@ def list_prompts(data: "Readable", group_size: int = 8, **reading: Any) -> Promp
     {'hopeless': 200, 'informative': 200}
     """
     g = _validate.group_size(group_size)
-    rollouts = data if isinstance(data, Rollouts | TrainingLog) else read(data, **reading)
+    rollouts = as_data(data, reading)
     if isinstance(rollouts, TrainingLog):
         raise ValueError("data must be rollouts of prompts, got a training log. It names no prompts.")
     if len(rollouts.checkpoints) > 1:

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal._validate import Floats
-from rlsignal.data.read import read
+from rlsignal.data.read import as_data
 from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.diagnosis.diagnosed import noted, read_line
 from rlsignal.inference.intervals import Estimate, bounded_interval
@@ -154,9 +154,7 @@ def track(
     >>> trend.degenerate.round(2), trend.warned_at
     (array([0.55, 0.65, 0.75, 0.85]), 67.0)
     """
-    if not isinstance(data, Rollouts | TrainingLog):
-        data = read(data, groups=groups, **reading)
-    source: Rollouts | TrainingLog = data
+    source = as_data(data, reading if isinstance(data, Rollouts | TrainingLog) else {"groups": groups, **reading})
     log = by_step(source) if isinstance(source, Rollouts) else source.latest
     g = _size(log, group_size)
     window = _validate.whole("window", window, 1)
