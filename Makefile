@@ -6,7 +6,7 @@ BIN := .venv/bin
 FAST := tests/theory tests/inference tests/proofs tests/data tests/diagnosis tests/test_layers.py tests/test_validate.py \
 	tests/test_vocabulary.py
 
-.PHONY: help map ladder notebooks lab wasm lite docs offline test check test-trl lint pages evidence evidence-coverage evidence-decisions evidence-warnings bench bench-reading soak soak-workers test-engines clean
+.PHONY: help dist map ladder notebooks lab wasm lite docs offline test check test-trl lint pages evidence evidence-coverage evidence-decisions evidence-warnings bench bench-reading soak soak-workers test-engines clean
 
 help:
 	@echo "make map        verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
@@ -31,6 +31,7 @@ help:
 	@echo "make bench-reading  read and diagnose a 1 GB dump of rollouts (a minute)"
 	@echo "make soak       kill and resume map and ladder 50 times each, on disk and on a full one; hostile inputs (an hour)"
 	@echo "make soak-workers  kill twenty of Dask's workers in mid-run (two minutes)"
+	@echo "make dist       build wheel and sdist, install the sdist in a clean environment, run its tests (into dist/, five minutes)"
 	@echo "make clean      remove the environments and everything made"
 
 .venv/installed: pyproject.toml
@@ -148,6 +149,15 @@ soak: .venv/installed
 	$(BIN)/python benchmarks/mutate.py 20000
 	$(BIN)/python benchmarks/hostile.py 1000
 
+dist: .venv/installed
+	$(BIN)/python -m pip install --quiet build
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --outdir dist
+	$(BIN)/python -m zipfile --list dist/*.whl | awk '{ print $$1 }' | grep -vE '^(File|rlsignal/.*(\.py|py\.typed)|rlsignal-.*\.dist-info/.*)$$' && exit 1 || true
+	$(PYTHON) -m venv dist/clean
+	dist/clean/bin/python -m pip install --quiet "$$(echo dist/*.tar.gz)[test]"
+	cd dist && tar xzf *.tar.gz && cd rlsignal-*/ && ../clean/bin/pytest -n 2 -m "not slow" $(FAST)
+
 clean:
-	rm -rf .venv .venv-trl .venv-engines map ladder docs/_build benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache
+	rm -rf dist .venv .venv-trl .venv-engines map ladder docs/_build benchmarks/latest.json .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -151,6 +151,22 @@ def test_blocks_of_another_version_are_refused(store, monkeypatch):
         BlockStore(store.folder, sim.fingerprint(draw, CELLS, 2))
 
 
+def test_what_moves_numbers_is_in_the_fingerprint_and_what_does_not_is_not(monkeypatch):
+    def hardware():
+        return sim.fingerprint(draw, CELLS, 2)["hardware"]
+
+    plain = hardware()
+    with jax.enable_x64(True):
+        assert "x64" in hardware().split()
+    with jax.default_matmul_precision("highest"):
+        assert "matmul=highest" in hardware()
+    flags = os.environ.get("XLA_FLAGS", "")
+    monkeypatch.setenv("XLA_FLAGS", f"{flags} --xla_cpu_enable_fast_math=true")
+    assert "--xla_cpu_enable_fast_math=true" in hardware()
+    monkeypatch.setenv("XLA_FLAGS", f"{flags} --xla_force_host_platform_device_count=7")
+    assert hardware() == plain
+
+
 def test_a_fingerprint_tells_recipes_apart_and_processes_alike():
     """Of an optimizer it keeps the name and the keywords, not an address in memory."""
     from functools import partial

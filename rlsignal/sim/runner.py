@@ -208,4 +208,7 @@ def _hardware() -> str:
     device = jax.local_devices()[0]
     flags = [x for x in os.environ.get("XLA_FLAGS", "").split() if "device_count" not in x]
     simd = np.show_config(mode="dicts")["SIMD Extensions"].get("found", []) if device.platform == "cpu" else []
-    return " ".join([device.platform, device.device_kind, *simd[-1:], *sorted(flags)])
+    config: Any = jax.config
+    precision = config.jax_default_matmul_precision
+    numbers = ["x64"] * config.jax_enable_x64 + ([f"matmul={precision}"] if precision else [])
+    return " ".join([device.platform, device.device_kind, *simd[-1:], *numbers, *sorted(flags)])
