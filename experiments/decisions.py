@@ -9,7 +9,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from rlsignal.diagnosis.track import DEGENERATE, first_warning
 from rlsignal.theory import forecast
 
 PLACE = Path(__file__).parents[1] / "docs" / "evidence" / "decisions.json"
-REPETITIONS = {"compare": 60, "group-size": 40, "track": 400}
+REPETITIONS = {"compare": 40, "group-size": 40, "track": 400}
 BUDGETS = (3.0, 30.0, 300.0)
 POPULATION = 3000
 Rates = Callable[[np.random.Generator, int], np.ndarray]
@@ -96,26 +97,28 @@ TRACKED: dict[str, tuple[np.ndarray, int, float]] = {
 }
 
 
-def compared(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+Counts = dict[str, int]
+
+
+def compared(name: str, rng: np.random.Generator) -> Counts:
     """Verdicts of `compare`, against end points of the true pass rates."""
-    for name, (checkpoints, prompts, samples, shared) in COMPARED.items():
-        ends = [
-            [float(np.mean(forecast(Fixed(rates(rng, POPULATION)), 4, GRPO, budget=b))) for rates in checkpoints]
-            for b in BUDGETS
-        ]
-        if shared:
-            ends = [[row[0]] * len(row) for row in ends]
-        found = {"right": 0, "wrong": 0, "withheld": 0}
-        for _ in range(REPETITIONS["compare"]):
-            first = checkpoints[0](rng, prompts)
-            drawn = [rng.binomial(samples, first if shared else rates(rng, prompts)) for rates in checkpoints]
-            named = {
-                str(i): {"prompt": range(prompts), "n": [samples] * prompts, "c": c.tolist()}
-                for i, c in enumerate(drawn)
-            }
-            decision = compare(named, 4, budgets=BUDGETS).decision
-            found[_of_compare(decision.verdict, decision.checkpoint, ends)] += 1
-        yield {"question": "compare", "situation": name, **found}
+    checkpoints, prompts, samples, shared = COMPARED[name]
+    ends = [
+        [float(np.mean(forecast(Fixed(rates(rng, POPULATION)), 4, GRPO, budget=b))) for rates in checkpoints]
+        for b in BUDGETS
+    ]
+    if shared:
+        ends = [[row[0]] * len(row) for row in ends]
+    found = {"right": 0, "wrong": 0, "withheld": 0}
+    for _ in range(REPETITIONS["compare"]):
+        first = checkpoints[0](rng, prompts)
+        drawn = [rng.binomial(samples, first if shared else rates(rng, prompts)) for rates in checkpoints]
+        named = {
+            str(i): {"prompt": range(prompts), "n": [samples] * prompts, "c": c.tolist()} for i, c in enumerate(drawn)
+        }
+        decision = compare(named, 4, budgets=BUDGETS).decision
+        found[_of_compare(decision.verdict, decision.checkpoint, ends)] += 1
+    return found
 
 
 def _of_compare(verdict: str, checkpoint: str, ends: list[list[float]]) -> str:
@@ -131,45 +134,61 @@ def _of_compare(verdict: str, checkpoint: str, ends: list[list[float]]) -> str:
     return "right" if worst[int(checkpoint)] <= LEAST and other > 0 else "wrong"
 
 
-def sized(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+def sized(name: str, rng: np.random.Generator) -> Counts:
     """Advice of `recommend_group_size`: wrong where the size's true score is below what the range promises."""
-    for name, (rates, prompts, samples) in SIZED.items():
-        truth = rates(rng, 200_000)
-        sizes = (2, 4, 8, 16, 32, 64)
-        score = {g: float(np.mean(informative_probability(truth, g))) * (g - 1) / g**2 for g in sizes}
-        found = {"right": 0, "wrong": 0, "withheld": 0}
-        for _ in range(REPETITIONS["group-size"]):
-            data = Recorded(rng.binomial(samples, rates(rng, prompts)), samples)
-            try:
-                advice = recommend_group_size(data)
-            except ValueError:
-                found["withheld"] += 1
-                continue
-            best = max(sizes, key=lambda g: score[g])
-            low, high = advice.range
-            fine = low <= best <= high and score[advice.group_size] >= (1 - FLAT - 0.05) * score[best]
-            found["right" if fine else "wrong"] += 1
-        yield {"question": "group-size", "situation": name, **found}
+    rates, prompts, samples = SIZED[name]
+    truth = rates(rng, 200_000)
+    sizes = (2, 4, 8, 16, 32, 64)
+    score = {g: float(np.mean(informative_probability(truth, g))) * (g - 1) / g**2 for g in sizes}
+    best = max(sizes, key=lambda g: score[g])
+    found = {"right": 0, "wrong": 0, "withheld": 0}
+    for _ in range(REPETITIONS["group-size"]):
+        data = Recorded(rng.binomial(samples, rates(rng, prompts)), samples)
+        try:
+            advice = recommend_group_size(data)
+        except ValueError:
+            found["withheld"] += 1
+            continue
+        low, high = advice.range
+        fine = low <= best <= high and score[advice.group_size] >= (1 - FLAT - 0.05) * score[best]
+        found["right" if fine else "wrong"] += 1
+    return found
 
 
-def tracked(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+def tracked(name: str, rng: np.random.Generator) -> Counts:
     """Warnings of `track`: wrong where the run never passes 90% degenerate groups."""
-    for name, (truth, groups, differing) in TRACKED.items():
-        found = {"right": 0, "wrong": 0, "withheld": 0}
-        passes = bool((truth > DEGENERATE + 0.005).any())
-        for _ in range(REPETITIONS["track"]):
-            shares = truth
-            if differing:
-                size = np.maximum(truth * (1 - truth) / differing**2 - 1, 1.0)
-                shares = rng.beta(truth * size, (1 - truth) * size)
-            _, rule = first_warning(rng.binomial(groups, shares) / groups, groups)
-            found[("right" if passes else "wrong") if rule else ("withheld" if passes else "right")] += 1
-        yield {"question": "track", "situation": name, **found}
+    truth, groups, differing = TRACKED[name]
+    found = {"right": 0, "wrong": 0, "withheld": 0}
+    passes = bool((truth > DEGENERATE + 0.005).any())
+    for _ in range(REPETITIONS["track"]):
+        shares = truth
+        if differing:
+            size = np.maximum(truth * (1 - truth) / differing**2 - 1, 1.0)
+            shares = rng.beta(truth * size, (1 - truth) * size)
+        _, rule = first_warning(rng.binomial(groups, shares) / groups, groups)
+        found[("right" if passes else "wrong") if rule else ("withheld" if passes else "right")] += 1
+    return found
+
+
+QUESTIONS: dict[str, tuple[Callable[[str, np.random.Generator], Counts], tuple[str, ...]]] = {
+    "compare": (compared, tuple(COMPARED)),
+    "group-size": (sized, tuple(SIZED)),
+    "track": (tracked, tuple(TRACKED)),
+}
+
+
+def drawn(seed: int, question: str, name: str) -> dict[str, Any]:
+    """One situation, with random numbers of its own."""
+    count, names = QUESTIONS[question]
+    found = count(name, np.random.default_rng([seed, list(QUESTIONS).index(question), names.index(name)]))
+    return {"question": question, "situation": name, **found}
 
 
 def main() -> None:
     started, seed = time.perf_counter(), 0
-    rows = [row for part in (compared, sized, tracked) for row in part(np.random.default_rng(seed))]
+    situations = [(seed, question, name) for question, (_, names) in QUESTIONS.items() for name in names]
+    with ProcessPoolExecutor() as pool:
+        rows = list(pool.map(drawn, *zip(*situations, strict=True)))
     provenance = {
         "command": "make evidence-decisions",
         "repetitions": REPETITIONS,

@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import rlsignal
@@ -483,3 +486,32 @@ class TestLongWork:
         monkeypatch.setitem(sys.modules, "distributed", None)
         assert main(["map", "--quick", "--dask", "local:2", "--output", str(tmp_path / "map")]) == 2
         assert "--dask needs Dask. Install it with: pip install 'rlsignal[dask]'" in capsys.readouterr().err
+
+
+ANSWERS = {
+    "Which group size?": r"\ng = \d+ .* for 512 rollouts a step",
+    "Which checkpoint to start from?": r"\n(Start from step200|Sample more|A tie|It depends)",
+    "Is my run without a signal?": r"\nThe run is degenerat",
+    "What does dynamic sampling cost?": r"rollouts for each group of \d+ that it keeps[\s\S]*gives up [\s\S]* of the time",
+    "Which prompts to drop?": r"Wrote keep.jsonl\.",
+    "Are 30 prompts x 8 samples enough?": r"30 prompts leave the share of degenerate groups open by ±\d+ points",
+}
+
+
+@pytest.mark.slow
+def test_each_question_of_the_guide_is_answered_by_its_command(capsys, tmp_path, monkeypatch):
+    guide = (Path(rlsignal.__file__).parents[1] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+    commands = dict(re.findall(r"^\| ([^|]+\?) \| `rlsignal ([^`]+)` \|", guide, re.M))
+    assert commands.keys() == ANSWERS.keys()
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rates = rng.beta(0.6, 1.4, 30)
+    for name, shift in (("evaluation", 0.0), ("base", 0.0), ("step200", 0.4)):
+        c = rng.binomial(8, np.clip(rates + shift, 0, 1)).tolist()
+        rows = [{"prompt": i, "n": 8, "c": x} for i, x in enumerate(c)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    history = [{"step": t, "reward": 0.01, "frac_reward_zero_std": 1 - t % 2 / 16} for t in range(60)]
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": history}))
+    for question, command in commands.items():
+        assert main(command.split()) == 0, question
+        assert re.search(ANSWERS[question], capsys.readouterr().out), question

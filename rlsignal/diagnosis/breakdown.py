@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlsignal._show import Result, plain
+from rlsignal._validate import Floats
 from rlsignal.data.records import Rollouts
 from rlsignal.inference.evaluation import Evaluation
 from rlsignal.inference.intervals import Estimate
@@ -80,8 +81,8 @@ def moved(rollouts: Rollouts, seen: Evaluation) -> Move | None:
     if thirds is None:
         return None
     first, last = thirds == 0, thirds == 2
-    labels = np.arange(len(thirds)) if seen.clusters is None else np.asarray(seen.clusters)
-    if min(len(set(labels[first])), len(set(labels[last]))) < 3:
+    labels = _labels(seen)
+    if min(len(np.unique(labels[part])) for part in (first, last)) < 3:
         return None
     c, n = np.asarray(seen.data.correct), np.asarray(seen.data.samples)
     alike = ((c == 0) | (c == n)).astype(np.float64)
@@ -125,7 +126,7 @@ def _by_time(rollouts: Rollouts, seen: Evaluation, g: int) -> Iterator[Slice]:
     thirds = _thirds(rollouts)
     if thirds is None or rollouts.step is None:
         return
-    visit = _visits(rollouts)
+    visit = _visits(rollouts.step, _labels(seen))
     epochs = int(visit.max()) + 1
     if 1 < epochs <= MOST_EPOCHS and (visit == 1).sum() * 2 >= (visit == 0).sum():
         for i in range(epochs):
@@ -149,6 +150,11 @@ def _measured(by: str, name: str, which: Mask, seen: Evaluation, g: int) -> Slic
     return Slice(by, name, int(which.sum()), batch, answer, batch * answer.value)
 
 
+def _labels(seen: Evaluation) -> NDArray[Any]:
+    """[entries], which prompt each is of."""
+    return np.arange(len(np.asarray(seen.data.correct))) if seen.clusters is None else np.asarray(seen.clusters)
+
+
 def _thirds(rollouts: Rollouts) -> NDArray[np.int64] | None:
     """[entries], which third of the steps each belongs to; None without three steps."""
     if rollouts.step is None or len(rollouts.steps) < 3:
@@ -157,15 +163,12 @@ def _thirds(rollouts: Rollouts) -> NDArray[np.int64] | None:
     return np.asarray(order * 3 // len(rollouts.steps))
 
 
-def _visits(rollouts: Rollouts) -> NDArray[np.int64]:
-    """[entries], how many earlier entries of the same prompt there are."""
-    assert rollouts.step is not None
-    seen: dict[object, int] = {}
-    visit = np.zeros(len(rollouts.prompt), np.int64)
-    for i in np.argsort(rollouts.step, kind="stable"):
-        prompt = rollouts.prompt[i]
-        visit[i] = seen.get(prompt, 0)
-        seen[prompt] = int(visit[i]) + 1
+def _visits(step: Floats, labels: NDArray[Any]) -> NDArray[np.int64]:
+    """[entries], how many earlier entries of the same label there are."""
+    order = np.lexsort((step, labels))
+    _, first, times = np.unique(labels[order], return_index=True, return_counts=True)
+    visit = np.empty(len(order), np.int64)
+    visit[order] = np.arange(len(order)) - np.repeat(first, times)
     return visit
 
 

@@ -88,6 +88,7 @@ class TestTime:
         found = parts(diagnose(dump(np.random.default_rng(0), self.RATES, 45)), "epoch")
         assert {name: x.prompts for name, x in found.items()} == {"1": 120, "2": 120, "3": 120}
 
+    @pytest.mark.slow
     def test_a_policy_that_moved_is_reported_and_one_that_did_not_is_not(self):
         """60 runs each, at 99% for each of two figures."""
         sure = {}
