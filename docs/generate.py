@@ -202,20 +202,26 @@ def decisions() -> str:
         ),
     ):
         rows = [row for row in found["rows"] if row["question"] == question]
-        drawn = rows[0]["right"] + rows[0]["wrong"] + rows[0]["withheld"]
-        table = [[x["situation"], *(f"{x[kind] / drawn:.0%}" for kind in ("right", "wrong", "withheld"))] for x in rows]
+        table = []
+        for x in rows:
+            drawn = x["right"] + x["wrong"] + x["withheld"]
+            table.append(
+                [x["situation"], *(f"{x[kind] / drawn:.0%}" for kind in ("right", "wrong", "withheld")), drawn]
+            )
         spoken = sum(x["right"] + x["wrong"] for x in rows)
         wrong = sum(x["wrong"] for x in rows)
+        took = made["questions"][question]
         parts.append(
-            f"## {question}\n\n{of}\n\n{_table(['situation', 'right', 'wrong', 'withheld'], table)}\n\n"
-            f"{drawn} draws a situation. Of all {spoken:,} verdicts that were given, {wrong / spoken:.1%} are wrong.\n"
+            f"## {question}\n\n{of}\n\n{_table(['situation', 'right', 'wrong', 'withheld', 'draws'], table)}\n\n"
+            f"Of all {spoken:,} verdicts that were given, {wrong / spoken:.1%} are wrong ({took['seconds']} s at a load of "
+            f"{took['load']:.0f} on {made['cores']} cores).\n"
         )
     return f"""# Decisions
 
 How often the verdicts of [diagnosis](diagnosis.md) are right, in situations whose truth is known. `{made["command"]}` drew
-them in {made["seconds"]} s{_load(made)} with seed {made["seed"]} (rlsignal {made["rlsignal"]}, numpy
-{made["numpy"]}, Python {made["python"]}, {made["machine"]}), and keeps the counts in
-[evidence/decisions.json](evidence/decisions.json).
+them with seed {made["seed"]} (rlsignal {made["rlsignal"]}, numpy {made["numpy"]}, Python {made["python"]}, {made["machine"]}), and
+keeps the counts in [evidence/decisions.json](evidence/decisions.json). 5% wrong is the aim in every situation; of 40 draws it
+has a standard error of 3.4 points, of 100 one of 2.2, of 400 one of 1.1.
 
 {chr(10).join(parts)}"""
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ from rlsignal.diagnosis.track import DEGENERATE, first_warning
 from rlsignal.theory import forecast
 
 PLACE = Path(__file__).parents[1] / "docs" / "evidence" / "decisions.json"
-REPETITIONS = {"compare": 40, "group-size": 40, "track": 400}
+REPETITIONS = {"compare": 40, "compare, equal": 100, "group-size": 40, "track": 400}
 BUDGETS = (3.0, 30.0, 300.0)
-POPULATION = 3000
+PLACES = 1000
+"""A checkpoint's true end point is that of so many pass rates at equal places of its distribution."""
+
 Rates = Callable[[np.random.Generator, int], np.ndarray]
 
 
@@ -103,14 +106,14 @@ Counts = dict[str, int]
 def compared(name: str, rng: np.random.Generator) -> Counts:
     """Verdicts of `compare`, against end points of the true pass rates."""
     checkpoints, prompts, samples, shared = COMPARED[name]
-    ends = [
-        [float(np.mean(forecast(Fixed(rates(rng, POPULATION)), 4, GRPO, budget=b))) for rates in checkpoints]
-        for b in BUDGETS
-    ]
-    if shared:
-        ends = [[row[0]] * len(row) for row in ends]
+    places = (np.arange(PLACES) + 0.5) / PLACES
+    known = {rates: np.quantile(rates(rng, 400_000), places) for rates in dict.fromkeys(checkpoints)}
+    true = {
+        rates: [float(np.mean(forecast(Fixed(p), 4, GRPO, budget=b))) for b in BUDGETS] for rates, p in known.items()
+    }
+    ends = [[true[rates][i] for rates in checkpoints] for i in range(len(BUDGETS))]
     found = {"right": 0, "wrong": 0, "withheld": 0}
-    for _ in range(REPETITIONS["compare"]):
+    for _ in range(REPETITIONS["compare, equal" if shared else "compare"]):
         first = checkpoints[0](rng, prompts)
         drawn = [rng.binomial(samples, first if shared else rates(rng, prompts)) for rates in checkpoints]
         named = {
@@ -185,28 +188,33 @@ def drawn(seed: int, question: str, name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    started, seed = time.perf_counter(), 0
-    situations = [(seed, question, name) for question, (_, names) in QUESTIONS.items() for name in names]
-    with ProcessPoolExecutor() as pool:
-        rows = list(pool.map(drawn, *zip(*situations, strict=True)))
-    provenance = {
-        "command": "make evidence-decisions",
-        "repetitions": REPETITIONS,
-        "seed": seed,
-        "seconds": round(time.perf_counter() - started),
-        "load": round(os.getloadavg()[1], 1),
-        "cores": os.cpu_count(),
-        "rlsignal": rlsignal.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
-    lines = ",\n".join(json.dumps(row) for row in rows)
-    PLACE.write_text(f'{{"provenance": {json.dumps(provenance)},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
-    for row in rows:
-        sys.stdout.write(
-            f"{row['question']:<12}{row['situation']:<38}{row['right']:4d}{row['wrong']:4d}{row['withheld']:4d}\n"
-        )
+    """All questions, or those that are named; the others keep what they have."""
+    seed, rows, made = 0, [], {}
+    if PLACE.is_file():
+        before = json.loads(PLACE.read_text(encoding="utf-8"))
+        rows, made = before["rows"], before["provenance"].get("questions", {})
+    for question in sys.argv[1:] or QUESTIONS:
+        started, (_, names) = time.perf_counter(), QUESTIONS[question]
+        with ProcessPoolExecutor() as pool:
+            found = list(pool.map(drawn, repeat(seed), repeat(question), names))
+        rows = [row for row in rows if row["question"] != question] + found
+        made[question] = {"seconds": round(time.perf_counter() - started), "load": round(os.getloadavg()[1], 1)}
+        provenance = {
+            "command": "make evidence-decisions",
+            "questions": made,
+            "cores": os.cpu_count(),
+            "seed": seed,
+            "rlsignal": rlsignal.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+        }
+        lines = ",\n".join(json.dumps(row) for row in rows)
+        PLACE.write_text(f'{{"provenance": {json.dumps(provenance)},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
+        for row in found:
+            counts = "".join(f"{row[kind]:5d}" for kind in ("right", "wrong", "withheld"))
+            sys.stdout.write(f"{question:<12}{row['situation']:<38}{counts}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -492,7 +492,7 @@ ANSWERS = {
     "Which group size?": r"\ng = \d+ .* for 512 rollouts a step",
     "Which checkpoint to start from?": r"\n(Start from step200|Sample more|A tie|It depends)",
     "Is my run without a signal?": r"\nThe run is degenerat",
-    "What does dynamic sampling cost?": r"rollouts for each group of \d+ that it keeps[\s\S]*gives up [\s\S]* of the time",
+    "What does dynamic sampling cost?": r"for each group of \d+ that it keeps[\s\S]*gives up [\s\S]* of the time",
     "Which prompts to drop?": r"Wrote keep.jsonl\.",
     "Are 30 prompts x 8 samples enough?": r"30 prompts leave the share of degenerate groups open by ±\d+ points",
 }

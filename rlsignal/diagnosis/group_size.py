@@ -13,6 +13,7 @@ from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.diagnosis.diagnose import counted
 from rlsignal.diagnosis.diagnosed import noted, read_line
 from rlsignal.diagnosis.track import track
+from rlsignal.inference.anchored import anchored_estimate
 from rlsignal.inference.evaluation import Evaluation
 from rlsignal.inference.intervals import Estimate, per_prompt_estimate
 from rlsignal.inference.paired import Score, score_difference
@@ -386,7 +387,9 @@ def _of_samples(seen: Evaluation) -> tuple[Callable[[int], Estimate], Apart, Cal
         return score_difference(first, second).low > 0
 
     def population(g: int) -> PassRate:
-        return seen.with_samples(g)[0] if g <= seen.reach or seen.fit is None else seen.fit.distribution
+        return (
+            seen.with_samples(g)[0] if g <= seen.reach or seen.fit is None else anchored_estimate(seen.data, seen.fit)
+        )
 
     return share, apart, population
 
