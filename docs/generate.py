@@ -210,11 +210,11 @@ def decisions() -> str:
             )
         spoken = sum(x["right"] + x["wrong"] for x in rows)
         wrong = sum(x["wrong"] for x in rows)
-        took = made["questions"][question]
+        took = made["questions"].get(question)
+        how = f" ({took['seconds']} s at a load of {took['load']:.0f} on {made['cores']} cores)" if took else ""
         parts.append(
             f"## {question}\n\n{of}\n\n{_table(['situation', 'right', 'wrong', 'withheld', 'draws'], table)}\n\n"
-            f"Of all {spoken:,} verdicts that were given, {wrong / spoken:.1%} are wrong ({took['seconds']} s at a load of "
-            f"{took['load']:.0f} on {made['cores']} cores).\n"
+            f"Of all {spoken:,} verdicts that were given, {wrong / spoken:.1%} are wrong{how}.\n"
         )
     return f"""# Decisions
 
