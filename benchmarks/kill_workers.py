@@ -34,11 +34,11 @@ def sweep(runner: sim.Runner) -> np.ndarray:
     return sim.sweep(Train(recipe, "sampled"), (keys, np.asarray(starts), settings), runner=runner).pass_at_1
 
 
-def killer(client: Client, kills: int, killed: list[int], over: threading.Event) -> None:
+def killer(cluster: LocalCluster, kills: int, killed: list[int], over: threading.Event) -> None:
     """Kills a random worker every few seconds; its nanny starts another."""
     chance = random.Random(0)
     while len(killed) < kills and not over.wait(chance.uniform(1, 6)):
-        pids = list(client.run(os.getpid).values())
+        pids = [nanny.pid for nanny in cluster.workers.values() if nanny.pid]
         if pids:
             killed.append(chance.choice(pids))
             os.kill(killed[-1], signal.SIGKILL)
@@ -51,7 +51,7 @@ def main() -> None:
         LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
-        thread = threading.Thread(target=killer, args=(client, kills, killed, over))
+        thread = threading.Thread(target=killer, args=(cluster, kills, killed, over))
         thread.start()
         try:
             found = sweep(sim.Runner(executor=client.get_executor(pure=False), width=WIDTH))

@@ -130,6 +130,18 @@ def budget(runner: "Runner") -> dict[str, Any]:
     return {"rules": by_rule(found["mean"], 0.3, BUDGETS), **found}
 
 
+def settings(runner: "Runner") -> dict[str, Any]:
+    """The map's claims under fourteen settings; budgets of turning orders; how sure an order of checkpoints is."""
+    from experiments.checkpoint_calibration import calibrate
+    from experiments.settings import flips, under_settings
+
+    return {
+        "map": under_settings(runner=runner),
+        "flips": flips(runner=runner),
+        "calibration": calibrate().summary,
+    }
+
+
 RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "inversion": inversion,
     "ladder": ladder,
@@ -139,6 +151,7 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "swap": swap,
     "others": others,
     "budget": budget,
+    "settings": settings,
 }
 
 

@@ -106,6 +106,81 @@ _CONTROL = ("varied", "from", "to", "pass@1 after", "effect", "effect, sampled")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class CheckpointEnds(Result):
+    """Where GRPO takes evaluated checkpoints in the model of the map. `print` it for the reading.
+
+    before, dispersion, after : [C, D], of every draw of the pass rates: pass@1 and dispersion now, pass@1 afterwards.
+    """
+
+    axes: ClassVar = dict.fromkeys(("before", "dispersion", "after"), "C D")
+
+    names: tuple[str, ...]
+    group_size: int
+    steps: int
+    estimator: str
+    learning_rate: float
+    responses: int
+    correct: int
+    before: np.ndarray
+    dispersion: np.ndarray
+    after: np.ndarray
+
+    @property
+    def ahead(self) -> np.ndarray:
+        """[C, C], the share of draws in which the first ends above the second; ties count half."""
+        difference = self.after[:, None] - self.after
+        return ((difference > 0) + (difference == 0) / 2).mean(-1)
+
+    def interval(self, what: str) -> np.ndarray:
+        """[C, 3], the mean over draws of `before`, `dispersion` or `after`, and the middle 95%."""
+        values = getattr(self, what)
+        return np.column_stack([values.mean(1), *np.quantile(values, (0.025, 0.975), axis=1)])
+
+    @property
+    def crossings(self) -> list[tuple[int, int, float]]:
+        """Pairs (i, j, chance) of which j is ahead now, in nine draws of ten, and i likelier ends ahead."""
+        now = (self.before[:, None] > self.before).mean(-1)
+        i, j = np.nonzero((now.T > 0.9) & (self.ahead > 0.5))
+        return [(int(a), int(b), float(self.ahead[a, b])) for a, b in zip(i, j, strict=True)]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures for machines; JSON-ready."""
+        found = {what: self.interval(what).tolist() for what in ("before", "dispersion", "after")}
+        return {
+            "checkpoints": list(self.names),
+            **{
+                what: [dict(zip(("value", "low", "high"), row, strict=True)) for row in rows]
+                for what, rows in found.items()
+            },
+            "ahead": self.ahead.tolist(),
+            "crossings": [[self.names[i], self.names[j], chance] for i, j, chance in self.crossings],
+        }
+
+    def _parts(self) -> Iterable[Part]:
+        yield (
+            f"{len(self.names)} checkpoints as starts of the model: g = {self.group_size}, {self.steps} steps of plain "
+            f"ascent at rate {self.learning_rate:g}, {self.estimator}."
+        )
+        rows = [
+            (name, *(f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in each))
+            for name, *each in zip(
+                self.names, *(self.interval(x) for x in ("before", "dispersion", "after")), strict=True
+            )
+        ]
+        yield Table(("checkpoint", "pass@1 now", "dispersion", "pass@1 after"), rows)
+        for i, j, chance in self.crossings:
+            yield f"{self.names[j]} is ahead now; {self.names[i]} ends ahead in {chance:.0%} of the draws."
+        if not self.crossings:
+            yield "No checkpoint that is clearly ahead now ends behind another."
+        yield (
+            "Intervals hold the middle 95% of draws of the pass rates given the counts, for these prompts. They leave "
+            f"out that the model may be wrong: no prompt learns from another, and {self.responses} responses of "
+            f"which {self.correct} are correct are assumed, not known."
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class InversionMap(Result):
     """Where GRPO turns the order of checkpoints, and what causes it. `print` it for the reading.
 

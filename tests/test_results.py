@@ -21,7 +21,7 @@ from rlsignal.inference import (
     sigmoid_fit,
 )
 from rlsignal.proofs import certify
-from rlsignal.results import EntropySwap
+from rlsignal.results import CheckpointEnds, EntropySwap
 
 COUNTS = {"prompt": list(range(60)), "n": [8] * 60, "c": [0, 0, 1, 5, 8, 3] * 10}
 LOG = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5 + t / 100} for t in range(40)]
@@ -51,6 +51,7 @@ def examples(small_map, small_ladder):
         exchangeability(Recorded(COUNTS["c"], 8), Recorded(later["c"], 8)),
         inversions([0.1, 0.3], [[0.8, 0.9], [0.5, 0.6]]),
         rank_correlation([1, 2, 3], [2, 1, 3]),
+        CheckpointEnds(("a", "b"), 8, 400, "GRPO", 1.0, 32, 2, *np.random.default_rng(2).random((3, 2, 9))),
         EntropySwap(
             "small",
             (5, 40),

@@ -12,7 +12,7 @@ from rlsignal.commands.study import Report, run_study
 
 
 def report(draw):
-    return Report({"share": Estimate(0.5, 0.4, 0.6)}, "a share", {"share": 0.5}, ("share.png", draw), [{"seed": 0}])
+    return Report({"share": Estimate(0.5, 0.4, 0.6)}, "a share", {"share": 0.5}, {"share.png": draw}, [{"seed": 0}])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import rlsignal
 from rlsignal import store
 from rlsignal._show import visible
-from rlsignal.commands.data import add_data, given, read, write_page
+from rlsignal.commands.data import add_data, given, read, short_names, write_page
 from rlsignal.commands.terminal import command
 
 
@@ -35,7 +35,7 @@ def run(chosen: argparse.Namespace) -> int:
     if len(chosen.data) == 1:
         data = read(chosen, chosen.data[0])
     else:
-        data = dict(zip(_names(chosen.data), (read(chosen, path) for path in chosen.data), strict=True))
+        data = dict(zip(short_names(chosen.data), (read(chosen, path) for path in chosen.data), strict=True))
     options = given(chosen, "group_size", "budgets")
     compared = rlsignal.compare(data, **options)
     written = write_page(chosen.html, [compared], " and ".join(Path(x).name for x in chosen.data))
@@ -43,11 +43,3 @@ def run(chosen: argparse.Namespace) -> int:
     if written and not chosen.json:
         print(f"\nWrote {visible(str(written[0]))}.")
     return 0
-
-
-def _names(paths: list[str]) -> list[str]:
-    """The shortest names that tell the files apart: their stems, else their paths."""
-    if len(set(map(str, map(Path, paths)))) < len(paths):
-        raise ValueError(f"FILE must name different files, got {', '.join(paths)}.")
-    stems = [Path(path).stem for path in paths]
-    return stems if len(set(stems)) == len(stems) else paths

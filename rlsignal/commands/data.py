@@ -4,7 +4,7 @@ import argparse
 import re
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -146,3 +146,11 @@ def write_page(path: str | None, results: Iterable[Result], source: str) -> list
     store.writable_folder(place.parent)
     store.write_atomically(place, lambda file: file.write(text.encode()))
     return [place]
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """The shortest names that tell the files apart: their stems, else their paths."""
+    if len(set(map(str, map(Path, paths)))) < len(paths):
+        raise ValueError(f"FILE must name different files, got {', '.join(paths)}.")
+    stems = [Path(path).stem for path in paths]
+    return stems if len(set(stems)) == len(stems) else list(paths)

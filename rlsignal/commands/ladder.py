@@ -62,7 +62,7 @@ def run(chosen: argparse.Namespace) -> int:
             {"ladder-" + re.sub(r"\W+", "-", ladder.name): ladder for ladder in ladders},
             "\n\n".join(map(str, ladders)) + f"\n\n{_meaning(*ladders)}",
             {"ladders": [ladder.summary for ladder in ladders]},
-            ("ladder.png", lambda: plots.plot_ladders(*ladders)),
+            {"ladder.png": lambda: plots.plot_ladders(*ladders)},
             [row for ladder in ladders for row in ladder.records],
         )
 

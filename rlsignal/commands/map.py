@@ -1,14 +1,20 @@
 """`rlsignal map`: where rank inversion occurs, and what causes it."""
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+import rlsignal
 from rlsignal import _validate
+from rlsignal.commands.data import short_names
 from rlsignal.commands.study import Report, add_study, run_study
 from rlsignal.commands.terminal import Several, add_estimator, command
+from rlsignal.data.records import Rollouts
 from rlsignal.theory.frameworks import GRPO
+from rlsignal.theory.recorded import Recorded
 
 
 def add(commands: Any) -> None:
@@ -38,6 +44,12 @@ def add(commands: Any) -> None:
     parser.add_argument("--draws", type=int, default=8, help="draws of the prompts (default %(default)s)")
     parser.add_argument("--grid", type=int, metavar="N", help="N x N starts of the first face (default 7 x 6)")
     parser.add_argument("--no-sampling", action="store_true", help="the first face by the mean field alone")
+    parser.add_argument(
+        "--checkpoints",
+        nargs="+",
+        metavar="FILE",
+        help="evaluations of your checkpoints: where they stand on the map, and where the model takes them",
+    )
     quick = {"group_sizes": (8,), "prompts": 64, "draws": 4, "grid": 5}
     parser.add_argument(
         "--quick",
@@ -49,6 +61,7 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Simulate the map, draw it and say what it means."""
+    own = _evaluated(chosen.checkpoints or ())  # read before minutes of work, not after
 
     def study(runner: Any) -> Report:
         from rlsignal import plots, sim
@@ -57,19 +70,43 @@ def run(chosen: argparse.Namespace) -> int:
         if chosen.grid is not None:
             _validate.whole("grid", chosen.grid, 2)
             grid = {"pass_rates": np.linspace(0.05, 0.6, chosen.grid), "entropies": np.geomspace(0.1, 2.2, chosen.grid)}
+        training: dict[str, Any] = {"estimator": chosen.estimator or GRPO, "learning_rate": chosen.learning_rate}
+        training |= {"seed": chosen.seed, "runner": runner}
+        recipe = sim.Recipe(
+            prompts=chosen.prompts, responses=chosen.responses, correct=chosen.correct, steps=chosen.steps
+        )
         result = sim.inversion_map(
-            sim.Recipe(prompts=chosen.prompts, responses=chosen.responses, correct=chosen.correct, steps=chosen.steps),
+            recipe,
             group_sizes=chosen.group_sizes,
             rollouts=chosen.rollouts,
-            estimator=chosen.estimator or GRPO,
-            learning_rate=chosen.learning_rate,
             draws=chosen.draws,
             sampled=not chosen.no_sampling,
             **grid,
-            seed=chosen.seed,
-            runner=runner,
+            **training,
         )
-        picture = "inversion-map.png", lambda: plots.plot_map(result)
-        return Report({"inversion-map": result}, str(result), result.summary, picture)
+        results: dict[str, Any] = {"inversion-map": result}
+        text, summary = str(result), result.summary
+        pictures = {"inversion-map.png": lambda: plots.plot_map(result)}
+        if own:
+            middle = replace(recipe, group_size=sorted(chosen.group_sizes)[len(chosen.group_sizes) // 2])
+            ends = sim.simulate_checkpoints(own, middle, **training)
+            results["checkpoints"], text = ends, f"{text}\n\n{ends}"
+            summary |= {"checkpoints": ends.summary}
+            pictures["checkpoints.png"] = lambda: plots.plot_checkpoints(ends, result)
+        return Report(results, text, summary, pictures)
 
     return run_study(chosen, study)
+
+
+def _evaluated(paths: Sequence[str]) -> dict[str, Recorded]:
+    """Name -> counts of every checkpoint in these files."""
+    found = {}
+    for name, path in zip(short_names(paths), paths, strict=True):
+        data = rlsignal.read(path)
+        if not isinstance(data, Rollouts):
+            raise ValueError(f"--checkpoints must be evaluations, counts for each prompt, got a training log: {path}.")
+        for checkpoint in data.checkpoints or (None,):
+            part = data.at(checkpoint=checkpoint) if data.checkpoints else data
+            label = name if len(data.checkpoints) < 2 else f"{name}: {checkpoint}"
+            found[label] = Recorded(part.correct, part.samples)
+    return found

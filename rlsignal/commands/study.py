@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from time import asctime, perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,7 +28,7 @@ class Report(NamedTuple):
     results: dict[str, Any]  # by the name of the file that keeps each
     text: str
     summary: dict[str, Any]  # JSON-ready
-    picture: tuple[str, Callable[[], "Figure"]]  # drawn once all else is written; and the name of its file
+    pictures: dict[str, Callable[[], "Figure"]]  # by the names of their files; drawn once all else is written
     records: Sequence[dict[str, Any]] = ()  # rows for records.jsonl, if any
 
 
@@ -99,18 +100,18 @@ def _run_in(folder: Path, chosen: argparse.Namespace, study: Callable[["Runner"]
         written.append(folder / "records.jsonl")
         store.write_atomically(written[-1], lambda file: file.write(rows))
     blocks.clear()  # the results hold all that they did
-    picture, failure = folder / report.picture[0], ""
-    try:
-        figure = report.picture[1]()
-        store.write_atomically(picture, lambda file: figure.savefig(file, format="png", dpi=110))
-        written.append(picture)
-    except Exception as error:  # minutes of work are never lost to their picture
-        failure = f"{picture.name} could not be drawn ({error}); the results are saved, and rlsignal.load reads them."
+    failures = []
+    for name, draw in report.pictures.items():
+        try:
+            store.write_atomically(folder / name, partial(draw().savefig, format="png", dpi=110))
+            written.append(folder / name)
+        except Exception as error:  # minutes of work are never lost to their picture
+            failures.append(f"{name} could not be drawn ({error}); the results are saved, rlsignal.load reads them.")
     names = [str(path) for path in written]
     if chosen.json:
         print(json.dumps({**report.summary, "seconds": seconds, "files": names}))
     else:
         print(f"{report.text}\nWrote {visible(', '.join(names))} in {seconds:.0f} s.")
-    if failure:
+    for failure in failures:
         print(f"rlsignal {chosen.command}: {visible(' '.join(failure.split()))}", file=sys.stderr)
-    return 2 if failure else 0
+    return 2 if failures else 0

@@ -5,7 +5,7 @@ is shown, nothing is simulated here.
 """
 
 from rlsignal.plots.diagnosis import plot_comparison, plot_degenerate
-from rlsignal.plots.inversion import plot_controls, plot_dispersion, plot_map, plot_sharpening
+from rlsignal.plots.inversion import plot_checkpoints, plot_controls, plot_dispersion, plot_map, plot_sharpening
 from rlsignal.plots.ladder import plot_ladder, plot_ladders, plot_signal
 from rlsignal.plots.theory import (
     plot_budget,
@@ -21,6 +21,7 @@ from rlsignal.plots.track import plot_trend
 
 __all__ = [
     "plot_budget",
+    "plot_checkpoints",
     "plot_comparison",
     "plot_controls",
     "plot_curves",

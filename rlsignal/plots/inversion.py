@@ -12,8 +12,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from rlsignal._show import visible
 from rlsignal.inference.ranking import inversions, paired_estimate
-from rlsignal.results import Control, InversionMap
+from rlsignal.results import CheckpointEnds, Control, InversionMap
 
 _COLOURS = "cividis"
 _FILLED = np.linspace(0, 1, 11)
@@ -194,6 +195,44 @@ def plot_map(result: InversionMap) -> Figure:
         "above p_c.  Dash-dotted: entropy of the start.",
         fontsize=11,
     )
+    return figure
+
+
+def plot_checkpoints(ends: CheckpointEnds, result: InversionMap | None = None) -> Figure:
+    """Evaluated checkpoints on the map's face over dispersion, and where training takes each.
+
+    Left: pass@1 and dispersion now with their 95% intervals, over the outcome of Beta starts where a map is given, at
+    the group size of the map that is nearest. Right: pass@1 now and after; lines that cross are order that turns.
+
+    Examples
+    --------
+    >>> from rlsignal import Beta, sim
+    >>> ends = sim.simulate_checkpoints({"a": Beta(0.3, 0.2), "b": Beta(0.4, 0.9)}, sim.Recipe(prompts=32), draws=8)
+    >>> len(plot_checkpoints(ends).axes)
+    2
+    """
+    figure, (where, path) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    if result is not None:
+        i = int(np.argmin(np.abs(np.array(result.group_sizes) - ends.group_size)))
+        face = result.dispersion
+        _outcome(face.rows, face.pass_rate, face.outcome[i, 0].mean(-1).T, where)
+        where.set_title(f"over the outcome of Beta starts, g = {result.group_sizes[i]}", fontsize=11)
+    now, dispersion, after = (ends.interval(what) for what in ("before", "dispersion", "after"))
+    for j, name in enumerate(ends.names):
+        x, y, colour = dispersion[j], now[j], f"C{j}"
+        where.errorbar(
+            x[0], y[0], np.abs(y[1:, None] - y[0]), np.abs(x[1:, None] - x[0]), fmt="o", color=colour, mec="white",
+            ecolor=colour, capsize=3, label=visible(name),
+        )  # fmt: skip
+        path.errorbar((0, 1), (y[0], after[j, 0]), np.abs(np.array([y[1:], after[j, 1:]]).T - (y[0], after[j, 0])),
+                      color=colour, marker="o", capsize=4, label=visible(name))  # fmt: skip
+    where.set(xlabel="dispersion now", ylabel="pass@1 now")
+    path.set(xlim=(-0.25, 1.25), ylim=(0, 1.02), ylabel="pass@1")
+    path.set_xticks((0, 1), ("now", f"after {ends.steps} steps, g = {ends.group_size}"))
+    path.set_title("in the model: no transfer between prompts", fontsize=11)
+    path.grid(axis="x", visible=False)
+    for text in path.legend(fontsize=9).get_texts():
+        text.set_parse_math(False)  # a name is not a formula
     return figure
 
 

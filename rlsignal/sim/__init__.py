@@ -5,6 +5,7 @@ tabular (policies, sampled GRPO) -> meanfield (the same without sampling), jumpi
 policies -> sft -> grpo -> ladder.
 """
 
+from rlsignal.sim.checkpoints import simulate_checkpoints
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, PolicyStepMetrics, train_policy
 from rlsignal.sim.inversion import inversion_map
 from rlsignal.sim.jumping import jump
@@ -66,6 +67,7 @@ __all__ = [
     "reachable_entropy",
     "sampled_gradient",
     "sharpened",
+    "simulate_checkpoints",
     "sweep",
     "temper",
     "train_policy",

@@ -49,7 +49,7 @@ class Build:
         logits = builder(key, self.recipe, *numbers)
         log_p, _ = log_pass_rates(logits, self.recipe.correct)
         start = Starts(
-            logits, jnp.exp(log_p), _collision(logits, self.recipe.correct), measure_tabular(logits, self.recipe)
+            logits, jnp.exp(log_p), collision_of(logits, self.recipe.correct), measure_tabular(logits, self.recipe)
         )
         exists = jnp.isfinite(logits).all()
         return jax.tree.map(lambda x: jnp.where(exists, x, jnp.nan), start)
@@ -447,7 +447,7 @@ def _grid(name: str, values: Sequence[float], high: float, *, open_ends: bool = 
     return grid
 
 
-def _collision(logits: Array, correct: int) -> Array:
+def collision_of(logits: Array, correct: int) -> Array:
     """kappa_C + kappa_I of each prompt: the chance that two correct responses are the same one, and two incorrect."""
     classes = nn.softmax(logits[:, :correct]), nn.softmax(logits[:, correct:])
     return sum((jnp.sum(shares**2, -1) for shares in classes), start=jnp.zeros(len(logits)))

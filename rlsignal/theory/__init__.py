@@ -35,6 +35,7 @@ from rlsignal.theory.filters import (
     shortfall_probability,
     top_variance,
 )
+from rlsignal.theory.flip import budget_to_flip, reached_share
 from rlsignal.theory.passk import (
     failure_power_law,
     missed_mode_probability,
@@ -71,6 +72,7 @@ __all__ = [
     "allocate_rollouts",
     "best_group_size",
     "binding_entropy",
+    "budget_to_flip",
     "channel_weights",
     "clipped_batches",
     "critical_dispersion",
@@ -101,6 +103,7 @@ __all__ = [
     "pass_rate_after",
     "pass_rate_cap",
     "reachable_pass_rate",
+    "reached_share",
     "relative_efficiency",
     "reward_entropy",
     "reward_variance_cap",
