@@ -87,6 +87,13 @@ def matched(runner: "Runner") -> dict[str, Any]:
     return matched_starts(runner=runner).summary
 
 
+def deciding(runner: "Runner") -> dict[str, Any]:
+    """Copies of a shallow and of a deep checkpoint, with each other's pass rates or other incorrect answers."""
+    from experiments.what_decides import what_decides
+
+    return what_decides(runner=runner)
+
+
 def swap(runner: "Runner") -> dict[str, Any]:
     """The best checkpoint and the deepest of the inverting ladder, and each with the other's entropy."""
     from rlsignal import sim
@@ -148,6 +155,7 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "predictors": predictors,
     "mitigations": mitigations,
     "matched_starts": matched,
+    "what_decides": deciding,
     "swap": swap,
     "others": others,
     "budget": budget,
