@@ -272,10 +272,12 @@ stage looks at is the mean over tokens here, and that stage needs 150 steps of R
 - **The best before RL is {found["best"]}**, with the informative fraction and the forecast close behind. All three ask
   how many prompts are within reach, and 16 samples of each prompt serve nearly as well as the exact pass rates.
 - **Depth, pass@1 and the paper's rule are alike**: they find that some fine-tuning is better than none, and little else.
-- **Entropy adds nothing to the informative fraction that would favour more of it.** Ranking by entropy starts from the
+- **Under plain GRPO entropy adds nothing to the informative fraction that would favour more of it.** Ranking by entropy starts from the
   checkpoint that learned least. Once the informative fraction is known, the partial rank correlation of entropy with the outcome
   is {partial["entropy_given_informative"]}: nothing on fresh prompts, and *less* entropy is better on trained ones. The
-  other way round it is {partial["informative_given_entropy"]}.
+  other way round it is {partial["informative_given_entropy"]}. Under other trainers (MaxRL, a KL term, an entropy bonus) it
+  may be otherwise, and larger groups saturate the informative fraction: neither was drawn here. And a correlation is no cause: at
+  equal pass rates entropy has [no sign of its own](what-decides.md).
 - **A short run of RL is no oracle.** Pass@1 after 100 of 600 steps, which costs a sixth of the runs that it would save,
   ranks no better than what the same prompts' samples say before.
 - **Where they fail.** All are better about fresh pass@k than about what RL makes of its own prompts, where the speed of
@@ -338,6 +340,19 @@ def ladder() -> str:
         [x for x in matched["starts"] if x["varied"] == name] for name in ("entropy", "dispersion")
     )
     smoothing, kl = mitigated["label smoothing 0.2 in SFT"], mitigated["KL to the start, 0.01"]
+    shown = _evidence("path")
+    path_rows = [
+        *(
+            [f"map over {name}, {steps} steps", *(f"{x:.2f}" for x in values)]
+            for name, by_budget in shown["on_map"].items()
+            for steps, values in zip(shown["steps"], by_budget, strict=True)
+        ),
+        ["dispersion: checkpoints", *(f"{x:.2f}" for x in shown["path"]["dispersion"])],
+        ["dispersion: family of the first face", *(f"{x:.2f}" for x in shown["family_dispersion"])],
+        ["fresh peak pass@10, best rate", *(f"{x:.2f}" for x in shown["path"]["after"])],
+    ]
+    copies = {case["name"]: case for case in _evidence("what_decides")["cases"]}["two tokens, network"]
+    swaps = [_signed(x["over_copy"][0]) for x in copies["starts"] if "other" in x["start"]]
     head = ["RL rate", *map(str, inverting["depths"]), "best checkpoint", "drop to the deepest (s.e.)", "rho <= -0.8"]
     return f"""# Over-training in networks
 
@@ -361,6 +376,21 @@ the best checkpoint pass@1 before RL rises with depth and peak pass@10 after it 
 
 The last column counts seeds whose rank correlation of pass@1 before with the outcome, from the best checkpoint on, is at most
 -0.8. Pass@1 after RL shows the same with smaller differences.
+
+**The path on the map.** Where do these checkpoints lie on the [inversion map](inversion.md)? On the left and in the middle the
+path of the ladder on the two faces of a map with the ladder's sizes, 256 responses of which one is correct; on the right what
+that map says of each checkpoint, and what came.
+
+![The ladder's checkpoints on the planes of pass@1 with entropy and with dispersion, and what the map says of each](ladder-path.png)
+
+{_table(["", *map(str, inverting["depths"])], path_rows)}
+
+From depth {inverting["depths"][at]} on the path crosses the contours downhill on both faces and at both budgets, and there the ladder
+inverts. Neither face is the better one for that: along this path entropy falls as dispersion rises, nearly as in the sharpening
+family. Left of the best checkpoint the budget decides: {shown["steps"][0]} steps of the map reach the untrained policy's pass rates,
+{shown["steps"][1]} do not, and the ladder's runs behave like the short ones. The map is of tables and shows pass@1 on trained prompts: transfer between prompts
+and AdamW's time scale are left out, so levels are not to be compared, only where the path goes up and down.
+`python -m experiments.evidence path` made the map ({shown["draws"]} draws of {shown["prompts"]} prompts, mean field).
 
 **The safe control**, 4096 demonstrations without noise:
 
@@ -397,6 +427,10 @@ a little *lower* on the trained prompts. Dispersion from {dispersions[0]["disper
 {dispersions[-1]["dispersion"]:.2f} at the same pass@1 and entropy: {_signed(matched["effects"]["dispersion"])}. The last
 column is no control: fresh prompts were not imitated, and their pass rates are what the network makes of them.
 
+These are chosen policies, not checkpoints. [What decides](what-decides.md) copies the checkpoints themselves, on trained and fresh
+prompts: with the deep one's pass rates the shallow copy's peak pass@10 moves by {swaps[0]}, with the shallow one's the deep
+copy's by {swaps[1]} (two tokens, smaller networks). At equal pass rates it then matters which incorrect answers carry the mass.
+
 ## The paper's five findings, for this toy
 
 | arXiv 2606.18487 reports | here | figures |
@@ -405,7 +439,7 @@ column is no control: fresh prompts were not imitated, and their pass rates are 
 | compression where every checkpoint is far above the threshold | **reproduced** | safe control, depth {inverting["depths"][at]} on: the range of pass@1 over the checkpoints is {range_of(safe, "before"):.3f} before RL and {range_of(safe, "after"):.3f} after |
 | GRPO amplifies the entropy gap | **reversed** | nats per token of depth {inverting["depths"][at]} over depth {inverting["depths"][-1]}: {ratio("before"):.1f} before RL, {ratio("after"):.1f} after; all checkpoints end low |
 | the peak comes earlier from deeper checkpoints | **reversed** | step of the peak: {inverting["peak_step"][at]:.0f} at depth {inverting["depths"][at]}, {inverting["peak_step"][-1]:.0f} at {inverting["depths"][-1]} |
-| KL and label smoothing do not help | **half** | KL of 0.01 does not ({_signed(kl["gain"][0])}); label smoothing of 0.2 in SFT does ({_signed(smoothing["gain"][0])}, {smoothing["share"][0]:.0%} of the gap) |
+| KL and label smoothing do not help | **half** | KL of 0.01 does not ({_signed(kl["gain"][0])}); label smoothing of 0.2 in SFT does ({_signed(smoothing["gain"][0])}, {smoothing["share"][0]:.0%} of the gap), but its checkpoint has pass@1 {smoothing["before"]:.3f} before RL and no longer looks the better one |
 
 *Other reports.* That the better checkpoint before RL may be the worse one after it is reported of language models by others
 too: with stronger SFT checkpoints ([2602.01058](https://arxiv.org/abs/2602.01058)); with high SFT scores, where pass@k at large
@@ -417,7 +451,8 @@ explore is what [2601.09233](https://arxiv.org/abs/2601.09233) sets out from. No
 | claim | holds | fails |
 |---|---|---|
 | more pass@1 before RL means more after | left of the best checkpoint; for pass@1 in the safe control | right of it, with noisy or few demonstrations |
-| less entropy means worse RL | right of the best checkpoint, where entropy is confounded with dispersion | left of it: the untrained network has the most entropy and learns least; between matched starts of equal pass rates |
+| less entropy means worse RL | right of the best checkpoint, where entropy is confounded with dispersion | left of it: the untrained network has the most entropy and learns least; between starts of equal pass rates, where it goes [either way](what-decides.md) |
+| pass rates alone decide | between checkpoints of the same ladder | where incorrect answers differ: permuted, at the same pass rates and entropy, they move the outcome as much ([what decides](what-decides.md)) |
 | a mean pass rate above p* is safe | for prompts that are alike | whenever prompts differ ([D4](theory.md#D4)) |
 | the informative fraction finds the best checkpoint | nearly, for pass@k on fresh prompts ([predictors](predictors.md)) | less well for the trained prompts, where speed counts too |
 | tempering shows that entropy is the cause | never by itself | it moves dispersion along |
@@ -428,6 +463,132 @@ explore is what [2601.09233](https://arxiv.org/abs/2601.09233) sets out from. No
 Toy policies with at most 1296 responses, binary rewards, one architecture each, sampling at temperature 1. No claim about any
 language model is made: what carries over is a hypothesis, that checkpoints are worse starts when fewer of their prompts are
 within reach, and a cheap test of it: pass@k at large k, or the informative fraction, before RL.
+"""
+
+
+def what_decides() -> str:
+    """docs/what-decides.md: copies of checkpoints, changed in one respect."""
+    found = _evidence("what_decides")
+    made, cases, seeds, (shallow, deep) = found["provenance"], found["cases"], found["seeds"], found["depths"]
+    _, one, two = cases
+    k = found["k"]
+    starts = {case["name"]: {(x["start"], x["deep"]): x for x in case["starts"]} for case in cases}
+    names = list(dict.fromkeys(start for case in cases for start, _ in starts[case["name"]]))
+    words = "itself", "copy", "other", "permuted", "even"
+    itself, copy, swapped, permuted, even = (next(x for x in names if word in x) for word in words)
+
+    def over(case: dict[str, Any], start: str, is_deep: bool, outcome: int = 0) -> str:
+        return _signed(starts[case["name"]][start, is_deep]["over_copy"][outcome])
+
+    def table(case: dict[str, Any]) -> str:
+        rows = []
+        for is_deep, depth in ((False, shallow), (True, deep)):
+            for start in names:
+                x = starts[case["name"]].get((start, is_deep))
+                if x:
+                    first = [f"{x[key]:.3f}" for key in ("pass_at_1", "fresh_pass_at_k")]
+                    shape = [f"{x['entropy']:.2f}", f"{x['dispersion']:.2f}", f"{x['alignment'][0]:+.3g}"]
+                    effect = "" if start == copy else _signed(x["over_copy"][0])
+                    after = [f"{x['after'][0]:.3f}", effect, f"{x['after'][2]:.3f}"]
+                    rows.append([f"{depth}: {start}", *first, *shape, *after])
+        before = ["pass@1", f"fresh pass@{k}", "nats", "dispersion", "alignment number"]
+        return _table(["start", *before, f"after: fresh peak pass@{k}", "over the copy", "trained pass@1"], rows)
+
+    def each(key: str, outcome: int = 0, digits: int = 3) -> list[list[str]]:
+        return [[_signed(x, digits) for x in case[key][outcome]] for case in cases]
+
+    miss = max(x["miss"] for case in (one, two) for x in case["starts"])
+    drift = max(
+        abs(starts[c["name"]][itself, d]["over_copy"][0]["estimate"]) for c in (one, two) for d in (False, True)
+    )
+    swaps = [
+        [case["name"], _signed(case["gap"][0]), over(case, swapped, False), over(case, swapped, True), *left]
+        for case, left in zip(cases, each("left"), strict=True)
+    ]
+    shapes = [
+        [case["name"], depth, *(over(case, start, is_deep) for start in (permuted, even)), pair[is_deep]]
+        for case, pair in zip(cases, each("one_or_nearest"), strict=True)
+        for is_deep, depth in ((False, shallow), (True, deep))
+    ]
+    ranks = [
+        [
+            case["name"],
+            depth,
+            *(
+                _signed(case[key][outcome][is_deep], 2)
+                for outcome in (0, 1)
+                for key in ("rank_of_alignment", "rank_of_entropy")
+            ),
+        ]
+        for case in cases
+        for is_deep, depth in ((False, shallow), (True, deep))
+    ]
+    one_copy, one_even = (starts[one["name"]][x, False] for x in (copy, even))
+    return f"""# What decides: pass rates, then alignment
+
+Two checkpoints of one SFT run, {shallow} and {deep} steps deep. The deep one has more pass@1 and ends lower
+([ladders](ladder.md)). They differ in everything; so each is *copied* into a new student that has the checkpoint's policy
+on all trained and all fresh prompts, and a copy is changed in one respect before GRPO starts. {seeds} seeds, paired, 95%
+intervals of Student over them; `{made["command"]}` made this in {made["seconds"]} s
+([evidence/what_decides.json](evidence/what_decides.json)).
+
+**The tasks**: 128 trained and 128 fresh prompts in R^16, one correct answer: of one token with 64 choices, or of two with 16 each.
+SFT on 256 demonstrations with 30% of the tokens incorrect. The policy has two layers of 128; tokens are independent given the
+prompt, so both pass rates and incorrect answers are changed token by token. RL: g = 8, 64 prompts a step,
+{found["steps"]} steps of AdamW. The *linear* students have 512 fixed random features, are solved for exactly, and are trained
+by plain ascent: their kernel cannot change.
+
+**The control of the method**: copies miss the pass rates they were asked for by at most {miss:.4f} on average, and end where the
+checkpoint itself ends, within {drift:.3f} of fresh peak pass@{k}.
+
+## First: the pass rates
+
+Give every prompt the pass rate that it has in the *other* checkpoint, and leave its incorrect answers as they are, in
+proportion. Fresh peak pass@{k}:
+
+{_table(["", "deep copy less shallow copy", f"{shallow} with the pass rates of {deep}", f"{deep} with the pass rates of {shallow}", f"at the pass rates of {shallow}: shallow less deep", f"at the pass rates of {deep}: deep less shallow"], swaps)}
+
+The swap moves the outcome by as much as the whole gap, in both directions. What is left between the checkpoints at equal pass
+rates, in the last two columns, is what their incorrect answers do.
+
+## Then: which incorrect answers carry the mass
+
+All of these have the copy's pass rate on every prompt. *Permuted*: each prompt's incorrect masses change places, so its entropy is the
+copy's too. *Even*: the most entropy there can be. The last column compares two starts with one entropy on every prompt, with
+{0.95:.0%} of the incorrect mass on one answer: the same for all prompts, or the answer of the nearest prompt.
+
+{_table(["", "depth", "permuted, over the copy", "even, over the copy", "same for all, over the nearest prompt's"], shapes)}
+
+So at given pass rates it does matter what a checkpoint gets wrong, by as much as the inversion itself; and it is not entropy
+that does it. SFT leaves the mass on answers that are correct for similar prompts. Any shape that takes it away from there helps:
+one with the same entropy, one with more ({one_copy["entropy"]:.2f} to {one_even["entropy"]:.2f} nats at depth {shallow}), one with less.
+
+## The law, and a number before RL
+
+In a linear policy the update at prompt x moves the log-odds of prompt x' by
+rate × w(p) pq × kernel(x, x') × <c - d, c' - d'>, to first order, with c and d the distributions inside the correct and the
+incorrect class ([F9](theory.md#F9)). The last factor is the *alignment*. It is positive where both prompts err alike, and negative where
+the answer of one is the error of the other.
+
+The **alignment number** is how fast the log-odds of the prompts that {k} samples leave unsolved would move at first: the law's sum over the trained
+prompts, averaged over prompts with weight (1-p)^{k}. It needs no RL: one derivative of the policy along the mean update. How it ranks the
+starts of one checkpoint that have equal pass rates, beside entropy (Spearman's rho within a seed, mean):
+
+{_table(["", "depth", f"alignment number, fresh peak pass@{k}", "entropy", "alignment number, trained pass@1", "entropy"], ranks)}
+
+**Where it stops.** It is the first step only. Even and permuted masses have nearly the same number in a linear policy, and
+differ afterwards: a common error is unlearned once for all, and a prompt's own mass on few answers is faster to move (kappa in [F1](theory.md#F1)).
+A network's kernel is learned too, and a student's differs from that of the checkpoint that it copies: compare numbers of one kind of student only.
+It says nothing of checkpoints with different pass rates, where the pass rates decide first.
+
+## All starts
+
+{"".join(f"**{case['name'].capitalize()}**, RL rate {case['rate']:g}:" + chr(10) * 2 + table(case) + chr(10) * 2 for case in cases)}## What this does not show
+
+Toy policies, one kind of noise, two depths of one ladder, one rate for each student. Copies are as good as the checkpoint on these prompts only;
+elsewhere they were not asked. Starts other than the copies are no checkpoints that SFT would leave: they say what decides, not
+what can be had. Tokens of a response were independent. Early trials with 6 seeds gave -0.144 and +0.153 for the swap at one token, and +0.121
+and +0.110 for permuted masses; the table above replaces them.
 """
 
 
@@ -454,6 +615,8 @@ def mitigations() -> str:
             for x in (f"{after:.3f}", f"{share:.0%}{'' if gain['low'] > 0 or gain['high'] < 0 else ' (n.s.)'}")
         ]
         rows.append([one["name"], f"{one['before']:.3f}", f"{one['rollouts']:.1f}", *cells])
+    in_sft = [x for x in found["mitigated"] if x["name"].endswith("in SFT")]
+    before = "; ".join(f"with {x['name']} the deep checkpoint has pass@1 {x['before']:.3f}" for x in in_sft)
     return f"""# Mitigations
 
 The inverting ladder's deepest checkpoint ({found["depths"][1]} SFT steps) has more pass@1 than the best one
@@ -465,6 +628,11 @@ closed, *n.s.* where the 95% interval of the gain holds 0. `{made["command"]}` m
 {_table(head, rows)}
 
 {_mitigation_reading(found)}
+
+What is done in SFT changes what is mended: {before}. A checkpoint that starts below the good one ({found["before"][0]:.3f}) no longer
+looks better than it, so there is no order left that could turn; that it ends well is better SFT, not a cure of over-training.
+A gain over the deep checkpoint is not yet a smaller gap, either: what helps every checkpoint, as a KL term or another estimator may,
+was not run from the good one here.
 
 One task, one policy, one strength or two of each: a row that fails here may work elsewhere at another strength, and what
 works here was not tuned. The best checkpoint was there before and costs nothing.
@@ -948,6 +1116,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "mitigations.md": mitigations,
     "questions.md": questions,
     "references.md": references,
+    "what-decides.md": what_decides,
 }
 
 if __name__ == "__main__":

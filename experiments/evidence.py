@@ -74,7 +74,7 @@ def predictors(runner: "Runner") -> dict[str, Any]:
 
 
 def mitigations(runner: "Runner") -> dict[str, Any]:
-    """Fourteen mitigations of the deepest checkpoint of the inverting ladder, eight seeds each."""
+    """Fifteen mitigations of the deepest checkpoint of the inverting ladder, eight seeds each."""
     from experiments.mitigations import mitigate
 
     return mitigate(runner=runner).summary
@@ -92,6 +92,21 @@ def deciding(runner: "Runner") -> dict[str, Any]:
     from experiments.what_decides import what_decides
 
     return what_decides(runner=runner)
+
+
+def path(runner: "Runner") -> dict[str, Any]:
+    """The inverting ladder's checkpoints, as its evidence has them, on the faces of a map with its sizes."""
+    from experiments.path import ladder_path
+
+    ladders = json.loads((ROOT / "docs" / "evidence" / "ladder.json").read_text(encoding="utf-8"))["ladders"]
+    return ladder_path(ladders[0], runner=runner)
+
+
+def inside(runner: "Runner") -> dict[str, Any]:
+    """Entropy inside the classes where successes are rare, and where many responses are correct."""
+    from experiments.entropy_inside import entropy_inside
+
+    return entropy_inside(runner=runner)
 
 
 def swap(runner: "Runner") -> dict[str, Any]:
@@ -156,6 +171,8 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "mitigations": mitigations,
     "matched_starts": matched,
     "what_decides": deciding,
+    "path": path,
+    "entropy_inside": inside,
     "swap": swap,
     "others": others,
     "budget": budget,

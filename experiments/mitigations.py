@@ -6,10 +6,12 @@ the share of the way back to it, and by what it costs.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
+import optax
 from jax import Array
 
 from rlsignal._show import Part, Result, Table
@@ -108,7 +110,7 @@ class Mitigation:
 
     name : of the change.
     recipe, setting : what differs in RL, by field of `GRPORecipe` and keyword of its `setting`.
-    smoothing : of the labels in SFT.
+    smoothing, decay : of the labels and of the weights in SFT; 0 for SFT as it is.
     mend : what is done to the checkpoint.
     """
 
@@ -116,6 +118,7 @@ class Mitigation:
     recipe: dict[str, Any] = field(default_factory=dict)
     setting: dict[str, Any] = field(default_factory=dict)
     smoothing: float = 0.0
+    decay: float = 0.0
     mend: Mend | None = None
 
 
@@ -132,6 +135,7 @@ MITIGATIONS = (
     Mitigation("two epochs, clip-high 0.28", {"epochs": 2}, {"clip": (0.2, 0.28)}),
     Mitigation("32 demonstrations mixed in, 0.1", {"demonstrations": 32}, {"imitation": 0.1}),
     Mitigation("label smoothing 0.2 in SFT", smoothing=0.2),
+    Mitigation("weight decay 0.3 in SFT", decay=0.3),
     Mitigation("weights averaged with the best checkpoint", mend=averaged),
     Mitigation("logits flattened to the best checkpoint's entropy", mend=flattened),
 )
@@ -197,8 +201,12 @@ def mitigate(
         changed = replace(grpo, **what.recipe) if what else grpo
         setting = changed.setting(learning_rate=rate, **(what.setting if what else {}))
         smoothing = sft.setting(smoothing=what.smoothing) if what else None
-        of = replace(task, name=f"{task.name}, {what.name}") if what and what.smoothing else task
-        this = plan(of, sft, changed, seeds, seed, smoothing, setting, runner)
+        of, tuned = task, sft
+        if what and (what.smoothing or what.decay):
+            of = replace(task, name=f"{task.name}, {what.name}")
+        if what and what.decay:
+            tuned = replace(sft, optimizer=partial(optax.adamw, weight_decay=what.decay))
+        this = plan(of, tuned, changed, seeds, seed, smoothing, setting, runner)
         prepared = this.prepared()
         pair = jax.tree.map(lambda x: x[:, -2:], prepared.parameters)
         name = what.name if what else "bare"

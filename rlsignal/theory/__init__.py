@@ -13,6 +13,7 @@ from rlsignal.theory.dynamics import (
     learning_speed,
     reachable_pass_rate,
     rollouts_to_success,
+    transferred_speed,
 )
 from rlsignal.theory.efficiency import (
     Scores,
@@ -115,6 +116,7 @@ __all__ = [
     "signal_to_noise",
     "signal_to_noise_cap",
     "top_variance",
+    "transferred_speed",
     "update_variance",
     "variance_of_advantage_variance",
 ]

@@ -1,4 +1,4 @@
-"""How p moves: the flow that an estimator's weight drives in a tabular softmax policy, and what it can reach.
+"""How p moves: the flow that an estimator's weight drives in a softmax policy, and what it can reach.
 
 Exact for one softmax per prompt under plain ascent without noise. Time is learning rate times steps, and `collision`
 is kappa_C + kappa_I, the chances that two correct responses are the same one, and two incorrect ones: 2 for a policy of
@@ -94,6 +94,56 @@ def reachable_pass_rate(g: int, estimator: Estimator, *, budget: float, collisio
         return answer(np.ones_like(collision))
     with np.errstate(divide="ignore"):
         return answer(np.minimum(1.0, 1 / (gain * collision * budget)))
+
+
+def transferred_speed(
+    p: ArrayLike, g: int, estimator: Estimator, *, kernel: ArrayLike, trained: ArrayLike, moved: ArrayLike
+) -> Floats:
+    """How fast training on some prompts moves the log-odds of others in a linear policy, per prompt trained on (F9).
+
+    Where logits are linear in features f of a prompt, the mean update at prompt x moves logit p(x') by
+    w_g(p) pq <f, f'> <c - d, c' - d'>, with c and d the distributions inside the correct and the incorrect class.
+
+    Parameters
+    ----------
+    p : pass rates [prompts] of those that are trained on.
+    g : group size, at least 2.
+    estimator : an Estimator such as GRPO.
+    kernel : <f, f'> [others, prompts].
+    trained, moved : c - d of the prompts trained on [prompts, responses], and of the others [others, responses].
+
+    Returns
+    -------
+    array [others], per unit of learning rate times steps; the mean over the prompts trained on.
+
+    Raises
+    ------
+    ValueError : pass rates or a group size out of range, shapes that do not fit.
+
+    Source: derived in docs/theory.md (F9).
+
+    Examples
+    --------
+    Two prompts alike in their features, of answers 0 and 1. Of the second one's incorrect mass, all lies on answer 0,
+    on answer 2 where the first one's lies too, or on answer 3:
+
+    >>> first, kernel = [[1.0, 0.0, -1.0, 0.0]], [[1.0]] * 3
+    >>> second = [[-1.0, 1.0, 0.0, 0.0], [0.0, 1.0, -1.0, 0.0], [0.0, 1.0, 0.0, -1.0]]
+    >>> transferred_speed([0.5], 8, RLOO, kernel=kernel, trained=first, moved=second).tolist()
+    [-0.25, 0.25, 0.0]
+    """
+    p = np.atleast_1d(_validate.probability("p", p))
+    kernel, trained, moved = (
+        _validate.within(name, x, -np.inf, np.inf, open_ends=True)
+        for name, x in (("kernel", kernel), ("trained", trained), ("moved", moved))
+    )
+    sizes = f"{kernel.shape}, {trained.shape} and {moved.shape} for {len(p)} pass rates"
+    if p.ndim != 1 or trained.ndim != 2 or moved.ndim != 2 or trained.shape[1] != moved.shape[1]:
+        raise ValueError(f"kernel, trained and moved must be [others, prompts] and two [..., responses], got {sizes}.")
+    if len(trained) != len(p) or kernel.shape != (len(moved), len(p)):
+        raise ValueError(f"kernel, trained and moved must have a row for each prompt, got {sizes}.")
+    speed = np.asarray(known(estimator).weight(p, g)) * p * (1 - p)
+    return np.asarray((kernel * (moved @ trained.T)) @ speed / len(p))
 
 
 def rollouts_to_success(p: ArrayLike, *, confidence: float = 0.95) -> float | Floats:

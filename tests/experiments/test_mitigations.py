@@ -18,10 +18,13 @@ RL = GRPORecipe(POLICY, batch=8, group_size=4, steps=20, record_every=10, attemp
 
 @pytest.fixture(scope="module")
 def table():
-    nothing = Mitigation("nothing")
-    return mitigate(
-        (nothing, Mitigation("more", {"group_size": 8}), MITIGATIONS[-1]), TASK, SFT, RL, rate=0.01, seeds=2
+    tried = (
+        Mitigation("nothing"),
+        Mitigation("more", {"group_size": 8}),
+        MITIGATIONS[-1],
+        Mitigation("decay", decay=9.0),
     )
+    return mitigate(tried, TASK, SFT, RL, rate=0.01, seeds=2)
 
 
 def test_a_rescue_that_changes_nothing_is_the_bare_run(table):
@@ -34,6 +37,11 @@ def test_a_rescue_that_changes_nothing_is_the_bare_run(table):
 
 def test_cost_is_in_rollouts(table):
     assert table.mitigated[1].rollouts == 2
+
+
+def test_weight_decay_is_of_fine_tuning(table):
+    assert table.mitigated[3].rollouts == 1
+    assert abs(table.mitigated[3].before - table.before[1]) > 1e-3
 
 
 def test_share_is_of_the_way_to_the_good_rung(table):

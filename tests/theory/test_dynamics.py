@@ -15,6 +15,7 @@ from rlsignal.theory.dynamics import (
     discoverable_pass_rate,
     learning_speed,
     rollouts_to_success,
+    transferred_speed,
 )
 
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: estimator.name)
@@ -213,3 +214,47 @@ class TestReachablePassRate:
         assert reached.shape == (4,)
         assert np.all(np.diff(reached) > 0)
         assert reached[-1] == 1
+
+
+class TestTransfer:
+    """Linear policies by hand: the mean update at some prompts, and the log-odds of others."""
+
+    @pytest.fixture
+    def by_hand(self):
+        rng = np.random.default_rng(0)
+        weight, features = rng.normal(size=(6, 4)), rng.normal(size=(5, 4))  # five prompts, six responses
+        correct = np.array(
+            [[1, 0, 0, 1, 0, 0], [0, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 1, 0], [0, 0, 0, 0, 0, 1]]
+        )
+
+        def log_odds(weight):
+            return logit((softmax(features @ weight.T, -1) * correct).sum(-1))
+
+        return weight, features, correct, log_odds
+
+    @every_estimator
+    def test_is_the_slope_along_the_mean_update(self, by_hand, estimator):
+        weight, features, correct, log_odds = by_hand
+        policy = softmax(features @ weight.T, -1)
+        p = (policy * correct).sum(-1)
+        slopes = policy * (correct - p[:, None])  # of p in the logits
+        update = (estimator.weight(p[:3], 8)[:, None] * slopes[:3]).T @ features[:3] / 3
+        moved = (log_odds(weight + 1e-5 * update) - log_odds(weight - 1e-5 * update)) / 2e-5
+        apart = policy * correct / p[:, None] - policy * (1 - correct) / (1 - p[:, None])
+        given = {"kernel": features @ features[:3].T, "trained": apart[:3], "moved": apart}
+        found = transferred_speed(p[:3], 8, estimator, **given)
+        np.testing.assert_allclose(found, moved, rtol=1e-6)
+        without = transferred_speed(p[:3], 8, estimator, **{**given, "moved": policy * (correct - p[:, None])})
+        assert not np.allclose(without, moved, rtol=0.1)  # the slope of p in the place of that of logit p
+
+    def test_of_a_prompt_by_itself_is_the_flow_of_a_table(self):
+        c, d = np.array([0.3, 0.7, 0, 0, 0]), np.array([0, 0, 0.2, 0.2, 0.6])
+        collision = c @ c + d @ d
+        found = transferred_speed(0.1, 8, GRPO, kernel=[[1.0]], trained=[c - d], moved=[c - d])
+        assert found[0] * 0.09 == pytest.approx(learning_speed(0.1, 8, GRPO, collision=collision), rel=1e-12)
+
+    def test_shapes_must_fit(self):
+        with pytest.raises(ValueError, match=r"^kernel, trained and moved must have a row for each prompt"):
+            transferred_speed([0.1, 0.2], 8, GRPO, kernel=[[1.0]], trained=[[1.0, -1.0]], moved=[[1.0, -1.0]])
+        with pytest.raises(ValueError, match=r"^kernel, trained and moved must be \[others, prompts\]"):
+            transferred_speed(0.1, 8, GRPO, kernel=[[1.0]], trained=[[1.0, -1.0]], moved=[[1.0, -1.0, 0.0]])

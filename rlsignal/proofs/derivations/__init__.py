@@ -9,6 +9,7 @@ from rlsignal.proofs.derivations.dynamics import (
     escape_clocks,
     jump_of_a_visit,
     tabular_flow,
+    transfer_between_prompts,
 )
 from rlsignal.proofs.derivations.efficiency import (
     best_group,
@@ -67,6 +68,7 @@ PROOFS = (
     chain_of_decisions,
     drift_under_adam,
     jump_of_a_visit,
+    transfer_between_prompts,
     gradients_of_kl_losses,
     fixed_point_of_an_entropy_bonus,
     noise_of_rloo,

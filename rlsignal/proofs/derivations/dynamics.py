@@ -166,3 +166,32 @@ def jump_of_a_visit() -> Derivation:
              Rational(1, 4) - b**2 / g**2, (g - 2) ** 2 / (4 * g**2)),
     )  # fmt: skip
     return Derivation("F8", "One visit, and groups of two", steps)
+
+
+def transfer_between_prompts() -> Derivation:
+    """F9: in a linear policy the update at one prompt moves another's log-odds by w pq <f, f'> <c - d, c' - d'>.
+
+    Source: docs/theory.md (F9).
+
+    Examples
+    --------
+    >>> print(transfer_between_prompts().check().claim)
+    S(y) = eta*k*p*q*w*(c(y) - d(y))*(c'(y) - d'(y))
+    """
+    from sympy import Function, symbols
+
+    y, p, q, w, eta, k = symbols("y p q w eta k")
+    c, d, of_correct, of_incorrect = (Function(name)(y) for name in ("c", "d", "c'", "d'"))
+    slope, shift, correct, incorrect, added = (Function(name)(y) for name in ("s", "u", "pi^+", "pi^-", "S"))
+    there = of_correct - of_incorrect
+    steps = (
+        Step("The chance of an incorrect response.", q, 1 - p, "definition"),
+        Step("A correct response: its class, then the one inside; 0 for others.", correct, p * c, "definition"),
+        Step("An incorrect one.", incorrect, q * d, "definition"),
+        Step("The slope of p in a logit is pi (r - p).", slope, correct * (1 - p) - incorrect * p, "definition"),
+        Step("So it is pq (c - d).", slope, p * q * (c - d)),
+        Step("Linear logits move elsewhere by the product of features, k.", shift, eta * w * k * slope, "assumption"),
+        Step("The slope of logit p there is c' - d'; what a response adds.", added, shift * there, "assumption"),
+        Step("Summed over responses it is the alignment.", added, eta * w * k * p * q * (c - d) * there),
+    )
+    return Derivation("F9", "What the training of one prompt does to another", steps)

@@ -1,0 +1,67 @@
+"""Entropy inside the classes at other starts than the map's control: rare successes, and many correct responses."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rlsignal.inference.ranking import paired_estimate
+from rlsignal.sim.inversion import Build, Odds, Train
+from rlsignal.sim.runner import Runner
+from rlsignal.sim.sweep import cross, sweep
+from rlsignal.sim.tabular import Recipe
+
+STARTS = (  # mean, dispersion, responses, correct
+    (0.3, 0.7, 32, 2),
+    (0.3, 0.0, 32, 2),
+    (0.01, 0.0, 32, 2),
+    (0.001, 0.0, 32, 2),
+    (0.05, 0.3, 32, 2),
+    (0.3, 0.7, 256, 64),
+    (0.05, 0.3, 256, 64),
+)
+ENDS = (0.02, 0.98)
+"""Of the most entropy that there can be inside the classes: from nearly none to nearly all."""
+
+
+def entropy_inside(
+    starts: Sequence[tuple[float, float, int, int]] = STARTS,
+    *,
+    draws: int = 8,
+    prompts: int = 128,
+    steps: int = 400,
+    runner: Runner | None = None,
+) -> dict[str, Any]:
+    """pass@1 after GRPO, g = 8, plain ascent at rate 1, from little and from much entropy at equal pass rates."""
+    keys = jnp.stack([jax.random.split(jax.random.key(draw), 3) for draw in range(draws)], 1)
+    rows = []
+    for mean, dispersion, responses, correct in starts:
+        recipe = Recipe(prompts=prompts, responses=responses, correct=correct, group_size=8, steps=steps)
+        label = f"mean {mean:g}, dispersion {dispersion:g}, {correct} of {responses}: "
+        most = mean * np.log(correct) + (1 - mean) * np.log(responses - correct)
+        inside = np.array(ENDS, np.float32) * np.float32(most)
+        columns = (np.full(draws, x, np.float32) for x in (mean, dispersion))
+        odds = sweep(Odds(recipe), (keys[0], *columns), label=label + "pass rates", runner=runner)
+        which = np.tile(np.arange(draws), len(inside))
+        cells = keys[1][which], odds[which], np.repeat(inside, draws)
+        built = sweep(Build(recipe, "shaped"), cells, label=label + "starts", runner=runner)
+        setting = recipe.setting(learning_rate=1.0)
+        settings = jax.tree.map(lambda x: np.broadcast_to(x, (len(ENDS), *x.shape)), setting)
+        training, settings = cross(keys[2], settings)
+        row = {
+            "mean": mean,
+            "dispersion": dispersion,
+            "responses": responses,
+            "correct": correct,
+            "nats": inside.tolist(),
+        }
+        for way in ("mean field", "jumping"):
+            cells = training, built.logits, settings
+            found = sweep(Train(recipe, way), cells, label=label + way, runner=runner)
+            after = np.asarray(found.pass_at_1, np.float64)[:, -1].reshape(len(inside), draws)
+            name = "sampled" if way == "jumping" else way
+            row[name] = {"after": after.mean(-1).tolist(), "effect": paired_estimate(after[-1] - after[0]).summary}
+        rows.append(row)
+    return {"draws": draws, "prompts": prompts, "steps": steps, "starts": rows}
