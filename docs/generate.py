@@ -352,7 +352,7 @@ def ladder() -> str:
         ["fresh peak pass@10, best rate", *(f"{x:.2f}" for x in shown["path"]["after"])],
     ]
     copies = {case["name"]: case for case in _evidence("what_decides")["cases"]}["two tokens, network"]
-    swaps = [_signed(x["over_copy"][0]) for x in copies["starts"] if "other" in x["start"]]
+    swaps = [_signed(x["over_copy"][2]) for x in copies["starts"] if "other" in x["start"]]
     head = ["RL rate", *map(str, inverting["depths"]), "best checkpoint", "drop to the deepest (s.e.)", "rho <= -0.8"]
     return f"""# Over-training in networks
 
@@ -388,7 +388,8 @@ that map says of each checkpoint, and what came.
 From depth {inverting["depths"][at]} on the path crosses the contours downhill on both faces and at both budgets, and there the ladder
 inverts. Neither face is the better one for that: along this path entropy falls as dispersion rises, nearly as in the sharpening
 family. Left of the best checkpoint the budget decides: {shown["steps"][0]} steps of the map reach the untrained policy's pass rates,
-{shown["steps"][1]} do not, and the ladder's runs behave like the short ones. The map is of tables and shows pass@1 on trained prompts: transfer between prompts
+{shown["steps"][1]} do not, and the ladder's runs behave like the short ones, if with the best start at depth {inverting["depths"][at]} and not at
+{inverting["depths"][max(range(len(inverting["depths"])), key=lambda i: shown["on_map"]["dispersion"][1][i])]}. The map is of tables and shows pass@1 on trained prompts: transfer between prompts
 and AdamW's time scale are left out, so levels are not to be compared, only where the path goes up and down.
 `python -m experiments.evidence path` made the map ({shown["draws"]} draws of {shown["prompts"]} prompts, mean field).
 
@@ -428,8 +429,8 @@ a little *lower* on the trained prompts. Dispersion from {dispersions[0]["disper
 column is no control: fresh prompts were not imitated, and their pass rates are what the network makes of them.
 
 These are chosen policies, not checkpoints. [What decides](what-decides.md) copies the checkpoints themselves, on trained and fresh
-prompts: with the deep one's pass rates the shallow copy's peak pass@10 moves by {swaps[0]}, with the shallow one's the deep
-copy's by {swaps[1]} (two tokens, smaller networks). At equal pass rates it then matters which incorrect answers carry the mass.
+prompts: with the deep one's pass rates the shallow copy's pass@1 after RL moves by {swaps[0]}, with the shallow one's the deep
+copy's by {swaps[1]}, where the deep copy differs from the shallow one by {_signed(copies["gap"][2])} (two tokens, smaller networks). At equal pass rates it then matters which incorrect answers carry the mass.
 
 ## The paper's five findings, for this toy
 
@@ -498,12 +499,24 @@ def what_decides() -> str:
         return [[_signed(x, digits) for x in case[key][outcome]] for case in cases]
 
     miss = max(x["miss"] for case in (one, two) for x in case["starts"])
-    drift = max(
-        abs(starts[c["name"]][itself, d]["over_copy"][0]["estimate"]) for c in (one, two) for d in (False, True)
-    )
-    swaps = [
-        [case["name"], _signed(case["gap"][0]), over(case, swapped, False), over(case, swapped, True), *left]
-        for case, left in zip(cases, each("left"), strict=True)
+    drift = [
+        max(abs(starts[c["name"]][itself, d]["over_copy"][i]["estimate"]) for c in (one, two) for d in (False, True))
+        for i in (0, 2)
+    ]
+    swaps = {
+        i: [
+            [case["name"], _signed(case["gap"][i]), over(case, swapped, False, i), over(case, swapped, True, i), *left]
+            for case, left in zip(cases, each("left", i), strict=True)
+        ]
+        for i in (2, 0)
+    }
+    swap_head = [
+        "",
+        "deep copy less shallow copy",
+        f"{shallow} with the pass rates of {deep}",
+        f"{deep} with the pass rates of {shallow}",
+        f"at the pass rates of {shallow}: shallow less deep",
+        f"at the pass rates of {deep}: deep less shallow",
     ]
     shapes = [
         [case["name"], depth, *(over(case, start, is_deep) for start in (permuted, even)), pair[is_deep]]
@@ -515,7 +528,7 @@ def what_decides() -> str:
             case["name"],
             depth,
             *(
-                _signed(case[key][outcome][is_deep], 2)
+                _signed(_as_correlation(case[key][outcome][is_deep]), 2)
                 for outcome in (0, 1)
                 for key in ("rank_of_alignment", "rank_of_entropy")
             ),
@@ -523,7 +536,14 @@ def what_decides() -> str:
         for case in cases
         for is_deep, depth in ((False, shallow), (True, deep))
     ]
-    one_copy, one_even = (starts[one["name"]][x, False] for x in (copy, even))
+    (one_copy, deep_copy), (one_even, deep_even) = (
+        [starts[one["name"]][x, is_deep] for is_deep in (False, True)] for x in (copy, even)
+    )
+    before = [x[key] for key in ("pass_at_1", "fresh_pass_at_k") for x in (one_copy, deep_copy)]
+    near = [x["over_copy"][0] for case in cases for x in case["starts"] if "nearest" in x["start"]]
+    numbers = [[starts[case["name"]][copy, is_deep]["alignment"][0] for is_deep in (False, True)] for case in cases]
+    lower = sum(first < second for first, second in numbers)
+    at_zero = sum(x["low"] < 0 < x["high"] for x in near)
     return f"""# What decides: pass rates, then alignment
 
 Two checkpoints of one SFT run, {shallow} and {deep} steps deep. The deep one has more pass@1 and ends lower
@@ -539,17 +559,23 @@ prompt, so both pass rates and incorrect answers are changed token by token. RL:
 by plain ascent: their kernel cannot change.
 
 **The control of the method**: copies miss the pass rates they were asked for by at most {miss:.4f} on average, and end where the
-checkpoint itself ends, within {drift:.3f} of fresh peak pass@{k}.
+checkpoint itself ends, within {drift[0]:.3f} of fresh peak pass@{k} and {drift[1]:.3f} of trained pass@1.
 
 ## First: the pass rates
 
 Give every prompt the pass rate that it has in the *other* checkpoint, and leave its incorrect answers as they are, in
-proportion. Fresh peak pass@{k}:
+proportion. Trained pass@1 after RL, the outcome whose order RL turns (the deep copy starts ahead, {before[0]:.3f} to {before[1]:.3f} in
+the one-token task):
 
-{_table(["", "deep copy less shallow copy", f"{shallow} with the pass rates of {deep}", f"{deep} with the pass rates of {shallow}", f"at the pass rates of {shallow}: shallow less deep", f"at the pass rates of {deep}: deep less shallow"], swaps)}
+{_table(swap_head, swaps[2])}
 
-The swap moves the outcome by as much as the whole gap, in both directions. What is left between the checkpoints at equal pass
-rates, in the last two columns, is what their incorrect answers do.
+Fresh peak pass@{k}, whose order is turned already before RL ({before[2]:.3f} to {before[3]:.3f}), and to which RL from a copy adds little:
+
+{_table(swap_head, swaps[0])}
+
+The swap moves both outcomes by as much as the whole gap or more, in both directions: **the pass rates explain the inversion**. What is left
+at equal pass rates, in the last two columns, is what the incorrect answers do. It has the other sign, where it is not lost in noise: the deep
+checkpoint's errors are the less harmful ones, and with pass rates alone the inversion would be larger than it is.
 
 ## Then: which incorrect answers carry the mass
 
@@ -559,9 +585,12 @@ copy's too. *Even*: the most entropy there can be. The last column compares two 
 
 {_table(["", "depth", "permuted, over the copy", "even, over the copy", "same for all, over the nearest prompt's"], shapes)}
 
-So at given pass rates it does matter what a checkpoint gets wrong, by as much as the inversion itself; and it is not entropy
-that does it. SFT leaves the mass on answers that are correct for similar prompts. Any shape that takes it away from there helps:
-one with the same entropy, one with more ({one_copy["entropy"]:.2f} to {one_even["entropy"]:.2f} nats at depth {shallow}), one with less.
+So at given pass rates it matters what a checkpoint gets wrong, by as much as the inversion itself, and entropy is not the name of it:
+permuted masses have the copy's entropy and end higher in every row; even masses have most entropy ({one_copy["entropy"]:.2f} to
+{one_even["entropy"]:.2f} nats at depth {shallow}, {deep_copy["entropy"]:.2f} to {deep_even["entropy"]:.2f} at {deep}, one token), and end higher at
+depth {shallow} and hardly or not at {deep}; one error for all prompts has less entropy than the copy in every row and ends highest. A
+start whose errors are the nearest prompt's answer ends where the copy ends: in {at_zero} of {len(near)} rows the interval of the difference
+holds 0. That is what SFT does to neighbours: it leaves mass on answers that are correct next door.
 
 ## The law, and a number before RL
 
@@ -576,10 +605,11 @@ starts of one checkpoint that have equal pass rates, beside entropy (Spearman's 
 
 {_table(["", "depth", f"alignment number, fresh peak pass@{k}", "entropy", "alignment number, trained pass@1", "entropy"], ranks)}
 
-**Where it stops.** It is the first step only. Even and permuted masses have nearly the same number in a linear policy, and
-differ afterwards: a common error is unlearned once for all, and a prompt's own mass on few answers is faster to move (kappa in [F1](theory.md#F1)).
-A network's kernel is learned too, and a student's differs from that of the checkpoint that it copies: compare numbers of one kind of student only.
-It says nothing of checkpoints with different pass rates, where the pass rates decide first.
+**Where it stops.** It is the first step only. In the linear policy even and permuted masses have nearly one number, and at depth
+{deep} end apart; in networks their numbers are far apart, and at depth {shallow} they end alike. Later a common error is unlearned once for all,
+and mass on few answers moves faster than mass on many (kappa in [F1](theory.md#F1)). A network's kernel is learned too: compare the numbers of one kind of student
+only. Of checkpoints with different pass rates it says nothing: there the pass rates come first. The shallow copy
+ends higher in all three cases, and its number is the lower one in {lower} of them.
 
 ## All starts
 
@@ -587,14 +617,20 @@ It says nothing of checkpoints with different pass rates, where the pass rates d
 
 Toy policies, one kind of noise, two depths of one ladder, one rate for each student. Copies are as good as the checkpoint on these prompts only;
 elsewhere they were not asked. Starts other than the copies are no checkpoints that SFT would leave: they say what decides, not
-what can be had. Tokens of a response were independent. Early trials with 6 seeds gave -0.144 and +0.153 for the swap at one token, and +0.121
-and +0.110 for permuted masses; the table above replaces them.
+what can be had. Tokens of a response were independent; in the two-token task a swap moves each token's pass rate, which fixes the
+response's. Of eight starts the networks ran seven. A number computed before RL was compared over starts that were made for it, and over no
+ladder of real checkpoints.
 """
 
 
 def _signed(effect: dict[str, float], digits: int = 3) -> str:
     value, low, high = (f"{effect[name]:+.{digits}f}" for name in ("estimate", "low", "high"))
     return f"{value} [{low}, {high}]"
+
+
+def _as_correlation(estimate: dict[str, Any]) -> dict[str, float]:
+    """Cut to [-1, 1], which Student's interval does not know."""
+    return {end: max(-1.0, min(1.0, estimate[end])) for end in ("estimate", "low", "high")}
 
 
 def mitigations() -> str:

@@ -165,6 +165,15 @@ class TestInversionPage:
         effect = f"{mean:+.3f}" if abs(mean) >= 5e-4 else "0.000"
         assert f"| {first:.3f} to {last:.3f} | {effect}" in self.PAGE
 
+    def test_entropy_inside_the_classes_at_other_starts(self):
+        made = json.loads((ROOT / "docs" / "evidence" / "entropy_inside.json").read_text(encoding="utf-8"))
+        for x in made["starts"]:
+            value, low, high = (f"{x['sampled']['effect'][name]:+.3f}" for name in ("estimate", "low", "high"))
+            sizes = f"| {x['mean']:g} | {x['dispersion']:g} | {x['responses']} | {x['correct']} |"
+            after = " to ".join(f"{y:.3f}" for y in x["sampled"]["after"])
+            field = f"{x['mean field']['effect']['estimate']:+.3f}"
+            assert f"{sizes} {after} | {value} [{low}, {high}] | {field} |" in self.PAGE
+
     def test_what_the_law_and_the_mean_field_miss(self):
         words = " ".join(self.PAGE.split())
         assert f"differ by at most {self.MADE['mean_field_error']['max']:.3f}" in words
