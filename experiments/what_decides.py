@@ -2,7 +2,7 @@
 
 Two checkpoints of one SFT run, a shallow and a deep one, are copied into new students on the trained and on the fresh
 prompts. A copy can be changed in one respect: it gets the other checkpoint's pass rate on every prompt, or keeps its
-own and spreads the incorrect mass otherwise. Tokens are independent given the prompt, and each is changed by itself.
+own and shares the incorrect mass out otherwise. Tokens are independent given the prompt, and each is changed by itself.
 """
 
 from collections.abc import Callable, Sequence

@@ -286,8 +286,8 @@ class InversionMap(Result):
             f"{entropy:.0%} of the outcome, pass@1 and dispersion {dispersion:.0%}."
         )
         yield (
-            "What decides is the share of prompts that start above p_c. Entropy inside the classes is not it; "
-            "dispersion is, as long as it sets that share."
+            "What decides is the share of prompts that start above p_c. Entropy inside the classes moves p_c alone; "
+            "dispersion decides as long as it sets that share."
         )
         errors = zip(self.group_sizes, self.law_error[:, 0], strict=True)
         yield (
