@@ -652,7 +652,7 @@ def mitigations() -> str:
         ]
         rows.append([one["name"], f"{one['before']:.3f}", f"{one['rollouts']:.1f}", *cells])
     in_sft = [x for x in found["mitigated"] if x["name"].endswith("in SFT")]
-    before = "; ".join(f"with {x['name']} the deep checkpoint has pass@1 {x['before']:.3f}" for x in in_sft)
+    before = "; ".join(f"with {x['name']} it has pass@1 {x['before']:.3f}" for x in in_sft)
     return f"""# Mitigations
 
 The inverting ladder's deepest checkpoint ({found["depths"][1]} SFT steps) has more pass@1 than the best one
@@ -665,8 +665,9 @@ closed, *n.s.* where the 95% interval of the gain holds 0. `{made["command"]}` m
 
 {_mitigation_reading(found)}
 
-What is done in SFT changes what is mended: {before}. A checkpoint that starts below the good one ({found["before"][0]:.3f}) no longer
-looks better than it, so there is no order left that could turn; that it ends well is better SFT, not a cure of over-training.
+What is done in SFT changes the checkpoint that is to be mended: {before}; without either, {found["before"][1]:.3f}. One that
+starts below the good checkpoint ({found["before"][0]:.3f}) no longer looks better than it, so there is no order left that could turn: that it ends
+well is better SFT, not a cure of over-training.
 A gain over the deep checkpoint is not yet a smaller gap, either: what helps every checkpoint, as a KL term or another estimator may,
 was not run from the good one here.
 

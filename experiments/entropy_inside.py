@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlsignal.inference.ranking import paired_estimate
-from rlsignal.sim.inversion import Build, Odds, Train
+from rlsignal.sim.inversion import Build, Odds, Train, Way
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.sweep import cross, sweep
 from rlsignal.sim.tabular import Recipe
@@ -32,6 +32,7 @@ def entropy_inside(
     draws: int = 8,
     prompts: int = 128,
     steps: int = 400,
+    ways: Sequence[Way] = ("mean field", "jumping"),
     runner: Runner | None = None,
 ) -> dict[str, Any]:
     """pass@1 after GRPO, g = 8, plain ascent at rate 1, from little and from much entropy at equal pass rates."""
@@ -57,7 +58,7 @@ def entropy_inside(
             "correct": correct,
             "nats": inside.tolist(),
         }
-        for way in ("mean field", "jumping"):
+        for way in ways:
             cells = training, built.logits, settings
             found = sweep(Train(recipe, way), cells, label=label + way, runner=runner)
             after = np.asarray(found.pass_at_1, np.float64)[:, -1].reshape(len(inside), draws)
