@@ -244,6 +244,13 @@ def predictors() -> str:
         name: ", ".join(f"{_signed(x, 2)} ({outcome})" for outcome, x in found[name].items())
         for name in ("entropy_given_informative", "informative_given_entropy")
     }
+    others = _evidence("other_trainers")["trainers"]
+    elsewhere = "; ".join(
+        f"with {x['trainer']} it is "
+        f"{_signed(x['entropy_given_informative']['trained'], 2)} (trained) and "
+        f"{_signed(x['entropy_given_informative']['fresh'], 2)} (fresh)"
+        for x in others
+    )
     return f"""# What predicts which checkpoint to start from?
 
 {found["ladders"]} random ladders, of six SFT depths each: an untrained policy, and fine-tuning for up to 3000 steps. Tasks
@@ -275,9 +282,9 @@ stage looks at is the mean over tokens here, and that stage needs 150 steps of R
 - **Under plain GRPO entropy adds nothing to the informative fraction that would favour more of it.** Ranking by entropy starts from the
   checkpoint that learned least. Once the informative fraction is known, the partial rank correlation of entropy with the outcome
   is {partial["entropy_given_informative"]}: nothing on fresh prompts, and *less* entropy is better on trained ones. The
-  other way round it is {partial["informative_given_entropy"]}. Under other trainers (MaxRL, a KL term, an entropy bonus) it
-  may be otherwise, and larger groups saturate the informative fraction: neither was drawn here. And a correlation is no cause: at
-  equal pass rates entropy has [no sign of its own](what-decides.md).
+  other way round it is {partial["informative_given_entropy"]}. **Under other trainers it is otherwise**: {elsewhere}
+  ([evidence/other_trainers.json](evidence/other_trainers.json); {others[0]["ladders"]} ladders each). A correlation is no cause: at equal pass rates
+  entropy has [no sign of its own](what-decides.md). Larger groups, which may saturate the informative fraction, and a KL term were not drawn here.
 - **A short run of RL is no oracle.** Pass@1 after 100 of 600 steps, which costs a sixth of the runs that it would save,
   ranks no better than what the same prompts' samples say before.
 - **Where they fail.** All are better about fresh pass@k than about what RL makes of its own prompts, where the speed of
@@ -604,6 +611,8 @@ prompts, averaged over prompts with weight (1-p)^{k}. It needs no RL: one deriva
 starts of one checkpoint that have equal pass rates, beside entropy (Spearman's rho within a seed, mean):
 
 {_table(["", "depth", f"alignment number, fresh peak pass@{k}", "entropy", "alignment number, trained pass@1", "entropy"], ranks)}
+
+![Fresh peak pass@{k} over entropy, and over the alignment number, for starts of equal pass rates](what-decides.png)
 
 **Where it stops.** It is the first step only. In the linear policy even and permuted masses have nearly one number, and at depth
 {deep} end apart; in networks their numbers are far apart, and at depth {shallow} they end alike. Later a common error is unlearned once for all,

@@ -73,6 +73,20 @@ def predictors(runner: "Runner") -> dict[str, Any]:
     return score_predictors(300, tuning=90, runner=runner).summary
 
 
+def other_trainers(runner: "Runner") -> dict[str, Any]:
+    """Fewer random ladders under other trainers than plain GRPO: what entropy knows there."""
+    from experiments.predictors import score_predictors
+    from rlsignal import MAXRL
+
+    trainers: dict[str, dict[str, Any]] = {"MaxRL": {"estimator": MAXRL}, "entropy bonus 0.01": {"entropy": 0.01}}
+    found = []
+    for name, trainer in trainers.items():
+        table = score_predictors(40, tuning=4, trainer=trainer, runner=runner).summary
+        table["scores"] = [x for x in table["scores"] if x["name"] in ("entropy per token", "pass@10", "informative")]
+        found.append({"trainer": name, **table})
+    return {"trainers": found}
+
+
 def mitigations(runner: "Runner") -> dict[str, Any]:
     """Fifteen mitigations of the deepest checkpoint of the inverting ladder, eight seeds each."""
     from experiments.mitigations import mitigate
@@ -168,6 +182,7 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "inversion": inversion,
     "ladder": ladder,
     "predictors": predictors,
+    "other_trainers": other_trainers,
     "mitigations": mitigations,
     "matched_starts": matched,
     "what_decides": deciding,

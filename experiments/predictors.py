@@ -229,6 +229,7 @@ def score_predictors(
     *,
     tuning: int = 90,
     kinds: tuple[Kind, ...] = KINDS,
+    trainer: dict[str, Any] | None = None,
     seed: int = 0,
     runner: Runner | None = None,
 ) -> PredictorTable:
@@ -238,6 +239,7 @@ def score_predictors(
     ----------
     ladders, tuning : how many in all, and how many of them only set the forecast's time scale.
     kinds : of task, in turn.
+    trainer : keywords of `GRPORecipe.setting`, such as the estimator; default plain GRPO. Predictors do not see it.
     seed : of everything.
     runner : how the ladders are run; default `Runner()`.
 
@@ -274,9 +276,10 @@ record_every=10))
         which = np.arange(i, count, len(kinds))
         cells = (
             jnp.stack([jax.random.key(seed * 1_000_003 + int(ladder)) for ladder in which]),
-            jax.tree.map(lambda x, which=which: x[which], _settings(drawn, kind)),
+            jax.tree.map(lambda x, which=which: x[which], _settings(drawn, kind, trainer)),
         )
-        results = sweep(Experiment(kind), cells, label=f"random ladders: {kind.name}", runner=runner, on_cpu=1)
+        label = ", ".join((f"random ladders: {kind.name}", *(trainer or {})))
+        results = sweep(Experiment(kind), cells, label=label, runner=runner, on_cpu=1)
         found += [(int(ladder), kind, jax.tree.map(lambda x, j=j: x[j], results)) for j, ladder in enumerate(which)]
     found.sort(key=lambda item: item[0])
     return _table([(kind, trained) for _, kind, trained in found], tuning, rng, drawn["rl_rate"])
@@ -292,7 +295,7 @@ def _drawn(rng: np.random.Generator, count: int, kinds: tuple[Kind, ...]) -> dic
     }
 
 
-def _settings(drawn: dict[str, np.ndarray], kind: Kind) -> LadderSetting:
+def _settings(drawn: dict[str, np.ndarray], kind: Kind, trainer: dict[str, Any] | None = None) -> LadderSetting:
     """Every ladder as one of this kind."""
     count = len(drawn["noise"])
 
@@ -303,7 +306,7 @@ def _settings(drawn: dict[str, np.ndarray], kind: Kind) -> LadderSetting:
         drawn["noise"],
         drawn["different"],
         alike(kind.sft.setting())._replace(learning_rate=drawn["sft_rate"]),
-        alike(kind.grpo.setting())._replace(learning_rate=drawn["rl_rate"]),
+        alike(kind.grpo.setting(**(trainer or {})))._replace(learning_rate=drawn["rl_rate"]),
     )
 
 

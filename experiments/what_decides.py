@@ -5,8 +5,10 @@ prompts. A copy can be changed in one respect: it gets the other checkpoint's pa
 own and shares the incorrect mass out otherwise. Tokens are independent given the prompt, and each is changed by itself.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -335,3 +337,37 @@ def alignment(pull: np.ndarray, p: np.ndarray, k: int = 10) -> np.ndarray:
     """The alignment number: the mean pull on prompts that k samples leave unsolved, weighted by (1-p)^k; last axis."""
     unsolved = (1 - p) ** k
     return (unsolved * pull).sum(-1) / unsolved.sum(-1)
+
+
+def draw(found: dict[str, Any], path: Path) -> None:
+    """The picture of docs/what-decides.md: starts of equal pass rates, over their entropy and over their number."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, len(found["cases"]), figsize=(12.5, 7), layout="constrained", sharey="col")
+    same = [STARTS[i] for i in SAME_PASS_RATES]
+    colours = dict(zip(same, plt.colormaps["tab10"].colors, strict=False))
+    for (above, below), case in zip(axes.T, found["cases"], strict=True):
+        for x in (x for x in case["starts"] if x["start"] in same):
+            look = {"color": colours[x["start"]], "marker": "s" if x["deep"] else "o", "linestyle": "", "markersize": 8}
+            label = None if x["deep"] else x["start"]
+            above.plot(x["entropy"], x["after"][0], label=label, **look)
+            below.plot(x["alignment"][0], x["after"][0], **look)
+        numbers = [abs(x["alignment"][0]) for x in case["starts"]]
+        below.set_xscale("symlog", linthresh=max(numbers) / 10)
+        below.axvline(0, color="#bbbbbb", linewidth=1, zorder=0)
+        above.set_title(case["name"], fontsize=11)
+        above.set_xlabel("response entropy before RL (nats)")
+        below.set_xlabel("alignment number before RL")
+        for ax in (above, below):
+            ax.set_ylabel(f"fresh peak pass@{found['k']}")
+            ax.grid(alpha=0.3)
+    shallow, deep = found["depths"]
+    handles = axes[0, 0].get_legend_handles_labels()
+    title = f"circles: pass rates of depth {shallow}; squares: of depth {deep}"
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=9, frameon=False, title=title)
+    figure.savefig(path, dpi=80)
+
+
+if __name__ == "__main__":
+    docs = Path(__file__).resolve().parent.parent / "docs"
+    draw(json.loads((docs / "evidence" / "what_decides.json").read_text(encoding="utf-8")), docs / "what-decides.png")

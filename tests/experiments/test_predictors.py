@@ -74,6 +74,14 @@ def test_a_predictor_adds_nothing_to_itself_and_something_to_noise():
     assert np.isnan(_partial(good, good, "trained").value)
 
 
+def test_another_trainer_differs_in_its_setting_alone():
+    drawn = _drawn(np.random.default_rng(0), 4, (KIND,))
+    plain, other = _settings(drawn, KIND).grpo, _settings(drawn, KIND, {"entropy": 0.01}).grpo
+    np.testing.assert_allclose(other.entropy, 0.01)
+    np.testing.assert_array_equal(other.table, plain.table)
+    np.testing.assert_array_equal(other.learning_rate, plain.learning_rate)
+
+
 def test_ladders_are_as_different_as_they_were_drawn():
     drawn = _drawn(np.random.default_rng(0), 400, (KIND,))
     assert 0 <= drawn["noise"].min() < 0.05 < 0.45 < drawn["noise"].max() <= 0.5
