@@ -282,7 +282,8 @@ stage looks at is the mean over tokens here, and that stage needs 150 steps of R
 - **Under plain GRPO entropy adds nothing to the informative fraction that would favour more of it.** Ranking by entropy starts from the
   checkpoint that learned least. Once the informative fraction is known, the partial rank correlation of entropy with the outcome
   is {partial["entropy_given_informative"]}: nothing on fresh prompts, and *less* entropy is better on trained ones. The
-  other way round it is {partial["informative_given_entropy"]}. **Under other trainers it is otherwise**: {elsewhere}
+  other way round it is {partial["informative_given_entropy"]}. **Under other trainers it is otherwise on
+  fresh prompts**: {elsewhere}
   ([evidence/other_trainers.json](evidence/other_trainers.json); {others[0]["ladders"]} ladders each). A correlation is no cause: at equal pass rates
   entropy has [no sign of its own](what-decides.md). Larger groups, which may saturate the informative fraction, and a KL term were not drawn here.
 - **A short run of RL is no oracle.** Pass@1 after 100 of 600 steps, which costs a sixth of the runs that it would save,
