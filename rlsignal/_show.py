@@ -124,7 +124,9 @@ def figure(number: float) -> str:
     """A number in a table: three decimals; a small one keeps two digits."""
     if np.isnan(number):
         return "-"
-    return f"{number:.3f}" if abs(number) >= 0.0095 or number == 0 or not np.isfinite(number) else f"{number:.2g}"
+    if number == 0:
+        return "0.000"  # and not -0.000
+    return f"{number:.3f}" if abs(number) >= 0.0095 or not np.isfinite(number) else f"{number:.2g}"
 
 
 def _fields(value: Any) -> list[tuple[str, Any]]:

@@ -21,7 +21,9 @@ def numbers(name: str, value: ArrayLike) -> Floats:
     if array.dtype.kind == "V" and "float" in array.dtype.name:  # bfloat16 and its kin, which jax brings along
         array = array.astype(np.float64)
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must be a number or an array of numbers, got {shown(value)}.")
+        counts = hasattr(value, "correct") and hasattr(value, "samples")  # what `read` returned
+        way_out = " Its counts are a distribution: Recorded(data.correct, data.samples)." if counts else ""
+        raise ValueError(f"{name} must be a number or an array of numbers, got {shown(value)}.{way_out}")
     if np.ma.is_masked(value):
         hidden = int(np.ma.count_masked(value))
         raise ValueError(f"{name} must have no masked entries, got {hidden}. Leave them out: {name}.compressed().")

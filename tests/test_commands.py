@@ -285,7 +285,7 @@ class TestData:
     def test_a_requirement_decides_the_exit_status_by_the_interval(self, capsys, evaluation, rule, status):
         assert main(["diagnose", str(evaluation), "--require", rule]) == status
         words = {0: "met", 1: "not met", 3: "not decided by these samples"}[status]
-        assert f"Required: {rule}: {words}, by the interval." in capsys.readouterr().out
+        assert f"Required: {rule}: {words}, by the interval [" in capsys.readouterr().out
         assert main(["diagnose", str(evaluation), "--require", rule, "--json"]) == status
         assert json.loads(capsys.readouterr().out)["require"] == {"rule": rule, "status": status}
 

@@ -132,3 +132,8 @@ def test_two_types_of_one_name_are_refused():
     with pytest.raises(TypeError, match=r"^two results are called Diagnosis, in rlsignal\.diagnosis\.diagnose and "):
         type("Diagnosis", (Result,), {"__module__": "elsewhere"})
     assert Result.kinds["Diagnosis"] is type(rlsignal.diagnose(COUNTS))
+
+
+def test_zero_has_no_sign():
+    assert str(rlsignal.Estimate(-0.0, -0.0, 0.242)) == "0.000 [0.000, 0.242]"
+    assert str(rlsignal.Estimate(-0.001, -0.02, 0.242)) == "-0.001 [-0.020, 0.242]"

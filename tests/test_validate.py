@@ -543,3 +543,10 @@ class TestUnknownOptions:
     def test_a_column_is_named_by_text(self):
         with pytest.raises(ValueError, match=r"^group must be the name of a column, got 8\.$"):
             read([[0, 1], [1, 1]], group=8)
+
+
+def test_what_read_returned_is_no_pass_rate_but_its_counts_are():
+    data = read({"prompt": [0, 1, 2], "n": [16] * 3, "c": [0, 5, 16]})
+    with pytest.raises(ValueError, match=r"Recorded\(data\.correct, data\.samples\)\.$"):
+        degenerate_probability(data, 8)
+    assert degenerate_probability(Recorded(data.correct, data.samples), 8) > 2 / 3

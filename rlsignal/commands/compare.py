@@ -24,7 +24,11 @@ def add(commands: Any) -> None:
     add_data(parser, "+")
     parser.add_argument("--group-size", type=int, metavar="G", help="rollouts per prompt of the run (default 8)")
     parser.add_argument(
-        "--budgets", type=float, nargs="+", metavar="X", help="learning rate times steps of the forecasts"
+        "--budgets",
+        type=float,
+        nargs="+",
+        metavar="X",
+        help="learning rate times steps of the model's forecasts (default 30 300 3000), not of your optimizer",
     )
     parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import rlsignal
 from rlsignal import store
-from rlsignal._show import Result, visible
+from rlsignal._show import Result, figure, visible
 from rlsignal.commands.data import add_data, checkpoint_named, given, read, refuse_idle, write_page
 from rlsignal.commands.terminal import command
 from rlsignal.commands.track import tracked
@@ -97,7 +97,8 @@ def run(chosen: argparse.Namespace) -> int:
         print(f"\nWrote {visible(', '.join(map(str, written)))}.")
     if rule:
         said = {0: "met", 1: "not met", 3: "not decided by these samples"}[_status(rule, found)]
-        print(f"\nRequired: {chosen.require}: {said}, by the interval.")
+        low, high = _interval(rule[0], found)
+        print(f"\nRequired: {chosen.require}: {said}, by the interval [{figure(low)}, {figure(high)}].")
     return _status(rule, found)
 
 
@@ -120,17 +121,21 @@ def _status(rule: tuple[str, bool, float] | None, found: Diagnosis) -> int:
     if rule is None:
         return 0
     name, at_least, limit = rule
+    low, high = _interval(name, found)
+    if not at_least:
+        low, high, limit = -high, -low, -limit
+    return 0 if low >= limit else 1 if high < limit else 3
+
+
+def _interval(name: str, found: Diagnosis) -> tuple[float, float]:
     share = found.chosen.degenerate
-    low, high = {
+    return {
         "informative": (1 - share.high, 1 - share.low),
         "degenerate": (share.low, share.high),
         "pass@1": (found.pass_at_1.low, found.pass_at_1.high),
         "signal": (found.signal.low, found.signal.high),
         "dispersion": (found.dispersion.low, found.dispersion.high),
     }[name]
-    if not at_least:
-        low, high, limit = -high, -low, -limit
-    return 0 if low >= limit else 1 if high < limit else 3
 
 
 def _group_size(data: Rollouts | TrainingLog) -> int:

@@ -108,7 +108,10 @@ class Comparison(Result):
             ("forecast of pass@1", *(f"at {x:g}" for x in self.budgets)),
             [(name, *(f"{row[i]:.3f}" for row in self.forecasts)) for i, name in enumerate(self.checkpoints)],
         )
-        yield "at: learning rate times steps, by the mean field of independent prompts."
+        yield (
+            "at: learning rate times steps of the model, independent softmax tables by their mean field. "
+            "No network's optimizer has this scale: which column is yours is not known."
+        )
         yield f"best by {', by '.join(f'{by}: {name}' for by, name in self.best.items())}."
         yield ""
         first, others = self.checkpoints[0], self.checkpoints[1:]
@@ -165,7 +168,10 @@ def compare(
     g = _validate.group_size(group_size)
     named = _named(checkpoints, reading)
     if len(named) < 2:
-        raise ValueError(f"checkpoints must be at least two, got {list(named)}. For one, use diagnose().")
+        raise ValueError(
+            f"checkpoints must be at least two, got {', '.join(named) or 'one evaluation'}. Give another evaluation, "
+            "name the column of checkpoints with checkpoint=, or see one alone with diagnose."
+        )
     shared = sorted(set.intersection(*(set(x.prompt) for x in named.values())), key=str)
     if len(shared) < 2:
         raise ValueError(
@@ -261,12 +267,14 @@ def _named(checkpoints: Any, reading: Mapping[str, Any]) -> dict[str, Rollouts]:
     else:
         whole = as_data(checkpoints, reading)
         if isinstance(whole, TrainingLog):
-            raise ValueError("checkpoints must be evaluations, got a training log. It holds no counts per prompt.")
+            raise ValueError(
+                "checkpoints must be evaluations, got a training log, without counts per prompt. See it with track."
+            )
         sources = {str(name): whole.at(checkpoint=name) for name in whole.checkpoints}
     found: dict[str, Rollouts] = {}
     for name, x in sources.items():
         if isinstance(x, TrainingLog):
-            raise ValueError(f"checkpoints must be evaluations, got a training log for {name!r}.")
+            raise ValueError(f"checkpoints must be evaluations, got a training log for {name!r}. See it with track.")
         if len(set(x.prompt)) < len(x.prompt):
             raise ValueError(f"a checkpoint must hold each prompt once, got repetitions in {name!r}. Pool them first.")
         found[name] = x

@@ -124,7 +124,10 @@ def _how_many(first: Recorded, second: Recorded, detectable: float) -> str:
     prompts = len(np.asarray(first.correct))
     factor = (detectable / LEAST) ** 2
     best = samples_of_a_prompt(first, second)
-    how = f"about {max(round(best), 1)} samples of each are best" if np.isfinite(best) else "or more samples of these"
+    if best < 2:  # one sample of a prompt would be least noise at its cost, and shows nothing of how prompts differ
+        how = "and more samples of each add little"
+    else:
+        how = f"about {round(best)} samples of each are best" if np.isfinite(best) else "or more samples of these"
     return (
         f"The least difference that these samples detect is {detectable:.2g}; {LEAST:g} takes about "
         f"{int(np.ceil(prompts * factor)):,} prompts like these, {how}."

@@ -82,18 +82,21 @@ class GroupSizeAdvice(Result):
     def _parts(self) -> Iterable[Part]:
         yield from read_line(self.read_as)
         low, high = self.range
-        span = f" ({low} to {high} are not distinguished)" if low < high else ""
+        span = f" ({low} to {high} are about as good)" if low < high else ""
         yield f"g = {self.group_size}{span}, for {self.rollouts} rollouts a step under {self.estimator}."
         yield from (f"- {reason}" for reason in self.reasons)
         yield ""
         timed = self.lines[0].per_hour is not None
-        head = ["prompts x g", "informative [95%]", "informative groups", "noise", "of full precision", "hard weigh"]
+        known_exactly = self.lines[0].informative.how == "known"
+        share = "informative" if known_exactly else "informative [95%]"
+        head = ["prompts x g", share, "informative groups", "noise", "of full precision", "hard weigh"]
         yield Table(
             (*head, *["in a GPU hour [95%]"] * timed),
             [
                 (
                     f"{x.prompts} x {x.group_size}",
-                    f"{figure(x.informative.value)} [{figure(x.informative.low)}, {figure(x.informative.high)}]",
+                    figure(x.informative.value)
+                    + (f" [{figure(x.informative.low)}, {figure(x.informative.high)}]" * (not known_exactly)),
                     "-" if np.isnan(x.informative_groups) else f"{x.informative_groups:.1f}",
                     f"{x.noise:.2f}",
                     "-" if np.isnan(x.score) else f"{x.score:.1f}",
@@ -294,7 +297,7 @@ def recommend_group_size(
         rollouts=rollouts,
         estimator=estimator.name,
         lines=lines,
-        reasons=tuple(_reasons(chosen, lines, rollouts, least, best_of_noise)),
+        reasons=tuple(_reasons(chosen, best, lines, rollouts, least, best_of_noise)),
         doubts=(
             "Counts alone do not fix the best g: the noise g/(g-1) is that of rollouts whose correct and incorrect "
             "scores vary alike. Give the gradient noise (scores=, between=) and the best g is computed.",
@@ -404,7 +407,7 @@ def _hard(estimator: Estimator, g: int) -> float:
 
 
 def _reasons(
-    chosen: int, lines: tuple[GroupSizeLine, ...], rollouts: int, least: int, best_of_noise: int | None
+    chosen: int, best: int, lines: tuple[GroupSizeLine, ...], rollouts: int, least: int, best_of_noise: int | None
 ) -> Iterable[str]:
     """Why this size: what it has, what the next ones would have, and what the budget does to it."""
     by_size = {line.group_size: line for line in lines}
@@ -415,6 +418,11 @@ def _reasons(
         f"At g = {chosen} a step has {here.prompts} prompts and {here.informative_groups:.1f} informative groups, "
         f"worth {here.score:.1f} with a perfect baseline."
     )
+    if best_of_noise is None and chosen != best:
+        yield (
+            f"g = {best} scores highest. {chosen} is within {FLAT:.0%} of it, less than counts can decide, and leaves "
+            f"a baseline that adds at most 1/{chosen - 1} to the variance of an update."
+        )
     for g in (chosen // 2, 2 * chosen):
         if g in by_size and np.isfinite(by_size[g].score):
             other = by_size[g]

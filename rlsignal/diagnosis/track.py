@@ -96,7 +96,7 @@ class Trend(Result):
             rows.append((f"{self.step[i]:g}", *cells))
         head = ("to step", "reward", "degenerate [95%]", "at the mean", "at first dispersion", "dispersion")
         yield Table(head, rows)
-        yield f"windows of {self.window} rows, groups of {self.group_size}, {self.groups} in a row."
+        yield f"windows of {self.window} rows, groups of {self.group_size}, {self.groups} a row."
         if self.elsewhere:
             shares = ", ".join(f"{share} at g = {g}" for g, share in self.elsewhere)
             yield f"By a Beta, the population of the last window has these shares of degenerate groups: {shares}."
@@ -293,7 +293,7 @@ def _size(log: TrainingLog, group_size: int | None) -> int:
         return _validate.group_size(group_size)
     rows = set(log.samples[log.samples > 0].tolist())
     if log.group_size is None and (len(rows) != 1 or np.isfinite(log.degenerate).any()):
-        raise ValueError("group_size must be given, for the data does not state it.")
+        raise ValueError("group_size must be given, for the data does not state it: group_size=8 if it is 8.")
     return _validate.group_size(log.group_size if log.group_size is not None else rows.pop())
 
 

@@ -156,7 +156,8 @@ class TestCompare:
     @pytest.mark.parametrize(
         ("checkpoints", "g", "message"),
         [
-            ({"a": counts([1, 2])}, 8, r"^checkpoints must be at least two, got \['a'\]\."),
+            ({"a": counts([1, 2])}, 8, r"^checkpoints must be at least two, got a\. Give another"),
+            (counts([1, 2]), 8, r"^checkpoints must be at least two, got one evaluation\. Give another"),
             (
                 {"a": counts([1, 2]), "b": counts([1, 2]) | {"prompt": ["x", "y"]}},
                 8,
@@ -169,8 +170,16 @@ class TestCompare:
             ),
             ({"a": counts([1, 2]), "b": counts([1, 2]) | {"step": [0, 1], "prompt": [0, 0]}}, 8, "each prompt once"),
         ],
-        ids=["one", "apart", "few samples", "repeated"],
+        ids=["one", "no column", "apart", "few samples", "repeated"],
     )
     def test_what_cannot_be_compared_is_refused(self, checkpoints, g, message):
         with pytest.raises(ValueError, match=message):
             compare(checkpoints, g)
+
+
+def test_a_plan_never_asks_for_one_sample_of_a_prompt():
+    """Least noise at its cost is no use where a forecast needs to know how prompts differ."""
+    rng = np.random.default_rng(0)
+    found = compare({name: counts(rng.binomial(16, rng.beta(0.5, 1.0, 60)), 16) for name in "ab"})
+    assert found.decision.verdict == "sample more"
+    assert "prompts like these, and more samples of each add little." in found.decision.reasons[1]

@@ -25,6 +25,17 @@ class TestAdvice:
         advice = recommend_group_size(p)
         assert (advice.group_size, advice.range) == (size, span)
 
+    def test_says_why_8_and_not_the_best_and_gives_no_interval_to_what_is_known(self):
+        known, sampled = Beta(0.28, 0.54), Recorded([0, 1, 4, 8, 14, 16] * 20, 16)
+        for p in (known, sampled):
+            advice = recommend_group_size(p)
+            best = max(advice.lines, key=lambda line: np.nan_to_num(line.score))
+            assert best.group_size == 4 != advice.group_size
+            assert "g = 4 scores highest. 8 is within 30% of it" in advice.reasons[1]
+            assert best.score * 0.7 <= next(line.score for line in advice.lines if line.group_size == 8)
+            assert ("[95%]" in str(advice)) == (p is sampled)
+        assert not any("scores highest" in reason for reason in recommend_group_size(0.01).reasons)
+
     def test_the_score_is_informative_groups_over_their_noise(self):
         for line in recommend_group_size(Beta(0.28, 0.54), rollouts=512).lines:
             g, share = line.group_size, informative_probability(Beta(0.28, 0.54), line.group_size)

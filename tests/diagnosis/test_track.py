@@ -209,7 +209,11 @@ class TestShown:
                 {"group_size": 8},
                 r"^the data has no row with a mean reward\.$",
             ),
-            (log([0.5] * 30), {}, r"^group_size must be given, for the data does not state it\.$"),
+            (
+                log([0.5] * 30),
+                {},
+                r"^group_size must be given, for the data does not state it: group_size=8 if it is 8\.$",
+            ),
             ([[0, 1], [1, 1]], {}, r"^data must have steps, got rollouts without any\."),
         ],
     )
