@@ -4,8 +4,8 @@
 # **Question.** A model answers, and a checker says 1 or 0. How can it learn from that, and why are answers sampled in
 # groups?
 #
-# You need: the mean and the variance of a coin, and a little numpy. About 25 minutes. If softmax policy gradients are old
-# friends, go on to [lesson 1](01_one_group.ipynb).
+# You need: the mean and the variance of a coin, derivatives of exp and log, and a little numpy. About 25 minutes. If you
+# know softmax policy gradients, go on to [lesson 1](01_one_group.ipynb).
 
 # %%
 import numpy as np
@@ -34,7 +34,8 @@ plots.plot_curves(p, {"p(1-p)": p * (1 - p)}, xlabel="chance p", ylabel="varianc
 # ## A policy
 #
 # A language model gives every possible answer a probability. Ours knows one question and three answers, of which the first
-# is correct. The probabilities are a softmax of three numbers, the *logits*: exp of each, over their sum.
+# is correct. The probabilities are a softmax of three numbers, the *logits*: exp of each, divided by the sum of the three.
+# The model with these probabilities is called a *policy*; π(y) is its probability of answer y.
 
 # %%
 def softmax(logits):
@@ -52,13 +53,14 @@ print("probabilities:", policy.round(3), " pass rate p:", round(policy @ correct
 #
 # ## Learning from a reward
 #
-# To raise p, change the logits along its slope, grad p. But a model with a checker cannot see p; it can only sample an
-# answer y and look at its reward. REINFORCE makes a slope of that: *reward times the gradient of log π(y)*. For a softmax
+# To raise p, change the logits along the *gradient* of p, written grad p or ∇p: the list of its three derivatives, one by
+# each logit. But a model with a checker cannot see p; it can only sample an answer y and look at its reward r(y). A method
+# called REINFORCE estimates the gradient from that: *reward times the gradient of log π(y)*. For a softmax
 #
 # $$\frac{\partial \log \pi(y)}{\partial \,\mathrm{logit}_z} = [z = y] - \pi(z):$$
 #
-# the logit of the sampled answer goes up, and all go down in proportion to their chance. On average this is exactly grad p,
-# since π(y) grad log π(y) = grad π(y):
+# where [z = y] is 1 for the sampled answer and 0 for the others. So the logit of the sampled answer goes up, and all go down
+# in proportion to their chance. On average this is exactly grad p, since π(y) grad log π(y) = grad π(y):
 #
 # $$\sum_y \pi(y)\, r(y)\, \nabla \log \pi(y) = \sum_y r(y)\, \nabla \pi(y) = \nabla p.$$
 
@@ -73,7 +75,7 @@ def score(policy, y):
 
 answers = rng.choice(3, size=100_000, p=policy)
 updates = correct[answers][:, None] * score(policy, answers)
-slope = policy[0] * (correct - policy)  # grad p of a softmax with one correct answer
+slope = policy[0] * score(policy, 0)  # grad p: here p is the chance of answer 0, and grad π = π grad log π
 print("mean of 100,000 updates:", updates.mean(0).round(4))
 print("grad p                 :", slope.round(4))
 
@@ -81,7 +83,8 @@ print("grad p                 :", slope.round(4))
 # ## The same mean, less noise
 #
 # One update is a rough guess. Subtract a number b, the *baseline*, from the reward: (r - b) grad log π(y). The mean does not
-# change, because the mean of grad log π is 0: probabilities always add up to 1. The noise does.
+# change, because the mean of grad log π is 0: probabilities always add up to 1. The noise does; it is
+# measured by the variance of an update, added up over the three logits.
 #
 # **Predict.** Is the noise least at b = 0, at b = p, or at b = 1?
 
@@ -97,8 +100,9 @@ for baseline in (0.0, policy[0], 1.0):
 # ## A group
 #
 # Nobody knows p. So sample g answers to the same question, a *group*, and use the mean of their rewards: each advantage is
-# the reward minus the group's mean. That is the core of GRPO and of all its relatives. But look at what happens if all
-# answers of the group are incorrect, or all correct:
+# the reward minus the group's mean. That is the core of GRPO (group relative policy optimization) and of all its relatives.
+# They call the question a *prompt* and each sampled answer a *rollout*. But look at what happens if all rollouts of the
+# group are incorrect, or all correct:
 
 # %%
 def advantages(rewards):
@@ -137,6 +141,10 @@ print("share of degenerate groups:", [round(float(degenerate.mean()), 2) for _, 
 # %%
 # Four runs of one prompt from p = 0.02: it waits for a success, then takes off. The moment is chance.
 plots.plot_curves(np.arange(300), {f"run {i}": rates for i, (rates, _) in enumerate(runs, 1)}, ylabel="pass rate p");
+# %% [markdown]
+# Most groups were degenerate, yet every run learned. Early on most groups are all incorrect, and from about step 100 on most
+# are all correct: then there is nothing left to learn.
+
 # %% [markdown]
 # ## Exercises
 #

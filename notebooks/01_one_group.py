@@ -18,7 +18,8 @@ from rlsignal.proofs import derivations
 # %% [markdown]
 # ## A group
 #
-# A prompt is solved with probability p, its *pass rate*. Eight rollouts of a prompt with p = 0.3:
+# A *prompt* is a question, and a *rollout* one sampled answer to it. It is correct with probability p, the prompt's *pass
+# rate*. The rewards of eight rollouts at p = 0.3:
 
 # %%
 rng = np.random.default_rng(0)
@@ -62,7 +63,7 @@ rl.advantage_variance(0.3, 8)
 #    does not differ from itself.
 # 3. Of the g² pairs g(g-1) are of different rollouts. So the mean is half of 2p(1-p) times g(g-1)/g².
 #
-# The same for a computer: sympy follows every step as the proof is shown, with g and p as symbols. A proof with a step
+# The same for a computer: sympy, a program for algebra, follows every step as the proof is shown, with g and p as symbols. A proof with a step
 # that does not follow does not show; it raises an error. (In the middle it counts K(g-K) by a generating function, which
 # is the way that also gives everything about K that comes later. Steps 2 and 3 above are its steps 9 and 10.)
 
@@ -73,7 +74,8 @@ derivations.within_group_variance_by_pairs()
 # ## Verified
 #
 # Three witnesses that do not know the formula: all 2^8 groups in exact arithmetic, random draws, and a tempting wrong
-# formula that the draws must *reject* (a test that cannot fail proves nothing).
+# formula that the draws must *reject* (a test that cannot fail proves nothing). Here q stands for 1-p and E v for the mean
+# variance. The second check is for prompts that differ in p, which is [lesson 3](03_prompts_differ.ipynb).
 
 # %%
 for row in rl.verify().checks:
@@ -99,8 +101,13 @@ interact(lambda g: plots.plot_variance((2, g, 64), top=0.26), g=(2, 64));
 #
 # ## What an estimator makes of it
 #
-# This variance is the mean square of *mean-centred* advantages, those of Dr. GRPO. GRPO divides by the group's standard
-# deviation; then every informative group has mean square 1, and the mean over groups is the chance of an informative group:
+# A rule that makes advantages of rewards is an *advantage estimator*. Reward minus the group's mean is the one of Dr. GRPO;
+# the variance above is the mean square of its advantages. RLOO subtracts the mean of the *other* rollouts instead, which
+# makes every advantage g/(g-1) times as large. GRPO divides Dr. GRPO's by the group's standard deviation. Then every group
+# that is not degenerate (an *informative* group) has mean square 1, and the mean over groups is the chance of an informative
+# group. GRPO_TRL is GRPO as the library TRL computes it: its standard deviation divides by g-1 in place of g.
+#
+# The mean square of each one's advantages:
 
 # %%
 for estimator in (rl.DR_GRPO, rl.RLOO, rl.GRPO, rl.estimators.GRPO_TRL):
@@ -134,7 +141,7 @@ def answer(p, g):
 check("1.3", ...)
 
 # %% [markdown]
-# **Open.** A framework rewards correct answers with +2 instead of +1. What happens to E[v], and what to GRPO's
+# **Open.** A framework rewards correct answers with +2 instead of +1, and incorrect ones with 0. What happens to E[v], and what to GRPO's
 # advantages?
 #
 # ## Where this leads

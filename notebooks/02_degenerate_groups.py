@@ -14,7 +14,8 @@ from rlsignal import plots
 from rlsignal.exercises import check
 
 # %% [markdown]
-# A group of g is *degenerate* (it has zero variance) if all its rollouts are correct or all are incorrect: D = p^g + (1-p)^g.
+# A group of g is *degenerate* (it has zero variance) if all its rollouts are correct, with chance p^g, or all are incorrect,
+# with chance (1-p)^g. So the share of degenerate groups is D = p^g + (1-p)^g; all others are *informative*.
 #
 # **Predict.** At p = 0.1 and g = 8, which share of groups is degenerate? 10%, 40%, 80%?
 
@@ -22,7 +23,7 @@ from rlsignal.exercises import check
 round(rl.degenerate_probability(0.1, 8), 3)
 
 # %% [markdown]
-# Below which pass rate are most groups of 8 degenerate? The paper behind this library calls it p\*(8):
+# Below which pass rate are most groups of g degenerate? It is called p\*(g); in pairs (g, p\*(g)):
 
 # %%
 [(g, round(rl.critical_pass_rate(g), 4)) for g in (2, 3, 4, 8, 16, 32)]
@@ -42,7 +43,7 @@ round(rl.advantage_variance(rl.critical_pass_rate(8), 8) / rl.advantage_variance
 plots.plot_degenerate_groups({"p = 0.5": 0.5, "p = 0.1": 0.1, "p = 0.02": 0.02, "p = 0.005": 0.005});
 # %% [markdown]
 # For one prompt the degenerate share falls geometrically, by a factor max(p, 1-p) with each rollout: at p = 0.02 that
-# is 2% at a time, so groups far larger than 1/p are needed. Which size makes 90% of the groups informative?
+# is 2% at a time, so groups larger than 1/p are needed. Which size makes 90% of the groups informative?
 
 # %%
 [(p, rl.group_size_for(p, informative=0.9)) for p in (0.5, 0.2, 0.1, 0.05, 0.02)]
@@ -51,7 +52,8 @@ plots.plot_degenerate_groups({"p = 0.5": 0.5, "p = 0.1": 0.1, "p = 0.02": 0.02, 
 # ## What it costs
 #
 # At a fixed number of rollouts larger groups mean fewer prompts. Where the noise of single rollouts dominates, the
-# variance of an update is g/(g-1) times what it would be with a perfect baseline, for *any* p:
+# variance of an update is g/(g-1) times what it would be if p itself were the baseline, for *any* p. Beside this noise the
+# table counts the informative groups among 512 rollouts at p = 0.1:
 
 # %%
 for g in (2, 4, 8, 16, 64):
@@ -61,11 +63,13 @@ for g in (2, 4, 8, 16, 64):
     )
 
 # %% [markdown]
-# From g = 8 on there is at most 14% left to win there ([S2](../docs/theory.md#S2)). So the choice of g is about something else: which prompts get any
-# signal (this lesson), how they are weighted (lesson 4), and the gradient noise, which no count of rewards shows.
+# From g = 8 on this noise is at most 14% above its least ([S2](../docs/theory.md#S2)), and a larger g leaves fewer
+# informative groups, for there are fewer groups. So the choice of g is about something else: which prompts get any signal
+# (this lesson), how they are weighted (lesson 4), and how far the gradients of single rollouts scatter, which no count of
+# rewards shows.
 #
 # Degenerate groups are no disaster for a batch: the chance that *all* groups of a batch of 64 prompts are degenerate
-# is D to the 64th.
+# is D to the 64th. With p = 0.02 for every prompt, D and that chance are
 
 # %%
 rl.degenerate_probability(0.02, 8), rl.degenerate_probability(0.02, 8) ** 64
@@ -98,8 +102,8 @@ def answer(p, g):
 check("2.3", ...)
 
 # %% [markdown]
-# **Open.** D = 1/2 has a second root above 1/2. Which pass rate is "too easy" at g = 8, and should a trainer drop such
-# prompts?
+# **Open.** D = 1/2 holds at p\* and at a second pass rate, above 1/2. From which pass rate on is a prompt "too easy" at g = 8,
+# and should a trainer drop such prompts?
 #
 # ## Where this leads
 #
@@ -112,8 +116,8 @@ check("2.3", ...)
 
 # %% tags=["solution"]
 # g over the share of informative groups.
-assert check("2.1", rl.theory.rollouts_per_accepted_group(0.02, 8)).verdict == "right"
-# 1/p + 1/q - 1: wait for the rarer outcome.
+assert check("2.1", 8 / (1 - 0.851)).verdict == "right"
+# 1/p + 1/(1-p) - 1: after the first rollout wait for the other outcome.
 assert check("2.2", 1 / 0.2 + 1 / 0.8 - 1).verdict == "right"
 assert check("2.3", lambda p, g: p**g + (1 - p) ** g).verdict == "right"
 # Open: its mirror image, 1 - p*. Half of its groups are informative still: such a prompt is slow, not useless.

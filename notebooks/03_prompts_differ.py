@@ -24,13 +24,17 @@ round(rl.degenerate_probability(0.28, 8), 3)
 round(float(np.mean(rl.degenerate_probability([0.01, 0.55], 8))), 3)
 
 # %% [markdown]
-# Nearly half. D is convex in p, so the mean over prompts is never below D at the mean. A threshold such as p\*(8) = 0.083
-# is about *one* prompt; a data set can have a mean far above it and mostly degenerate groups.
+# Nearly half. D as a curve over p bends upwards (it is convex), so the mean over prompts is never below D at the mean.
+# A threshold such as p\*(8) = 0.083 is about *one* prompt; a data set can have a mean far above it and mostly
+# degenerate groups.
 #
 # ## Dispersion
 #
-# One number says how much prompts differ: the [dispersion](../docs/glossary.md#term-dispersion) Var(p) / (m(1-m)), from 0 (all alike) to 1 (each always or
-# never solved). A Beta distribution has a mean and a dispersion:
+# One number says how much prompts differ: the
+# [dispersion](../docs/glossary.md#term-dispersion) Var(p) / (m(1-m)), where m is the mean of p over prompts. It goes
+# from 0 (all alike) to 1 (each always or never solved). The Beta distributions are a family of curves for p between 0
+# and 1; mean and dispersion pick one of them. Here are four, drawn as what an evaluation with 20 samples of each prompt
+# would show:
 
 # %%
 # How prompts differ at the same mean: more dispersion, more prompts that are never or always solved (the ends).
@@ -58,7 +62,8 @@ population = rl.Beta(0.28, rho)
 print(f"dispersion {rho:.2f}; degenerate at g = 32: {rl.degenerate_probability(population, 32):.2f}")
 
 # %% [markdown]
-# How sure is that? A log averages so many groups:
+# How sure is that? The log's numbers are averages over groups, here 512. Behind ± stands one standard error; in brackets, a
+# 95% interval:
 
 # %%
 run = rl.inference.log_estimate(0.28, 0.54, 8, groups=512)
@@ -68,12 +73,13 @@ print("degenerate at g = 32:", run.predict(rl.degenerate_probability, 32))
 # %% [markdown]
 # ## From an evaluation
 #
-# With n samples of each prompt nothing needs to be fitted: every group size up to n can be counted without bias. Let us
-# make one, and forget what made it ([L3](../docs/theory.md#L3) has the proof):
+# With n samples of each prompt nothing needs to be fitted: every group size up to n can be counted without bias
+# ([L3](../docs/theory.md#L3) has the proof). Let us draw an evaluation of 400 prompts with 16 samples each. We know the truth,
+# for we drew it; the estimate sees only how many of each prompt's 16 samples are correct:
 
 # %%
 rng = np.random.default_rng(1)
-size = (1 - 0.4) / 0.4
+size = (1 - 0.4) / 0.4  # a Beta of mean m and dispersion rho is numpy's beta(m * size, (1-m) * size) with this size
 correct = rng.binomial(16, rng.beta(0.3 * size, 0.7 * size, 400))
 evaluation = rl.Recorded(correct, 16)
 for g in (4, 8, 16):
@@ -83,14 +89,19 @@ for g in (4, 8, 16):
     )
 
 # %% [markdown]
-# The tempting way, plugging c/n into the formula of lesson 2, is biased: a prompt with 0 of 16 is not one with p = 0.
+# All three estimates are too high, and two of the intervals miss the truth. They are made of the same 400 prompts, of which
+# chance put more than usual at the ends, so they miss together. A 95% interval does that in one evaluation of twenty: draw
+# others with another seed.
+#
+# The tempting way is to plug c/n, the share of correct samples, into the formula of lesson 2. It is biased: a prompt with 0
+# of 16 is not one with p = 0.
 
 # %%
 plugged = np.mean(rl.degenerate_probability(correct / 16, 8))
 print(f"plugged in {plugged:.3f}, unbiased {rl.degenerate_probability(evaluation, 8):.3f}")
 
 # %% [markdown]
-# Beyond n there are two ways: a fitted Beta distribution (a guess about the shape), and bounds that assume no shape.
+# For groups larger than n there are two ways: a fitted Beta distribution (a guess about the shape), and bounds that assume no shape.
 
 # %%
 fit = rl.inference.beta_estimate(evaluation)
@@ -110,6 +121,7 @@ check("3.1", ...)
 
 # %% [markdown]
 # **By hand.** Three prompts have 4 samples each, of which 0, 2 and 4 are correct. Estimate the mean of p(1-p) without bias.
+# (Two different rollouts of a prompt differ with chance 2p(1-p): count pairs of samples.)
 
 # %% tags=["answer"]
 check("3.2", ...)
@@ -134,15 +146,16 @@ check("3.3", ...)
 # - Formulas: [L2](../docs/theory.md#L2), [L3](../docs/theory.md#L3), [D3](../docs/theory.md#D3),
 #   [D5](../docs/theory.md#D5), [I1](../docs/theory.md#I1); the bounds [I8](../docs/theory.md#I8); how often the intervals
 #   hold: [coverage](../docs/coverage.md).
-# - The unbiased pass@k: [arXiv 2107.03374](https://arxiv.org/abs/2107.03374).
+# - The unbiased pass@k (the chance that at least one of k samples is correct): [arXiv 2107.03374](https://arxiv.org/abs/2107.03374).
 # - Next: [lesson 4](04_what_estimators_optimise.ipynb), what the estimators make of it; or straight to
 #   [lesson 8](08_your_own_evaluation.ipynb), your own evaluation.
 
 # %% tags=["solution"]
 # D of each prompt, then the mean.
 assert check("3.1", np.mean([p**4 + (1 - p) ** 4 for p in (0.05, 0.51)])).verdict == "right"
-# pass@2 - pass@1. Of the 6 pairs of samples of the middle prompt 5 hold a correct one: (0 + 5/6 + 1)/3 - 1/2.
-assert check("3.2", (0 + 5 / 6 + 1) / 3 - 1 / 2).verdict == "right"
+# Of the 6 pairs of samples of the middle prompt 4 differ; half of that is its p(1-p). The other two prompts have none.
+assert check("3.2", (0 + 4 / 6 / 2 + 0) / 3).verdict == "right"
+# The same is pass@2 - pass@1, where pass@k is the chance that at least one of k samples is correct.
 assert np.isclose(rl.pass_at_k(evaluation, 2) - rl.pass_at_k(evaluation, 1), evaluation.reward_variance)
 # Draws without putting back.
 from math import comb

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 4. What each estimator really optimises
 #
-# **Question.** GRPO, RLOO, Dr. GRPO and MaxRL see the same rewards. Do they climb the same hill?
+# **Question.** GRPO, RLOO, Dr. GRPO and MaxRL are four advantage estimators. They see the same rewards. Do they climb the same hill?
 #
 # You need [lesson 1](01_one_group.ipynb) and the policy gradient of [lesson 0](00_coins_and_policies.ipynb). About 20
 # minutes.
@@ -17,14 +17,15 @@ from rlsignal.proofs import derivations
 # %% [markdown]
 # ## An estimator is a table
 #
-# With binary rewards a group is one number K, how many are correct. So an advantage estimator is two rows: the advantage
-# of an incorrect and of a correct rollout, for each K. GRPO at g = 4:
+# With rewards of 0 and 1 a group is one number K, how many are correct. So an advantage estimator is two rows: the advantage
+# A⁻(K) of an incorrect rollout and, below it, A⁺(K) of a correct one, for K = 0 to g. GRPO at g = 4:
 
 # %%
 rl.GRPO.table(4).round(3)
 
 # %% [markdown]
-# Frameworks differ in details, and it shows:
+# Lesson 1 has GRPO, Dr. GRPO and RLOO. MaxRL divides Dr. GRPO's advantages by the group's mean reward. Training frameworks
+# (TRL, verl, OpenRLHF, NeMo RL) compute GRPO with differences in detail, and it shows. With 1 correct rollout of 8:
 
 # %%
 print(rl.estimators.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0]))
@@ -32,11 +33,12 @@ print(rl.estimators.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0]))
 # %% [markdown]
 # ## The weight
 #
-# Averaged over groups, *any* such table pushes the policy along w(p) · grad p, where
+# Averaged over groups, *any* such table pushes the policy along w(p) · grad p, a *weight* times the gradient of the pass rate:
 #
 # $$w_g(p) = E\,[A^+(J+1) - A^-(J)], \qquad J \sim \mathrm{Bin}(g-1, p):$$
 #
-# what a rollout's advantage gains when it turns from incorrect to correct, given how many of the others are correct. Estimators
+# J is how many of the other g-1 rollouts are correct. The weight is what a rollout's advantage gains on average when it
+# turns from incorrect to correct beside them; the section *Proven, and drawn* below shows why. Estimators
 # differ in nothing but this weight, as far as the mean goes.
 #
 # **Predict.** GRPO divides by the group's standard deviation, which is small where p is small. As p goes to 0, does its
@@ -58,18 +60,21 @@ interact(lambda g: plots.plot_weights(g, (rl.RLOO, rl.GRPO, rl.MAXRL), top=10), 
 )
 
 # %% [markdown]
-# No: to sqrt(g-1). A degenerate group has no standard deviation to divide by. The familiar 1/sqrt(p(1-p)) needs g far above
-# 1/p. And at g = 2 and 3 GRPO's weight is *flat*: there is no bias towards hard prompts at all.
+# No: the first list is its weight at p = 0.000001 for g = 2, 3, 4, 8 and 64, the second is sqrt(g-1). A degenerate group has
+# no standard deviation to divide by, and gets advantage 0. Dividing by the true standard deviation of a coin would give
+# 1/sqrt(p(1-p)), which does go to infinity; GRPO comes near that only where g is far above 1/p. And at g = 2 and 3 GRPO's weight is *flat*: there is no bias towards hard prompts at all.
 #
 # ## The hill
 #
-# A weight that depends on p alone is the slope of a function of p: the estimator climbs the mean of h(p) over prompts.
+# A weight that depends on p alone is the slope of a function h of p, for w(p) · grad p is grad h(p) if h' = w. So the
+# estimator climbs the mean of h(p) over prompts.
 
 # %%
 # What each estimator climbs, as a share of its height at p = 1: a steeper start favours hard prompts.
 plots.plot_objectives(8, (rl.RLOO, rl.GRPO, rl.MAXRL));
 # %% [markdown]
-# RLOO climbs the mean pass rate. MaxRL leans towards log p, and GRPO towards arcsin sqrt(p) as g grows. On hard prompts
+# RLOO climbs the mean pass rate. As g grows, MaxRL leans towards log p (its slope is 1/p) and GRPO towards arcsin sqrt(p)
+# (its slope is half of 1/sqrt(p(1-p))). On hard prompts
 # GRPO's weight lies between those two; from a little above p = 1/2 it is the largest of the three, for it favours easy
 # prompts too. So a larger g under GRPO changes *what* is optimised, not only how noisily.
 #
@@ -127,14 +132,15 @@ def answer(p, g):
 check("4.2", ...)
 
 # %% [markdown]
-# **By hand.** TRL divides by the sample standard deviation (ddof 1). At g = 8, its weight is which multiple of GRPO's?
+# **By hand.** TRL's standard deviation divides the sum of squares by g-1 (numpy's ddof=1), GRPO's here by g. At g = 8, its weight is which multiple of GRPO's?
 
 # %% tags=["answer"]
 check("4.3", ...)
 
 # %% [markdown]
 # **Open.** NeMo RL leaves the rollout itself out of mean and deviation. Do its advantages sum to zero in a group? Is its mean
-# update still along grad p? And which estimator's weight is closest to what pass@8 asks for, 8 (1-p)^7?
+# update still along grad p? And which estimator's weight is closest to
+# 8 (1-p)^7, the slope of pass@8 = 1 - (1-p)^8 (the chance that at least one of 8 rollouts is correct)?
 #
 # ## Where this leads
 #

@@ -3,8 +3,8 @@
 By hand an answer is a number, by code a function; a function is tried at several arguments. The tempting mistakes are
 those that `rlsignal verify` rejects, wherever a claim has one.
 
->>> check("1.1", 0.21)
-<Reply: Not yet: that is pq, the variance around the true p. A group measures around its own mean. See V1.>
+>>> check("1.1", 0.25)
+<Reply: Not yet: that is 1/4, the variance when the two rewards differ. How often do they? See V1 in the theory.>
 >>> check("1.1", 0.105)
 <Reply: Right.>
 """
@@ -94,7 +94,7 @@ def check(name: str, answer: Any) -> Reply:
     >>> check("2.3", lambda p, g: p**g + (1 - p) ** g).verdict
     'right'
     >>> print(check("2.3", lambda p, g: (1 - p) ** g))
-    Not yet: that is q^g, the groups that are all incorrect. All correct is degenerate too. See D1.
+    Not yet: that is (1-p)^g, the groups that are all incorrect. All correct is degenerate too. See D1 in the theory.
     """
     if name not in EXERCISES:
         raise ValueError(f"name must be that of an exercise, got {name!r}. They are: {', '.join(EXERCISES)}.")
@@ -115,7 +115,7 @@ def check(name: str, answer: Any) -> Reply:
         if not np.all((value >= exercise.within[0]) & (value <= exercise.within[1])):  # nan too
             low, high = exercise.within
             return Reply("not yet", f"It cannot be {value}{where}: it lies between {low:g} and {high:g}.")
-    see = f" See {exercise.label}." if exercise.label else ""
+    see = f" See {exercise.label} in the theory." if exercise.label else ""
     if _agree(given, exercise.values(exercise.right)):
         return Reply("right", "Right.")
     for words, wrong in exercise.mistakes.items():
@@ -172,7 +172,9 @@ EXERCISES = {
             "the gradient with its sign turned: log pi(y) rises with the logit of y.": lambda pi, y: (
                 np.asarray(pi) - np.eye(len(pi))[y]
             ),
-            "the gradient of the logit alone. The normaliser's is pi; take it off.": lambda pi, y: np.eye(len(pi))[y],
+            "the gradient of the logit alone. The log of the sum of exp has one too, pi.": lambda pi, y: np.eye(
+                len(pi)
+            )[y],
             "the gradient of pi(y), not of log pi(y). Divide by pi(y).": lambda pi, y: (
                 pi[y] * (np.eye(len(pi))[y] - np.asarray(pi))
             ),
@@ -183,8 +185,8 @@ EXERCISES = {
     "1.1": Exercise(
         advantage_variance(0.3, 2),
         {
-            "pq, the variance around the true p. A group measures around its own mean.": 0.3 * 0.7,
-            "2pq, the chance that the two rewards differ. How large is the variance when they do?": 2 * 0.3 * 0.7,
+            "p(1-p), the variance around the true p. A group measures around its own mean.": 0.3 * 0.7,
+            "2p(1-p), the chance that the two rewards differ. How large is the variance when they do?": 2 * 0.3 * 0.7,
             "1/4, the variance when the two rewards differ. How often do they?": 0.25,
         },
         "Two rewards are equal, and the variance is 0, or they differ, and each is 1/2 from their mean.",
@@ -205,10 +207,10 @@ EXERCISES = {
     "1.3": Exercise(
         advantage_variance,
         {
-            "pq, the variance around the true p. A group measures around its own mean.": _tempting(
+            "p(1-p), the variance around the true p. A group measures around its own mean.": _tempting(
                 "V1", "advantage variance"
             ),
-            "the mean square of RLOO's advantages, pq g/(g-1). It goes the other way.": lambda p, g: (
+            "the mean square of RLOO's advantages, p(1-p) g/(g-1). It goes the other way.": lambda p, g: (
                 p * (1 - p) * g / (g - 1)
             ),
             "the chance of an informative group: the variance of GRPO's advantages, not of the rewards.": lambda p, g: (
@@ -236,7 +238,7 @@ EXERCISES = {
         1 / 0.2 + 1 / 0.8 - 1,
         {
             "1/p, until the first correct one. If the first rollout is correct, you wait for an incorrect one.": 5.0,
-            "1/p + 1/q, which counts the first rollout twice.": 6.25,
+            "1/p + 1/(1-p), which counts the first rollout twice.": 6.25,
         },
         "Look at the first rollout. What do you wait for then, and for how long?",
         "B5",
@@ -245,7 +247,7 @@ EXERCISES = {
     "2.3": Exercise(
         degenerate_probability,
         {
-            "q^g, the groups that are all incorrect. All correct is degenerate too.": _tempting("D1", "degenerate"),
+            "(1-p)^g, the groups that are all incorrect. All correct is degenerate too.": _tempting("D1", "degenerate"),
             "the share of informative groups.": lambda p, g: 1 - p**g - (1 - p) ** g,
             "pass@g, the groups with a success. That is one too many: all correct is degenerate.": _tempting(
                 "D2", "informative"
@@ -260,7 +262,7 @@ EXERCISES = {
         float(np.mean(degenerate_probability(_PROMPTS, 4))),
         {
             "D at the mean. Take D of each prompt, and then the mean.": degenerate_probability(0.28, 4),
-            "q^g of each: all correct is degenerate too.": float(np.mean((1 - _PROMPTS) ** 4)),
+            "(1-p)^g of each: all correct is degenerate too.": float(np.mean((1 - _PROMPTS) ** 4)),
             "the share of informative groups.": 1 - float(np.mean(degenerate_probability(_PROMPTS, 4))),
         },
         "p^4 + (1-p)^4 for each of the two prompts.",

@@ -30,7 +30,7 @@ def test_mistakes_are_named_and_lead_to_the_theory(name):
     for words, wrong in exercise.mistakes.items():
         reply = check(name, wrong)
         assert (reply.verdict, words in reply.words) == ("mistake", True), words
-        assert reply.words.endswith(f"See {exercise.label}." if exercise.label else words)
+        assert reply.words.endswith(f"See {exercise.label} in the theory." if exercise.label else words)
 
 
 @every_exercise
