@@ -9,6 +9,7 @@ import pytest
 import rlsignal
 from rlsignal import Beta, Recorded, compare, diagnose, load, read, recommend_group_size, save, track, verify
 from rlsignal._show import COLUMNS, Result
+from rlsignal.diagnosis.prompts import list_prompts
 from rlsignal.estimators import compare_estimators
 from rlsignal.inference import (
     band,
@@ -40,6 +41,8 @@ def examples(small_map, small_ladder):
         exponential_fit([2.0, 1.5, 1.0], [0.1, 0.4, 0.5]),
         sigmoid_fit(range(1, 9), [0.2, 0.25, 0.4, 0.5, 0.6, 0.62, 0.66, 0.68]),
         diagnose(COUNTS),
+        diagnose({**COUNTS, "step": range(60)}),
+        list_prompts(read(COUNTS), 8),
         compare({"first": COUNTS, "later": later}),
         recommend_group_size(0.3),
         compare_estimators([1, 0, 0]),
@@ -129,7 +132,7 @@ def test_names_in_html_are_text():
 
 
 def test_two_types_of_one_name_are_refused():
-    with pytest.raises(TypeError, match=r"^two results are called Diagnosis, in rlsignal\.diagnosis\.diagnose and "):
+    with pytest.raises(TypeError, match=r"^two results are called Diagnosis, in rlsignal\.diagnosis\.diagnosed and "):
         type("Diagnosis", (Result,), {"__module__": "elsewhere"})
     assert Result.kinds["Diagnosis"] is type(rlsignal.diagnose(COUNTS))
 

@@ -116,9 +116,9 @@ def _by_difficulty(seen: Evaluation, g: int) -> Iterator[Slice]:
     }
     for name, which in (bands | {"all": share == 1}).items():
         if which.any():
-            value = float(expected[which].mean())
+            batch, value = float(which.mean()), float(expected[which].mean())
             answer = Estimate(value, np.nan, np.nan, "anchored")
-            yield Slice("correct samples", name, int(which.sum()), float(which.mean()), answer, which.mean() * value)
+            yield Slice("correct samples", name, int(which.sum()), batch, answer, batch * value)
 
 
 def _by_time(rollouts: Rollouts, seen: Evaluation, g: int) -> Iterator[Slice]:
