@@ -89,7 +89,7 @@ mine = rl.Estimator("rare successes", lambda K, g: (g - K) / g, lambda K, g: 0.0
 # %% [markdown]
 # ## Proven, and drawn
 #
-# Why is it *any* table? A rollout's advantage multiplies the gradient of its log-probability. Correct rollouts together pull
+# Why is it *any* table? A rollout's advantage multiplies the gradient of its log-probability, its *score*. Correct rollouts together pull
 # along grad p, incorrect ones against it, with the same strength, since all chances add up to 1. So what counts is what an
 # advantage gains by being correct. sympy follows the steps as the proof is shown:
 

@@ -25,7 +25,7 @@ def expected_update() -> Derivation:
     up, down = (Derivative(Sum(chance, which), theta) for which in (correct, incorrect))
     scores = "Correct responses, 1..c: weighted by chance, their scores add up to the slope of their chance."
     turning = "What a rollout's advantage gains by being correct beside j correct ones: then j+1 are correct."
-    beside = "The mean of A_i s_i while j others are correct."
+    beside = "The mean of advantage times score while j others are correct."
     others = "The others are g-1 independent rollouts; b(g-1, j) is the chance that j of them are correct."
     average = "Average over j; the g rollouts have the same distribution, so their mean is what each of them has."
     steps = (
