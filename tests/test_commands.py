@@ -515,3 +515,13 @@ def test_each_question_of_the_guide_is_answered_by_its_command(capsys, tmp_path,
     for question, command in commands.items():
         assert main(command.split()) == 0, question
         assert re.search(ANSWERS[question], capsys.readouterr().out), question
+
+
+def test_a_checkpoint_that_shows_no_dispersion_is_refused_before_the_map_is_simulated(capsys, tmp_path, monkeypatch):
+    (tmp_path / "once.jsonl").write_text(
+        "".join(json.dumps({"prompt": i, "n": 1, "c": i % 2}) + "\n" for i in range(40))
+    )
+    monkeypatch.setattr("rlsignal.sim.inversion_map", lambda *_, **__: pytest.fail("simulated"))
+    options = ["--quick", "--output", str(tmp_path / "map"), "--checkpoints", str(tmp_path / "once.jsonl")]
+    assert main(["map", *options]) == 2
+    assert "checkpoint once: samples must be at least 2" in capsys.readouterr().err

@@ -75,6 +75,10 @@ def run(chosen: argparse.Namespace) -> int:
         recipe = sim.Recipe(
             prompts=chosen.prompts, responses=chosen.responses, correct=chosen.correct, steps=chosen.steps
         )
+        middle = replace(recipe, group_size=sorted(chosen.group_sizes)[len(chosen.group_sizes) // 2])
+        ends = (
+            sim.simulate_checkpoints(own, middle, **training) if own else None
+        )  # first: it refuses what has no answer
         result = sim.inversion_map(
             recipe,
             group_sizes=chosen.group_sizes,
@@ -87,9 +91,7 @@ def run(chosen: argparse.Namespace) -> int:
         results: dict[str, Any] = {"inversion-map": result}
         text, summary = str(result), result.summary
         pictures = {"inversion-map.png": lambda: plots.plot_map(result)}
-        if own:
-            middle = replace(recipe, group_size=sorted(chosen.group_sizes)[len(chosen.group_sizes) // 2])
-            ends = sim.simulate_checkpoints(own, middle, **training)
+        if ends is not None:
             results["checkpoints"], text = ends, f"{text}\n\n{ends}"
             summary |= {"checkpoints": ends.summary}
             pictures["checkpoints.png"] = lambda: plots.plot_checkpoints(ends, result)
