@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlsignal import sim
+from rlsignal.sim.inversion import Build
 
 # before jax is first used: one virtual device for each core, or one core for everything
 CORES = 1 if "--one-core" in sys.argv else os.cpu_count() or 1
@@ -112,7 +113,7 @@ def sampled_over_others(recipe: sim.Recipe) -> dict[str, float | None]:
 
 
 class Race(NamedTuple):
-    """Sampling 8 starts with 8 keys each, against following the mean field from each."""
+    """Sampling 8 starts with 8 keys each, every group, against following the mean field by leaps from each."""
 
     sampling: list[float]  # seconds, pair by pair
     following: list[float]
@@ -126,7 +127,7 @@ def mean_field_race(recipe: sim.Recipe) -> Race:
     keys = jax.random.split(jax.random.key(0), 8 * STARTS)
     repeated = jnp.repeat(starts, 8, axis=0)
     sampled = partial(sim.sweep, lambda key, start: sim.train_tabular(key, start, recipe, setting)[1].pass_at_1)
-    field = partial(sim.sweep, lambda start: sim.flow(start, recipe, setting)[1].pass_at_1)
+    field = partial(sim.sweep, lambda start: sim.leap(start, recipe, setting)[1].pass_at_1)
     wide, narrow = sim.Runner(width=16), sim.Runner(width=4)
     times = paired(lambda: sampled((keys, repeated), runner=wide), lambda: field((starts,), runner=narrow))
     drawn = sampled((keys, repeated), runner=wide)[:, -1].reshape(STARTS, 8).mean(-1)
@@ -144,6 +145,50 @@ def leaps_over_steps(recipe: sim.Recipe) -> float:
         for way in (sim.flow, sim.leap)
     )
     return median_ratio(*paired(steps, leaps))
+
+
+H100 = {"operations": 67e12, "bytes": 3.35e12}
+"""Published peaks a second of an NVIDIA H100 SXM: float32 outside tensor cores, and memory."""
+
+
+def cost_of_a_rollout(recipe: sim.Recipe) -> dict[str, float]:
+    """Of a sampled step, as the compiler counts it here; and the rate that an H100's peaks would allow, estimated.
+
+    The bytes are those of one pass that keeps nothing in a cache, so the estimate is low where logits stay in one.
+    """
+    logits, setting = jnp.zeros((recipe.prompts, recipe.responses)), recipe.setting()
+    step = jax.jit(partial(sim.sampled_gradient, recipe=recipe, setting=setting))
+    cost: Any = step.lower(jax.random.key(0), logits).compile().cost_analysis()
+    each = {
+        name: cost[key] / recipe.prompts / recipe.group_size
+        for name, key in (("operations", "flops"), ("bytes", "bytes accessed"))
+    }
+    rate = min(H100[name] / each[name] for name in each)
+    return {
+        "operations_per_rollout": each["operations"],
+        "bytes_per_rollout": each["bytes"],
+        "estimated_million_rollouts_per_second_on_an_h100": rate / 1e6,
+    }
+
+
+def map_recipe(g: int) -> sim.Recipe:
+    """The map's longer budget at this group size: 400 steps or 3200 rollouts per prompt."""
+    return replace(RECIPE, group_size=g, steps=max(400, 3200 // g))
+
+
+def jumps_over_steps(recipe: sim.Recipe) -> float:
+    """Sampling every group against jumping past degenerate ones, from starts of the map; the ratio of seconds."""
+    setting, rates, nats = recipe.setting(), (0.1, 0.3, 0.6), (0.2, 0.7, 1.6)
+    rate, entropy = (jnp.asarray(x.ravel(), jnp.float32) for x in np.meshgrid(rates, nats))
+    keys = jax.random.split(jax.random.key(0), len(rate))
+    starts = sim.sweep(Build(recipe, "sharpened"), (keys, rate, entropy))
+    cells = np.repeat(starts.logits, 8, axis=0), jax.random.split(keys[0], 8 * len(rate))
+    runner = sim.Runner(width=32)
+    plain, jumping = (
+        partial(sim.sweep, lambda x, key, way=way: way(key, x, recipe, setting)[1].pass_at_1, cells, runner=runner)
+        for way in (sim.train_tabular, sim.jump)
+    )
+    return median_ratio(*paired(plain, jumping))
 
 
 def linearity() -> dict[str, float]:
@@ -196,8 +241,10 @@ def main() -> None:
             f"mean_field_over_sampled_at_g{g}": median_ratio(race.sampling, race.following) for g, race in races.items()
         },
         **{f"leaps_over_steps_at_g{g}": leaps_over_steps(replace(RECIPE, group_size=g)) for g in SIZES},
+        **{f"jumps_over_steps_at_g{g}": jumps_over_steps(map_recipe(g)) for g in SIZES},
         "mean_field_error_max": float(error.max()),  # of pass@1, over starts and group sizes
         "mean_field_error_mean": float(error.mean()),
+        **cost_of_a_rollout(RECIPE),
         **linearity(),
         "import_seconds": import_seconds(),
         "setting": f"{RECIPE.prompts} prompts x {RECIPE.responses} responses, g={RECIPE.group_size}, "

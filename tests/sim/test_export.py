@@ -62,9 +62,10 @@ def test_lowers_for_cuda_and_tpu(name):
     "draw",
     [
         partial(sim.sampled_gradient, recipe=RECIPE, setting=RECIPE.setting()),
+        partial(sim.jump, recipe=RECIPE, setting=RECIPE.setting()),
         lambda key, logits: sim.policies.sample(key, sim.Tabular(8, 6), logits, jnp.arange(8), 4),
     ],
-    ids=["tabular", "policies"],
+    ids=["tabular", "jumping", "policies"],
 )
 def test_cumulative_sums_are_exact_products(draw):
     """In TF32 a cumulative sum would be off by 5e-4, and draws would move."""

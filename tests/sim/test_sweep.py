@@ -138,6 +138,17 @@ class TestWidth:
         assert width_for(jnp.sin, self.CELLS) == 32
         assert width_for(jnp.sin, self.CELLS, on_cpu=1) == 1
 
+    def test_on_an_accelerator_is_half_of_its_memory(self, monkeypatch):
+        class Accelerator:
+            platform = "gpu"
+
+            @staticmethod
+            def memory_stats():
+                return {"bytes_limit": 2 * 24 * 64}
+
+        monkeypatch.setattr(jax, "local_devices", lambda: [Accelerator])
+        assert width_for(jnp.sin, self.CELLS) == 64
+
     def test_no_room_for_one_is_an_error(self):
         message = r"^memory must hold at least one cell of 24 bytes, got 23\. Make the recipe smaller\.$"
         with pytest.raises(ValueError, match=message):
