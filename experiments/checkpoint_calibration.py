@@ -80,9 +80,9 @@ def _population(generator: np.random.Generator, mean: float, rho: float) -> np.n
 
 def _ends(recipe: Recipe, p: np.ndarray) -> np.ndarray:
     """The model's own pass@1 after training from these pass rates [checkpoints, prompts], over several class shapes."""
-    shapes = 16
+    shapes = 32
     log_odds = np.repeat(np.log(p) - np.log1p(-p), shapes, axis=0).astype(np.float32)
     settings = jax.tree.map(lambda x: np.broadcast_to(x, (len(log_odds), *x.shape)), recipe.setting())
-    keys = jax.random.split(jax.random.key(1), len(log_odds))
+    keys = jax.random.split(jax.random.key(1), shapes)[np.tile(np.arange(shapes), len(p))]  # the same for both
     ends: Any = sweep(FromPassRates(recipe), (keys, log_odds, settings), label="truth")
     return ends.pass_at_1[:, -1].reshape(len(p), shapes).mean(-1)

@@ -8,10 +8,11 @@ import jax
 import numpy as np
 from jax import Array, nn
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from rlsignal import _validate
 from rlsignal._validate import Floats
-from rlsignal.inference.population import beta_estimate
+from rlsignal.inference.population import BetaEstimate, beta_estimate
 from rlsignal.results import CheckpointEnds
 from rlsignal.sim.meanfield import check_plain_ascent, leap
 from rlsignal.sim.runner import Runner
@@ -98,7 +99,7 @@ def simulate_checkpoints(
     check_plain_ascent(recipe)
     before, dispersion, after = (np.empty((len(checkpoints), draws)) for _ in range(3))
     for i, (name, rates) in enumerate(checkpoints.items()):
-        generator = np.random.default_rng(seed)  # the same for all: what can be paired is
+        generator = np.random.default_rng([seed, i])  # of its own: samples of two checkpoints err independently
         p = draw_pass_rates(rates, generator, draws, recipe.prompts, name)
         sized = replace(recipe, prompts=p.shape[1])
         setting = sized.setting(estimator, learning_rate=learning_rate)
@@ -124,22 +125,38 @@ def simulate_checkpoints(
 def draw_pass_rates(rates: PassRate, generator: np.random.Generator, draws: int, prompts: int, name: str) -> Floats:
     """Pass rates that these may be, [draws, prompts].
 
-    Of a `Recorded` every prompt's own, from its posterior under the fitted Beta, for at most `MOST_PROMPTS` prompts,
-    drawn once; of another distribution `prompts` new ones for each draw.
+    Of a `Recorded` every prompt's own, from its posterior under a Beta that fits all of them, for at most
+    `MOST_PROMPTS` prompts, the same in every draw; of another distribution `prompts` new ones for each draw.
     """
     if isinstance(rates, Recorded):
         try:
             fit = beta_estimate(rates)
         except ValueError as error:
             raise ValueError(f"checkpoint {name}: {error}") from error
-        size = 1 / max(fit.dispersion, 1e-6) - 1
+        mean, rho = _populations(fit, generator, draws)
+        size = 1 / rho - 1
         c, n = (np.broadcast_to(x, np.shape(rates.correct)) for x in (rates.correct, rates.samples))
-        some = np.sort(generator.permutation(len(c))[:MOST_PROMPTS])
-        above, below = fit.mean * size + c[some], (1 - fit.mean) * size + (n - c)[some]
-        return np.asarray(generator.beta(np.maximum(above, 1e-9), np.maximum(below, 1e-9), (draws, len(some))))
+        some = np.sort(np.random.default_rng(0).permutation(len(c))[:MOST_PROMPTS])  # the same of every checkpoint
+        above, below = mean * size + c[some], (1 - mean) * size + (n - c)[some]
+        return np.asarray(generator.beta(np.maximum(above, 1e-9), np.maximum(below, 1e-9)))
     if np.ndim(rates.mean) and not isinstance(rates, Fixed):
         raise ValueError(f"{name} must be one distribution, got an array of {np.size(rates.mean)}.")
     return _drawn(rates, generator, (draws, prompts))
+
+
+def _populations(fit: BetaEstimate, generator: np.random.Generator, draws: int) -> tuple[Floats, Floats]:
+    """Means and dispersions that the population may have, [draws, 1] each: normal in log-odds about the fit.
+
+    Taken at the fit alone, all prompts without a success would err together and unseen: 8 samples of 100 prompts would
+    state 0.95 where 0.75 is right.
+    """
+    at = np.clip([fit.mean, fit.dispersion], 1e-4, 1 - 1e-4)
+    slopes = 1 / (at * (1 - at))
+    covariance = np.asarray(fit.covariance) * np.outer(slopes, slopes)
+    if not np.isfinite(covariance).all():  # at an end there is no curvature to go by
+        covariance = np.zeros((2, 2))
+    drawn = expit(generator.multivariate_normal(logit(at), covariance, draws))
+    return drawn[:, :1], np.clip(drawn[:, 1:], 1e-6, 1 - 1e-9)
 
 
 def _drawn(rates: Fixed | Beta | Mixture, generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:

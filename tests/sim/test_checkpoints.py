@@ -37,7 +37,7 @@ class TestEnds:
         assert found.ahead[2, 1] == 0
 
     def test_a_crossing_is_named_with_its_chance(self):
-        checkpoints = {"early": Beta(0.3, 0.1), "late": Beta(0.42, 0.97)}
+        checkpoints = {"early": Beta(0.2, 0.1), "late": Beta(0.5, 0.97)}
         found = simulate_checkpoints(checkpoints, RECIPE, draws=8)
         assert found.crossings == [(0, 1, 1.0)]
         assert "late is ahead now; early ends ahead in 100% of the draws." in str(found)
