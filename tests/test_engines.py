@@ -51,11 +51,11 @@ def same(one, other):
 
 @pytest.mark.slow
 class TestTheSameMap:
-    def test_on_two_workers_of_dask(self, here, tmp_path):
+    def test_on_two_workers_of_dask(self, request, tmp_path):
         pytest.importorskip("distributed", reason="Dask is missing: pip install 'rlsignal[dask]'")
-        same(mapped(tmp_path, "--dask", "local:2"), here)
+        same(mapped(tmp_path, "--dask", "local:2"), request.getfixturevalue("here"))
 
-    def test_on_mpi(self, here, tmp_path):
+    def test_on_mpi(self, request, tmp_path):
         pytest.importorskip("mpi4py", reason="mpi4py is missing: pip install mpi4py mpich")
         if not shutil.which("mpiexec"):
             pytest.skip("mpiexec is missing: install an MPI, such as mpich")
@@ -64,7 +64,7 @@ class TestTheSameMap:
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=1"
         environment = {**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)}
         subprocess.run(command, check=True, cwd=tmp_path, env=environment, timeout=300)
-        same(load(tmp_path / "map.npz"), here)
+        same(load(tmp_path / "map.npz"), request.getfixturevalue("here"))
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://no.such.host.invalid:8786", "nonsense"])

@@ -152,7 +152,7 @@ def track(
     >>> rows = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5 + t / 200} for t in range(80)]
     >>> trend = track(rows, 8, groups=64)
     >>> trend.degenerate.round(2), trend.warned_at
-    (array([0.55, 0.65, 0.75, 0.85]), 67.0)
+    (array([0.55, 0.65, 0.75, 0.85]), 79.0)
     """
     source = as_data(data, reading if isinstance(data, Rollouts | TrainingLog) else {"groups": groups, **reading})
     log = by_step(source) if isinstance(source, Rollouts) else source.latest

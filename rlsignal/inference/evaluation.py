@@ -43,7 +43,7 @@ class Evaluation:
     >>> from rlsignal import degenerate_probability
     >>> seen = Evaluation(Recorded([0, 1, 2, 5, 8] * 40, 8))
     >>> print(seen.estimate(degenerate_probability, 8), seen.estimate(degenerate_probability, 16))
-    0.400 [0.334, 0.470] 0.294 [0.219, 0.438]
+    0.400 [0.334, 0.470] 0.294 [0.220, 0.439]
     """
 
     data: Recorded
