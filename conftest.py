@@ -18,8 +18,8 @@ from rlsignal.__main__ import main
 from rlsignal.results import InversionMap, Ladder
 
 matplotlib.use("Agg")
-# Most of a test is compiling. LLVM's first level does that in four fifths of the time, and what was compiled once is kept
-# for both workers, for processes that tests start, and for the next run; set before jax starts.
+# Most of a test is compiling. LLVM's first level does that in four fifths of the time, and what was compiled is kept
+# for both workers, for processes that tests start, and for the next run. Set before jax starts.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1".strip()
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
