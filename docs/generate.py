@@ -1179,6 +1179,7 @@ def settings() -> str:
         ],
     )
     inverted = [row["inverted"] for row in rows]
+    within, dispersion = ([row["effects"][x]["estimate"] for row in rows] for x in ("entropy", "dispersion"))
     provenance = made["provenance"]
     return f"""# The map under other settings
 
@@ -1193,9 +1194,8 @@ Entropy control: two and a half nats more entropy inside the classes at equal pa
 Dispersion: 0 to 0.93 at equal mean and entropy. Reach: the hardest prompts from 1e-6 to 1e-2 at equal mean, dispersion and
 entropy. Explained: what pass@1 and entropy, and pass@1 and dispersion, know of the outcome over independent Beta starts.
 
-Between {min(inverted):.0%} and {max(inverted):.0%} of the pairs invert. The dispersion control is the largest negative effect in every row;
-where it is smaller, the budget reaches nearly all prompts, or hardly any. An effect near 0 in a row with a small budget or a
-small rate says that little happened within it, not that the cause is another one.
+Between {min(inverted):.0%} and {max(inverted):.0%} of the pairs invert. The dispersion control lowers the outcome by {-max(dispersion):.2f} to {-min(dispersion):.2f}, entropy
+inside the classes by {-max(within):.2f} to {-min(within):.2f}.
 
 ## When does the order turn?
 

@@ -19,7 +19,7 @@ from rlsignal.sim.runner import Runner
 from rlsignal.sim.starts import shaped_logits
 from rlsignal.sim.sweep import sweep
 from rlsignal.sim.tabular import Metrics, Recipe, Setting
-from rlsignal.theory.distributions import Beta, Fixed, Mixture, PassRate
+from rlsignal.theory.distributions import Beta, Fixed, Mixture, PassRate, pass_rate
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO
 from rlsignal.theory.recorded import Recorded
@@ -62,8 +62,8 @@ def simulate_checkpoints(
 
     Parameters
     ----------
-    checkpoints : name -> pass rates. Of a `Recorded` each draw takes every prompt's pass rate from its posterior, under
-        the Beta fitted to all prompts; of a Beta, Mixture or Fixed each draw takes `recipe.prompts` prompts.
+    checkpoints : name -> pass rates, a distribution or numbers. Of a `Recorded` each draw takes every prompt's own
+        from its posterior, under a Beta that fits all prompts; of others each draw takes `recipe.prompts` prompts.
     recipe : task and number of steps; a Recorded brings its own number of prompts. Default `Recipe()`.
     estimator, learning_rate : of the training.
     draws : of the pass rates, at least 8.
@@ -128,6 +128,7 @@ def draw_pass_rates(rates: PassRate, generator: np.random.Generator, draws: int,
     Of a `Recorded` every prompt's own, from its posterior under a Beta that fits all of them, for at most
     `MOST_PROMPTS` prompts, the same in every draw; of another distribution `prompts` new ones for each draw.
     """
+    rates = pass_rate(rates)
     if isinstance(rates, Recorded):
         try:
             fit = beta_estimate(rates)

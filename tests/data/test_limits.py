@@ -134,7 +134,7 @@ class TestWaiting:
             with pytest.raises(ValueError, match=r"which is a pipe"):
                 read(tmp_path / "i*")
 
-    @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no such names here")
+    @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="/dev/fd is missing")
     def test_what_a_shell_passes_as_a_file_is_read(self, tmp_path):
         (tmp_path / "rows.jsonl").write_text(ROWS)
         ours, theirs = os.pipe()

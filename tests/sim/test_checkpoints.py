@@ -83,6 +83,8 @@ class TestDraws:
         ({}, {}, "checkpoints must be a mapping of names"),
         ({"a": Beta(0.3, 0.2)}, {"draws": 2}, "draws must be .* 8"),
         ({"a": Recorded([0, 1, 1], 1)}, {}, "checkpoint a: samples must be at least 2 on some prompts"),
+        ({"a": "A.jsonl"}, {}, "A.jsonl"),
+        ({"a": [0.1, 1.2]}, {}, "must lie in .*1.2"),
         ({"a": Beta([0.3, 0.4], 0.2)}, {}, "a must be one distribution, got an array of 2"),
     ],
 )
