@@ -1,6 +1,7 @@
 """One sweep, however it is run: on any number of devices and processes, killed or not, its numbers are the same."""
 
 import errno
+import gc
 import importlib.util
 import multiprocessing
 import os
@@ -8,6 +9,7 @@ import random
 import stat
 import subprocess
 import sys
+import weakref
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -271,6 +273,25 @@ class TestExecutor:
         with ThreadPoolExecutor(3) as executor:
             runner = sim.Runner(executor=executor, width=2)
             assert same(sim.sweep(draw, CELLS, runner=runner), run())
+
+    def test_what_has_been_collected_is_let_go(self):
+        """An engine that sees a result held computes it again when the worker that had it dies."""
+        submitted, alive = weakref.WeakSet(), []
+
+        class Watched(ThreadPoolExecutor):
+            def submit(self, *arguments):
+                future = super().submit(*arguments)
+                submitted.add(future)
+                return future
+
+        def progress(label, done, count):
+            gc.collect()
+            alive.append(sum(future.done() for future in submitted))
+
+        with Watched(1) as executor:
+            sim.sweep(draw, CELLS, runner=sim.Runner(executor=executor, width=2, progress=progress))
+        assert len(alive) == 5
+        assert alive[-1] <= 1  # the one in hand
 
     def test_a_block_that_fails_names_its_cells(self, store):
         with ThreadPoolExecutor(1) as executor, pytest.raises(RuntimeError, match=r"^block 2 \(cells 4 to 5\) failed"):

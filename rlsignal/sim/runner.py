@@ -97,11 +97,12 @@ class Runner:
         futures = {self.executor.submit(_alone, experiment, *cells.block(index)): index for index in indices}
         try:
             for future in as_completed(futures):
+                index = futures.pop(future)  # a result that nobody holds is not computed again when its worker dies
                 try:
                     arrays = future.result()
                 except Exception as error:
-                    raise RuntimeError(f"{cells.named(futures[future])} failed in a worker: {error!r}.") from error
-                yield futures[future], arrays
+                    raise RuntimeError(f"{cells.named(index)} failed in a worker: {error!r}.") from error
+                yield index, arrays
         finally:
             for future in futures:
                 future.cancel()  # what has not begun
