@@ -13,7 +13,7 @@ from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.diagnosis.decision import Decision, decide, signed
 from rlsignal.diagnosis.diagnosed import Finding, numbered, read_line
 from rlsignal.inference.intervals import Estimate, Statistic, group_estimate, per_prompt_estimate
-from rlsignal.inference.paired import Score, score_difference
+from rlsignal.inference.paired import Score, score_difference, score_ratio
 from rlsignal.inference.ranking import disagreement_probability
 from rlsignal.theory.clock import forecast
 from rlsignal.theory.frameworks import GRPO
@@ -33,7 +33,7 @@ class Comparison(Result):
     disagree : (first, second, probability) for every pair: that informative fraction and pass@1 order them
         differently, given the noise of both.
     entropy : of each checkpoint in the data's own unit, NaN where missing.
-    best : by each predictor, the checkpoint it would start from.
+    best : by each predictor, the checkpoint it would start from; empty where the best are equal.
     decision : by the end points, with multiplicity over checkpoints and budgets.
     gains : (k, [checkpoint] of differences of pass@k to the first checkpoint), for k up to the samples; the band holds
         for all k and checkpoints at once.
@@ -94,8 +94,9 @@ class Comparison(Result):
         yield ""
         yield from self.decision._parts()
         yield ""
-        yield from numbered(self.findings)
-        yield ""
+        if self.findings:
+            yield from numbered(self.findings)
+            yield ""
         yield Table(
             ("checkpoint", "pass@1", "informative", f"pass@{self.group_size}"),
             [
@@ -112,7 +113,9 @@ class Comparison(Result):
             "at: learning rate times steps of the model, independent softmax tables by their mean field. "
             "No network's optimizer has this scale: which column is yours is not known."
         )
-        yield f"best by {', by '.join(f'{by}: {name}' for by, name in self.best.items())}."
+        by_name = {name: [by for by, x in self.best.items() if x == name] for name in self.best.values()}
+        best = (f"{', '.join(by)}: {name or 'none, they are equal'}" for name, by in by_name.items())
+        yield f"best by {'; by '.join(best)}."
         yield ""
         first, others = self.checkpoints[0], self.checkpoints[1:]
         for i in range(0, len(others), 3):
@@ -209,10 +212,8 @@ def compare(
         for i, a in enumerate(names)
         for b in names[i + 1 :]
     )
-    best = {by: names[int(np.argmax([x.value for x in answers[by]]))] for by in answers}
-    best |= {
-        f"forecast at {budget:g}": names[int(np.argmax(row))] for budget, row in zip(budgets, forecasts, strict=True)
-    }
+    best = {by: _best(names, [x.value for x in answers[by]]) for by in answers}
+    best |= {f"forecast at {budget:g}": _best(names, row) for budget, row in zip(budgets, forecasts, strict=True)}
     ks = sorted({*(2**i for i in range(int(fewest[enough].min()).bit_length())), int(fewest[enough].min())})
     entropy = tuple(
         float(np.nanmean(x.entropy)) if x.entropy is not None and np.isfinite(x.entropy).any() else float("nan")
@@ -238,6 +239,12 @@ def compare(
     )
 
 
+def _best(names: Sequence[str], values: Sequence[float]) -> str:
+    """The one with the largest value, if it is one."""
+    top = [name for name, value in zip(names, values, strict=True) if value == max(values)]
+    return top[0] if len(top) == 1 else ""
+
+
 def _end_point(data: Recorded, g: int, budget: float) -> Score:
     return Score.of_population(data, lambda p: np.asarray(forecast(p, g, GRPO, budget=budget)))
 
@@ -250,14 +257,8 @@ def _gains(counts: Sequence[Recorded], k: int, comparisons: int) -> tuple[Estima
 
 
 def _ratio(data: Recorded, base: Recorded, k: int) -> Estimate:
-    """pass@k over the base's, with an interval on its logarithm."""
-    top, bottom = (Score.of_mean(per_prompt_estimate(pass_at_k, x, k)) for x in (data, base))
-    if min(top.value, bottom.value) == 0:
-        return Estimate(float("nan"), 0.0, float("inf"), "paired", "no correct sample in one of the two.")
-    logs = (Score(float(np.log(x.value)), x.influence / x.value) for x in (top, bottom))
-    found = score_difference(*logs)
-    value, low, high = (float(np.exp(x)) for x in (found.value, found.low, found.high))
-    return Estimate(value, low, high, "paired", "", value * found.standard_error)
+    """pass@k over the base's."""
+    return score_ratio(*(Score.of_mean(per_prompt_estimate(pass_at_k, x, k)) for x in (data, base)))
 
 
 def _named(checkpoints: Any, reading: Mapping[str, Any]) -> dict[str, Rollouts]:
@@ -315,7 +316,7 @@ def _compared(
     informative, by_mean = best["informative"], best["pass@1"]
     value = {by: dict(zip(names, (x.value for x in row), strict=True)) for by, row in answers.items()}
     findings = []
-    if informative != by_mean:
+    if informative and by_mean and informative != by_mean:
         chance = next(x for a, b, x in disagree if {a, b} == {informative, by_mean})
         findings.append(
             Finding(

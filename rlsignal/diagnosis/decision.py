@@ -22,8 +22,7 @@ class Decision(Result):
 
     verdict : "start from", "tie" (no difference that matters), "depends on the budget", or "sample more" (the samples
         do not distinguish them).
-    checkpoint : to start from; the one that is ahead under "tie" and "sample more"; empty under "depends on the
-        budget".
+    checkpoint : to start from; the one that is ahead under "tie" and "sample more"; empty where none is.
     probability : that it ends at least as high as its closest rival, at the budget that separates them most.
     reasons : sentences with the evidence.
     """
@@ -50,7 +49,9 @@ class Decision(Result):
             "start from": f"Start from {self.checkpoint}.",
             "tie": f"A tie: no end point differs by as much as {LEAST:g}.",
             "depends on the budget": "It depends on the budget.",
-            "sample more": f"Sample more: {self.checkpoint} is ahead, but not beyond noise.",
+            "sample more": f"Sample more: {self.checkpoint} is ahead, but not beyond noise."
+            if self.checkpoint
+            else "Sample more: none is ahead.",
         }[self.verdict]
 
     def _parts(self) -> Iterable[Part]:
@@ -99,11 +100,12 @@ def decide(
         f"{names[closest]} at {ends[i][closest].value:.3f} in the forecast, a difference of {signed(difference)}."
     ]
     if verdict == "sample more":
-        reasons.append(_how_many(counts[ahead], counts[closest], max(widest, LEAST)))
+        reasons.append(_how_many(counts[ahead], counts[closest], max(widest, LEAST), difference))
     out = [names[b] for b in everyone if b not in (ahead, *rivals)]
     if rivals and out:
         reasons.append(f"Out: {', '.join(out)}, which {'ends' if len(out) == 1 else 'end'} lower beyond noise.")
-    return Decision(verdict, names[ahead], float(ndtr(_z(difference))), tuple(reasons))
+    first = names[ahead] if difference.value else ""
+    return Decision(verdict, first, float(ndtr(_z(difference))), tuple(reasons))
 
 
 def _z(difference: Estimate) -> float:
@@ -119,9 +121,15 @@ def _by_budget(names: Sequence[str], budgets: Sequence[float], ends: Sequence[Se
     )
 
 
-def _how_many(first: Recorded, second: Recorded, detectable: float) -> str:
+def _how_many(first: Recorded, second: Recorded, detectable: float, difference: Estimate) -> str:
     """What more sampling would have to be, for a difference that matters."""
     prompts = len(np.asarray(first.correct))
+    if not difference.standard_error > 0:
+        needed = int(np.ceil(prompts * detectable / LEAST))
+        return (
+            f"All prompts show the same difference. Prompts unlike these may move it by {detectable:.2g}; to "
+            f"exclude more than {LEAST:g} takes about {needed:,} prompts."
+        )
     factor = (detectable / LEAST) ** 2
     best = samples_of_a_prompt(first, second)
     if best < 2:  # one sample of a prompt would be least noise at its cost, and shows nothing of how prompts differ

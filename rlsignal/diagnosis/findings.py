@@ -84,7 +84,14 @@ def _sureness(found: Diagnosis) -> list[Finding]:
             )
         )
     if share.warning and share.how == "samples":
-        listed.append(Finding("unsure", f"The 95% interval may hold less often: {share.warning}", "", 0.04))
+        listed.append(
+            Finding(
+                "unsure",
+                f"The 95% interval of degenerate groups may hold the truth less often here: {share.warning}",
+                "",
+                0.04,
+            )
+        )
     return listed
 
 

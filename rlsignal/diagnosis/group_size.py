@@ -269,7 +269,9 @@ def recommend_group_size(
     within = [shares[g].value for g in allowed if shares[g].how == "samples"]
     if not known_sizes or (within and max(within) == 0):
         why = (
-            "no group is informative" if np.isfinite(shares[allowed[0]].value) else "one sample of a prompt is too few"
+            "no group is informative: the samples of every prompt are all correct or all incorrect"
+            if np.isfinite(shares[allowed[0]].value)
+            else "one sample of a prompt is too few"
         )
         raise ValueError(f"p must show informative groups, but {why}. Sample more, or use other prompts.")
     score = {g: shares[g].value * factor[g] for g in sizes}

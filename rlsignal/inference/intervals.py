@@ -345,15 +345,15 @@ def _against(data: Recorded, value: float, bounds: tuple[float, float], units: f
     span = bounds[1] - bounds[0]
     looked_at = [("mean", float(data.mean), CHECKED_MEANS)]
     if span:
-        looked_at.append(("value as a share of its range", (value - bounds[0]) / span, CHECKED_VALUES))
-    outside = [f"{units:.4g} independent prompts, fewer than {CHECKED_CLUSTERS}"] if units < CHECKED_CLUSTERS else []
+        looked_at.append(("value, as a share of its range,", (value - bounds[0]) / span, CHECKED_VALUES))
+    outside = [f"at least {CHECKED_CLUSTERS} independent prompts, here {units:.4g}"] if units < CHECKED_CLUSTERS else []
     if np.min(np.asarray(data.samples)) > 1:
         looked_at.insert(1, ("dispersion", float(np.nan_to_num(data.dispersion)), CHECKED_DISPERSIONS))
     else:
-        outside.append("one sample of a prompt does not determine a dispersion")
+        outside.append("a dispersion, which one sample of a prompt does not determine")
     outside += [
-        f"{name} {number:.3g} outside [{low:g}, {high:g}]"
+        f"a {name} from {low:g} to {high:g}, here {number:.3g}"
         for name, number, (low, high) in looked_at
         if not low <= number <= high
     ]
-    return f"its coverage was simulated for other data ({'; '.join(outside)})." if outside else ""
+    return f"its coverage was simulated for other data: {'; '.join(outside)}." if outside else ""

@@ -53,18 +53,31 @@ class Score:
 
 
 def score_difference(first: Score, second: Score, *, level: float = 0.95) -> Estimate:
-    """First minus second on the same prompts, with Student's interval over prompts (R2)."""
+    """First minus second, scores in [0, 1], on the same prompts, with Student's interval over prompts (R2)."""
     apart = first.influence - second.influence
-    units = len(apart)
-    error = float(apart.std(ddof=1) / units**0.5)
-    value, half = first.value - second.value, float(stdtrit(units - 1, (1 + level) / 2)) * error
-    return Estimate(value, value - half, value + half, "paired", "", error)
+    return _difference(first.value - second.value, float(apart.std(ddof=1) / len(apart) ** 0.5), len(apart), level)
+
+
+def score_ratio(first: Score, second: Score, *, level: float = 0.95) -> Estimate:
+    """First over second, scores in [0, 1], on the same prompts, with Student's interval of the logarithm (R2)."""
+    units = len(first.influence)
+    if min(first.value, second.value) == 0:
+        return Estimate(float("nan"), 0.0, float("inf"), "paired", "no correct sample in one of the two.")
+    ratio = first.value / second.value
+    error = float((first.influence / first.value - second.influence / second.value).std(ddof=1) / units**0.5)
+    if error > 1e-12:
+        factor = float(np.exp(stdtrit(units - 1, (1 + level) / 2) * error))
+        return Estimate(ratio, ratio / factor, ratio * factor, "paired", "", ratio * error)
+    share = unseen_share(units, level)  # may be all correct by one and all incorrect by the other
+    least, most = ((1 - share) * np.array([x.value for x in (first, second)]) + of for of in (0, share))
+    return Estimate(ratio, float(least[0] / most[1]), float(most[0] / least[1]), "paired")
 
 
 def part_difference(values: Floats, first: Mask, last: Mask, labels: ArrayLike, *, level: float = 0.95) -> Estimate:
     """Mean of one part less that of another, such as of the end and the beginning of a run.
 
-    values, first, last, labels : [entries]. Entries of one label are one unit, also where both parts have some.
+    values, first, last, labels : [entries], values in [0, 1]. Entries of one label are one unit, also where both parts
+        have some.
     """
     means = values[first].mean(), values[last].mean()
     off = np.where(last, (values - means[1]) / last.sum(), 0.0) - np.where(
@@ -74,8 +87,21 @@ def part_difference(values: Floats, first: Mask, last: Mask, labels: ArrayLike, 
     sums = np.bincount(which.reshape(-1), off[first | last])
     units = len(sums)
     error = float((units / (units - 1) * sums @ sums) ** 0.5)
-    value, half = float(means[1] - means[0]), float(stdtrit(units - 1, (1 + level) / 2)) * error
-    return Estimate(value, value - half, value + half, "paired", "", error)
+    return _difference(float(means[1] - means[0]), error, units, level)
+
+
+def unseen_share(units: int, level: float = 0.95) -> float:
+    """The largest share of a population that `units` draws may all have missed: (1 - share)^units = (1 - level)/2."""
+    return float(-np.expm1(np.log((1 - level) / 2) / units))
+
+
+def _difference(value: float, error: float, units: int, level: float) -> Estimate:
+    """Student's interval; where all units agree, the units that nobody saw may still differ by -1 or by 1 (R2)."""
+    if error > 1e-12:
+        half = float(stdtrit(units - 1, (1 + level) / 2)) * error
+        return Estimate(value, value - half, value + half, "paired", "", error)
+    share = unseen_share(units, level)
+    return Estimate(value, value - share * (1 + value), value + share * (1 - value), "paired")
 
 
 def samples_of_a_prompt(first: Recorded, second: Recorded, cost: float = 1.0) -> float:

@@ -148,9 +148,24 @@ class TestCompare:
         assert found.entropy == pytest.approx((0.1, 0.1))
         assert "for the record" in next(x for x in found.findings if x.name == "entropy").action
 
+    def test_equal_counts_are_no_tie_and_nobody_is_ahead(self):
+        """20 prompts without a correct sample: a fifth of all prompts may be others."""
+        found = compare({"a": counts([0] * 20), "b": counts([0] * 20)})
+        assert (found.decision.verdict, found.decision.checkpoint) == ("sample more", "")
+        assert "Prompts unlike these may move it by 0.21" in found.decision.reasons[1]
+        assert set(found.best.values()) == {""}
+        assert "forecast at 3000: none, they are equal." in str(found).replace("\n", " ")
+        assert not [x for x in found.findings if x.name == "early signals differ"]
+
+    def test_all_against_nothing_is_decided_with_a_width(self):
+        found = compare({"none": counts([0] * 20), "all": counts([8] * 20)})
+        assert (found.decision.verdict, found.decision.checkpoint) == ("start from", "all")
+        assert found.gains[0][1][0].low < 0.7
+        assert not [x for x in found.findings if x.name == "early signals differ"]  # no group is informative in either
+
     def test_prints_and_has_a_summary(self):
         found = compare({"shallow": self.SHALLOW, "deep": self.DEEP})
-        assert "best by pass@1: deep" in str(found)
+        assert "best by pass@1: deep; by informative, pass@8" in str(found)
         assert json.loads(json.dumps(found.summary, allow_nan=False))["best"]["informative"] == "shallow"
 
     @pytest.mark.parametrize(

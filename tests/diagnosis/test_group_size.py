@@ -174,8 +174,8 @@ class TestAdvice:
             (0.3, {"tokens": (0, 100)}, r"^tokens must lie in \(0, inf\), got 0 at index 0\."),
             (0.3, {"rollout_seconds": -1}, r"^rollout_seconds must lie in \(0, inf\), got -1\."),
             (0.3, {"between": 0.1}, r"^scores and between must be given together"),
-            (Recorded([0] * 50, 8), {}, r"^p must show informative groups, but no group is informative\."),
-            (Recorded([0] * 50 + [8] * 50, 8), {}, r"^p must show informative groups, but no group is informative\."),
+            (Recorded([0] * 50, 8), {}, r"^p must show informative groups, but no group is informative: "),
+            (Recorded([0] * 50 + [8] * 50, 8), {}, r"^p must show informative groups, but no group is informative: "),
             (Recorded([0, 1] * 50, 1), {}, r"^p must show informative groups, but one sample of a prompt is too few\."),
         ],
     )

@@ -188,7 +188,7 @@ class TestClusters:
     def test_few_seeds_say_so(self):
         """Fifteen runs of five checkpoints are five units."""
         estimate = group_estimate(pass_at_k, Recorded([1, 2, 3, 5, 8] * 3, 8), 1, clusters=[0, 1, 2, 3, 4] * 3)
-        assert "5 independent prompts, fewer than 100" in estimate.warning
+        assert "at least 100 independent prompts, here 5" in estimate.warning
 
     def test_unequal_clusters_count_as_fewer(self):
         """One prompt visited 91 times and nine once: (100)^2 / (91^2 + 9) = 1.2 effective units, which are too few."""
@@ -196,7 +196,9 @@ class TestClusters:
         with pytest.raises(ValueError, match=r"^clusters must be at least 2 for an interval, got 1\.21\."):
             group_estimate(pass_at_k, data, 1, clusters=labels)
         half = np.concatenate([np.zeros(40), np.repeat(np.arange(1, 7), 10)])
-        assert "4.545 independent prompts, fewer than 100" in group_estimate(pass_at_k, data, 1, clusters=half).warning
+        assert (
+            "at least 100 independent prompts, here 4.545" in group_estimate(pass_at_k, data, 1, clusters=half).warning
+        )
 
     def test_labels_must_fit(self):
         with pytest.raises(ValueError, match=r"^clusters must be one label per prompt \[2\], got shape \(3,\)\."):
@@ -212,7 +214,7 @@ class TestEdges:
         estimate = group_estimate(pass_at_k, Recorded([correct] * 100, 8), 1)
         assert estimate.value == value
         assert estimate.high - estimate.low == pytest.approx(0.0379, abs=5e-5)
-        assert "value as a share of its range" in estimate.warning
+        assert "value, as a share of its range," in estimate.warning
         assert 0 <= estimate.low <= estimate.high <= 1
 
     def test_alike_in_the_middle(self):
@@ -224,7 +226,7 @@ class TestEdges:
         t = stdtrit(99, 0.975)
         half = t * np.sqrt(0.25 / 99 + (t / 99 / 2) ** 2) / (1 + t**2 / 99)
         assert estimate.high - estimate.value == pytest.approx(half, rel=1e-12)
-        assert "one sample of a prompt does not determine a dispersion" in estimate.warning
+        assert "a dispersion, which one sample of a prompt does not determine" in estimate.warning
 
     def test_a_statistic_that_cannot_vary(self):
         estimate = group_estimate(lambda p, g: 0 * pass_at_k(p, g) + 2.0, Recorded([1, 2, 3], 4), 2)
