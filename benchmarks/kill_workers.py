@@ -20,8 +20,9 @@ from rlsignal.sim.inversion import Train
 
 WORKERS, BLOCKS, WIDTH = 2, 120, 4
 
-# Dask gives a block up after it has seen three of its workers die; here that is not the block's fault
-dask.config.set({"distributed.scheduler.allowed-failures": 20})
+# Dask gives a block up after it has seen three of its workers die, and a worker that takes 15 s to start again;
+# here the first is not the block's fault, nor the second the worker's
+dask.config.set({"distributed.scheduler.allowed-failures": 20, "distributed.deploy.lost-worker-timeout": "10 minutes"})
 
 
 def sweep(runner: sim.Runner) -> np.ndarray:

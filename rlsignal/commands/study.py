@@ -57,12 +57,15 @@ def dask_executor(address: str | None) -> Iterator[Executor | None]:
         yield None
         return
     try:
+        import dask
         from distributed import Client, LocalCluster
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("--dask needs Dask. Install it with: pip install 'rlsignal[dask]'") from error
     with contextlib.ExitStack() as stack:
         local, place = re.fullmatch(r"local:([1-9]\d*)", address), address
         if local:
+            # else a worker that died and takes over 15 s to start again is given up, and the last one with all its work
+            dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"})
             cluster = LocalCluster(n_workers=int(local[1]), threads_per_worker=1, dashboard_address=None)
             place = stack.enter_context(cluster).scheduler_address
         try:
