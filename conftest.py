@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 
 import rlsignal
@@ -93,6 +94,7 @@ def public_names(request: pytest.FixtureRequest, doctest_namespace: dict[str, An
     for module in (rlsignal.estimators, rlsignal.theory, rlsignal.inference, rlsignal):
         doctest_namespace.update({name: getattr(module, name) for name in module.__all__})
     if request.node.name.startswith("rlsignal.plots"):
+        plt.close("all")
         for name in ("small_map", "small_ladder"):
             if name in request.node.dtest.docstring:
                 doctest_namespace[name] = request.getfixturevalue(name)

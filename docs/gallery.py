@@ -10,15 +10,17 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 import rlsignal
-from rlsignal import plots, sim
+from rlsignal import plots, sim, theory
 
 
 def build(folder: Path) -> str:
     """Writes a picture for each plot into the folder; the page that shows them."""
     folder.mkdir(parents=True, exist_ok=True)
-    known = {name: getattr(module, name) for module in (rlsignal, plots) for name in module.__all__} | _results()
+    modules = theory, rlsignal, plots
+    known = {name: getattr(module, name) for module in modules for name in module.__all__} | _results() | {"np": np}
     lines = ["# Gallery", "", "Each picture is what the example of its function draws; all take `ax=`.", ""]
     for name in plots.__all__:
         words = getattr(plots, name).__doc__
@@ -68,6 +70,6 @@ def _results() -> dict[str, Any]:
     sft = sim.SFTRecipe(policy, depths=(0, 30, 100, 300, 1000))
     grpo = sim.GRPORecipe(policy, steps=200, record_every=20)
     return {
-        "small_map": sim.inversion_map(recipe, group_sizes=(4, 8), rollouts=1600, draws=2),
+        "small_map": sim.inversion_map(recipe, group_sizes=(4, 8), rollouts=1600, draws=4),
         "small_ladder": sim.depth_ladder(ladder_task, sft, grpo, rates=(1e-3,), seeds=2),
     }

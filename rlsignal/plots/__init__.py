@@ -5,8 +5,16 @@ is shown, nothing is simulated here.
 """
 
 from rlsignal.plots.diagnosis import plot_comparison, plot_degenerate
-from rlsignal.plots.inversion import plot_checkpoints, plot_controls, plot_dispersion, plot_map, plot_sharpening
+from rlsignal.plots.inversion import (
+    plot_boundary,
+    plot_checkpoints,
+    plot_controls,
+    plot_dispersion,
+    plot_map,
+    plot_sharpening,
+)
 from rlsignal.plots.ladder import plot_ladder, plot_ladders, plot_signal
+from rlsignal.plots.prompts import plot_prompts, plot_simplex, plot_take_offs
 from rlsignal.plots.theory import (
     plot_budget,
     plot_curves,
@@ -20,6 +28,7 @@ from rlsignal.plots.theory import (
 from rlsignal.plots.track import plot_trend
 
 __all__ = [
+    "plot_boundary",
     "plot_budget",
     "plot_checkpoints",
     "plot_comparison",
@@ -34,8 +43,11 @@ __all__ = [
     "plot_map",
     "plot_objectives",
     "plot_population",
+    "plot_prompts",
     "plot_sharpening",
     "plot_signal",
+    "plot_simplex",
+    "plot_take_offs",
     "plot_trend",
     "plot_variance",
     "plot_weights",

@@ -11,15 +11,23 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from scipy.interpolate import RegularGridInterpolator
 
+from rlsignal import _validate
 from rlsignal._show import visible
 from rlsignal.inference.ranking import inversions, paired_estimate
 from rlsignal.results import CheckpointEnds, Control, InversionMap
+from rlsignal.theory.distributions import Beta
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.flip import reached_share
+from rlsignal.theory.frameworks import GRPO
 
 _COLOURS = "cividis"
 _FILLED = np.linspace(0, 1, 11)
 _LINES = {0.3: "white", 0.5: "white", 0.7: "#222222", 0.9: "#222222"}
 _INK = "#222222"
+_LAW = "#d62728"
 
 
 def plot_sharpening(
@@ -55,7 +63,7 @@ def plot_sharpening(
     face, alone = result.sharpening, ax is None
     ax = _outcome(face.rows, face.pass_rate, face.outcome[i, b].mean(-1).T, ax)
     law = face.reached[i, b].mean(-1).T
-    _contours(ax, face.rows, face.pass_rate, law, dict.fromkeys(_LINES, "#d62728"), linestyles=":", linewidths=2)
+    _contours(ax, face.rows, face.pass_rate, law, dict.fromkeys(_LINES, _LAW), linestyles=":", linewidths=2)
     sampled = face.sampled[i, b].mean(-1)
     x, y = np.meshgrid(face.rows, face.pass_rate, indexing="ij")
     ran = np.isfinite(sampled)
@@ -72,7 +80,7 @@ def plot_sharpening(
     if alone:
         keys = [
             Line2D([], [], color=_INK, label="mean field"),
-            Line2D([], [], color="#d62728", linestyle=":", linewidth=2, label="the law: prompts above p_c"),
+            Line2D([], [], color=_LAW, linestyle=":", linewidth=2, label="the law: prompts above p_c"),
             Line2D([], [], color="#777777", linestyle="", marker="o", markeredgecolor="white", label="sampled GRPO"),
         ]
         shown = keys if np.isfinite(sampled).any() else keys[:2]
@@ -95,7 +103,8 @@ def plot_dispersion(
     i, b = _chosen(result, g, budget)
     face = result.dispersion
     ax = _outcome(face.rows, face.pass_rate, face.outcome[i, b].mean(-1).T, ax)
-    across = face.entropy[:, -2]  # labels stand where each contour crosses the last but one column
+    at = len(face.pass_rate) * 3 // 4  # the column in which labels stand
+    across = face.entropy[:, at]
     levels = np.linspace(across.min(), across.max(), 6)[1:-1]
     order = np.argsort(across)
     lines = _contours(
@@ -108,8 +117,89 @@ def plot_dispersion(
         linewidths=1.5,
     )
     if lines is not None:
-        places = [(np.interp(level, across[order], face.rows[order]), face.pass_rate[-2]) for level in lines.levels]
+        places = [(np.interp(level, across[order], face.rows[order]), face.pass_rate[at]) for level in lines.levels]
         ax.clabel(lines, fmt="%.1f nats", fontsize=8, manual=places)
+    ax.set_xlabel("dispersion of the start")
+    ax.set_ylabel("pass@1 of the start")
+    return ax
+
+
+def plot_boundary(
+    result: InversionMap,
+    start: tuple[float, float],
+    *,
+    estimator: Estimator = GRPO,
+    collision: float = 1.0,
+    g: int | None = None,
+    budget: str = "steps",
+    ax: Axes | None = None,
+) -> Axes:
+    """The starts that look better than one start and end lower: simulated, filled, and by the law, a line.
+
+    All are Beta starts of the map's face over dispersion. By the law the outcome is P(p > p_c), the tail of a Beta
+    (F1), so the boundary is its contour through the start, above the start's pass@1. The title says how often the law
+    is wrong: over pairs of the map's grid whose simulated ends differ by more than `result.least`.
+
+    Parameters
+    ----------
+    result : an InversionMap.
+    start : mean and dispersion, inside the face's grid.
+    estimator : the map's.
+    collision : kappa_C + kappa_I of the starts.
+    g, budget, ax : as for `plot_sharpening`.
+
+    Returns
+    -------
+    Axes.
+
+    Raises
+    ------
+    ValueError : another estimator than the map's, a start outside of the grid; as `plot_sharpening`, `reached_share`.
+
+    Examples
+    --------
+    >>> plot_boundary(small_map, (0.1, 0.3)).get_xlabel()
+    'dispersion of the start'
+    """
+    i, b = _chosen(result, g, budget)
+    if estimator.name != result.estimator:
+        raise ValueError(f"estimator must be the map's, {result.estimator}, got {estimator.name}.")
+    size, face = result.group_sizes[i], result.dispersion
+    steps = (result.steps, result.rollouts // size)[b]
+
+    def law(mean: float, dispersion: float) -> float:
+        start, time = Beta(mean, dispersion), result.learning_rate * steps
+        return reached_share(start, size, estimator, budget=time, collision=collision)
+
+    axes = (("mean", face.pass_rate), ("dispersion", face.rows))
+    mean, rho = (
+        _validate.scalar(f"start's {name}", _validate.within(f"start's {name}", value, *axis[[0, -1]]))
+        for value, (name, axis) in zip(start, axes, strict=True)
+    )
+    after = face.outcome[i, b].mean(-1)
+    simulated = RegularGridInterpolator((face.rows, face.pass_rate), after)
+    x, y = (np.linspace(axis[0], axis[-1], 61) for axis in (face.rows, face.pass_rate))
+    ax = _outcome(face.rows, face.pass_rate, after.T, ax)
+    lower = simulated(tuple(np.meshgrid(x, y))) - simulated((rho, mean))
+    hatched = ax.contourf(x, y, np.where(y[:, None] > mean, lower, np.nan), [-1, 0], colors="none", hatches=["////"])
+    hatched.set_edgecolor("white")
+    line = np.array([[law(m, d) for d in x] for m in y]) - law(mean, rho)
+    _contours(ax, x, y, np.where(y[:, None] >= mean, line, np.nan), {0.0: _LAW}, linewidths=2.5)
+    ax.axhline(mean, color=_LAW, linewidth=1, linestyle="--")
+    ax.plot(rho, mean, "o", color="white", markeredgecolor=_INK, markersize=8, zorder=4)
+
+    ends = np.array([[law(m, d) for m in face.pass_rate] for d in face.rows])
+    ahead = np.tile(face.pass_rate, (len(face.rows), 1)).ravel()
+    pair = ahead[:, None] > ahead
+    by_law, by_run = (np.subtract.outer(v.ravel(), v.ravel())[pair] for v in (ends, after))
+    sure = np.abs(by_run) > result.least
+    wrong, rms = ((by_law < 0) != (by_run < 0))[sure].sum(), np.sqrt(np.nanmean((ends - after) ** 2))
+    ax.set_title(f"the law: rms error {rms:.3f}, wrong on {wrong:,} of {sure.sum():,} pairs", fontsize=11)
+    keys = [
+        Patch(facecolor="#777777", edgecolor="white", hatch="////", label="looks better, ends lower: simulated"),
+        Line2D([], [], color=_LAW, linewidth=2.5, label="by the law"),
+    ]
+    ax.legend(handles=keys, loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=9, frameon=False)
     ax.set_xlabel("dispersion of the start")
     ax.set_ylabel("pass@1 of the start")
     return ax
@@ -173,26 +263,27 @@ def plot_map(result: InversionMap) -> Figure:
     True
     """
     sizes = result.group_sizes
-    figure = Figure(figsize=(max(13.5, 4.5 * len(sizes)), 8.4), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, squeeze=False)[:, 0]
-    faces, causes = top.subplots(1, len(sizes), squeeze=False)[0], bottom.subplots(1, 4)
+    figure = Figure(figsize=(max(9.6, 3.2 * len(sizes)), 11.2), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.9))[:, 0]
+    faces, causes = top.subplots(1, len(sizes), squeeze=False, sharey=True)[0], bottom.subplots(2, 2).ravel()
     for i, (g, ax) in enumerate(zip(sizes, faces, strict=True)):
-        plot_sharpening(result, g=g, ax=ax)
-        ax.set_title(f"g = {g}, {result.steps} steps: {result.inverted_share[i, 0]:.0%} of pairs inverted", fontsize=11)
+        plot_sharpening(result, g=g, ax=ax).label_outer()
+        title = f"g = {g}, {result.steps} steps:\n{result.inverted_share[i, 0]:.0%} of pairs inverted"
+        ax.set_title(title, fontsize=11)
     by_entropy, by_dispersion, by_reach, natural = result.controls
     plot_dispersion(result, ax=causes[0])
     plot_controls(by_entropy, natural, ax=causes[1])
     plot_controls(by_dispersion, ax=causes[2])
     plot_controls(by_reach, ax=causes[3])
-    titles = "Outcome over dispersion", "Entropy varied inside\nthe classes", "Dispersion varied\n(Beta)"
-    for ax, title in zip(causes, (*titles, "Hardest prompts varied,\ndispersion held"), strict=True):
+    titles = "Outcome over dispersion", "Entropy varied inside the classes", "Dispersion varied (Beta)"
+    for ax, title in zip(causes, (*titles, "Hardest prompts varied, dispersion held"), strict=True):
         ax.set_title(title, fontsize=11)
     outcome = ScalarMappable(Normalize(0, 1), _COLOURS)
     top.colorbar(outcome, ax=faces.tolist(), label="pass@1 after GRPO")
     figure.suptitle(
         "Where GRPO turns the order of checkpoints: A starts ahead of B and ends behind it.\n"
-        "Colour and solid lines: mean field.  Dots: sampled GRPO.  Dotted: the law, the share of prompts that start "
-        "above p_c.  Dash-dotted: entropy of the start.",
+        "Colour and solid lines: mean field. Dots: sampled GRPO. Dotted: the law, the share of\n"
+        "prompts that start above p_c. Dash-dotted: entropy of the start.",
         fontsize=11,
     )
     return figure
@@ -211,7 +302,7 @@ def plot_checkpoints(ends: CheckpointEnds, result: InversionMap | None = None) -
     >>> len(plot_checkpoints(ends).axes)
     2
     """
-    figure, (where, path) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    figure, (where, path) = plt.subplots(1, 2, figsize=(9.2, 4.2), layout="constrained")
     if result is not None:
         i = int(np.argmin(np.abs(np.array(result.group_sizes) - ends.group_size)))
         face = result.dispersion

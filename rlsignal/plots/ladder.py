@@ -130,7 +130,7 @@ def plot_ladders(*ladders: Ladder) -> Figure:
     for row in axes:
         row[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False)
     title = "Longer fine-tuning raises pass@1 before RL. Where more of it makes RL end lower, the order has turned."
-    figure.suptitle(fill(title, int(13 * figure.get_figwidth())), fontsize=11)
+    figure.suptitle(fill(title, int(11 * figure.get_figwidth())), fontsize=11)
     return figure
 
 

@@ -1,15 +1,18 @@
 """Pictures show what the result holds: read back from the artists, not from pixels."""
 
+import re
 from dataclasses import replace
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 import rlsignal
-from rlsignal import plots, track
+from rlsignal import GRPO, RLOO, Beta, plots, track
+from rlsignal.theory import reached_share
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +73,46 @@ def test_starts_that_do_not_exist_are_left_out(small_map):
     assert holes.summary["missing_starts"]["entropy"] == small_map.summary["missing_starts"]["entropy"] + 1
     assert "starts do not exist; left out." in str(holes)
     plots.plot_map(holes).canvas.draw()
+
+
+class TestBoundary:
+    """The line is the law's, P(p > p_c) of a Beta, and its stated error the distance from the simulated ends."""
+
+    START = (0.1, 0.3)
+
+    @pytest.fixture
+    def lawful(self, small_map):
+        """A map whose simulation is the law itself, at 100 steps and collision 1."""
+        face = small_map.dispersion
+        ends = [[reached_share(Beta(m, d), 4, GRPO, budget=100) for m in face.pass_rate] for d in face.rows]
+        outcome = np.broadcast_to(np.array(ends)[..., None], face.outcome.shape)
+        return replace(small_map, steps=100, dispersion=replace(face, outcome=outcome))
+
+    def test_the_title_states_the_law_s_error(self, lawful):
+        right, wrong = (
+            [
+                float(x)
+                for x in re.findall(r"\d[\d.]*", plots.plot_boundary(lawful, self.START, collision=c).get_title())
+            ]
+            for c in (1.0, 0.1)
+        )
+        assert right[:2] == [0, 0]
+        assert wrong[0] > 0.05
+        assert 0 < wrong[1] < wrong[2] == right[2]
+
+    def test_on_the_line_the_law_gives_what_it_gives_the_start(self, lawful):
+        ax = plots.plot_boundary(lawful, self.START)
+        law = next(c for c in ax.collections if any((c.get_edgecolor() == to_rgba("#d62728")).all(-1)))
+        line = max((path.vertices for path in law.get_paths()), key=len)
+        assert line[:, 1].min() == pytest.approx(0.1, abs=0.01)
+        shares = [reached_share(Beta(mean, rho), 4, GRPO, budget=100) for rho, mean in line[::5]]
+        np.testing.assert_allclose(shares, reached_share(Beta(*self.START), 4, GRPO, budget=100), atol=5e-3)
+
+    def test_what_the_map_does_not_have_is_refused(self, small_map):
+        with pytest.raises(ValueError, match=r"^estimator must be the map's, GRPO, got RLOO\.$"):
+            plots.plot_boundary(small_map, self.START, estimator=RLOO)
+        with pytest.raises(ValueError, match=r"^start's mean must lie in \[0\.05, 0\.6\], got 0\.9"):
+            plots.plot_boundary(small_map, (0.9, 0.3))
 
 
 def test_nothing_is_set_globally(small_map):
