@@ -11,6 +11,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -68,13 +69,16 @@ def yardstick(recipe: sim.Recipe) -> Callable[[np.ndarray, np.ndarray], Any] | N
 
 
 def import_seconds() -> float:
-    """What `import rlsignal` costs beyond numpy and scipy.special; median of new interpreters."""
+    """What `import rlsignal` costs beyond numpy and scipy.special, with its bytecode kept; median of interpreters."""
     code = (
         "import numpy, scipy.special, time; tick = time.perf_counter(); import rlsignal; "
         "print(time.perf_counter() - tick)"
     )
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(5)]
-    return statistics.median(float(run.stdout) for run in runs)
+    with tempfile.TemporaryDirectory() as kept:
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": kept, "PYTHONDONTWRITEBYTECODE": ""}
+        command = [sys.executable, "-c", code]
+        runs = [subprocess.run(command, capture_output=True, text=True, check=True, env=environment) for _ in range(6)]
+    return statistics.median(float(run.stdout) for run in runs[1:])
 
 
 def pinned() -> dict[str, float]:
@@ -134,19 +138,6 @@ def mean_field_race(recipe: sim.Recipe) -> Race:
     return Race(*times, field((starts,), runner=narrow)[:, -1] - drawn)
 
 
-def leaps_over_steps(recipe: sim.Recipe) -> float:
-    """The mean field by leaps against step by step, from the starts of `mean_field_race`; the ratio of seconds."""
-    setting = recipe.setting()
-    z = np.random.default_rng(1).standard_normal((STARTS, recipe.prompts, recipe.responses))
-    starts = jnp.asarray(4 * z + 2.5 * (np.arange(recipe.responses) < recipe.correct), jnp.float32)
-    runner = sim.Runner(width=4)
-    steps, leaps = (
-        partial(sim.sweep, lambda start, way=way: way(start, recipe, setting)[1].pass_at_1, (starts,), runner=runner)
-        for way in (sim.flow, sim.leap)
-    )
-    return median_ratio(*paired(steps, leaps))
-
-
 H100 = {"operations": 67e12, "bytes": 3.35e12}
 """Published peaks a second of an NVIDIA H100 SXM: float32 outside tensor cores, and memory."""
 
@@ -176,13 +167,28 @@ def map_recipe(g: int) -> sim.Recipe:
     return replace(RECIPE, group_size=g, steps=max(400, 3200 // g))
 
 
-def jumps_over_steps(recipe: sim.Recipe) -> float:
-    """Sampling every group against jumping past degenerate ones, from starts of the map; the ratio of seconds."""
-    setting, rates, nats = recipe.setting(), (0.1, 0.3, 0.6), (0.2, 0.7, 1.6)
+def map_starts(recipe: sim.Recipe) -> tuple[jax.Array, Any]:
+    """Keys and logits of nine starts of the map."""
+    rates, nats = (0.1, 0.3, 0.6), (0.2, 0.7, 1.6)
     rate, entropy = (jnp.asarray(x.ravel(), jnp.float32) for x in np.meshgrid(rates, nats))
     keys = jax.random.split(jax.random.key(0), len(rate))
-    starts = sim.sweep(Build(recipe, "sharpened"), (keys, rate, entropy))
-    cells = np.repeat(starts.logits, 8, axis=0), jax.random.split(keys[0], 8 * len(rate))
+    return keys, sim.sweep(Build(recipe, "sharpened"), (keys, rate, entropy)).logits
+
+
+def leaps_over_steps(recipe: sim.Recipe) -> float:
+    """The mean field by leaps against step by step, from starts of the map; the ratio of seconds."""
+    setting, (_, starts), runner = recipe.setting(), map_starts(recipe), sim.Runner(width=8)
+    steps, leaps = (
+        partial(sim.sweep, lambda start, way=way: way(start, recipe, setting)[1].pass_at_1, (starts,), runner=runner)
+        for way in (sim.flow, sim.leap)
+    )
+    return median_ratio(*paired(steps, leaps))
+
+
+def jumps_over_steps(recipe: sim.Recipe) -> float:
+    """Sampling every group against jumping past degenerate ones, from starts of the map; the ratio of seconds."""
+    setting, (keys, starts) = recipe.setting(), map_starts(recipe)
+    cells = np.repeat(starts, 8, axis=0), jax.random.split(keys[0], 8 * len(starts))
     runner = sim.Runner(width=32)
     plain, jumping = (
         partial(sim.sweep, lambda x, key, way=way: way(key, x, recipe, setting)[1].pass_at_1, cells, runner=runner)
@@ -240,7 +246,7 @@ def main() -> None:
         **{
             f"mean_field_over_sampled_at_g{g}": median_ratio(race.sampling, race.following) for g, race in races.items()
         },
-        **{f"leaps_over_steps_at_g{g}": leaps_over_steps(replace(RECIPE, group_size=g)) for g in SIZES},
+        **{f"leaps_over_steps_at_g{g}": leaps_over_steps(map_recipe(g)) for g in SIZES},
         **{f"jumps_over_steps_at_g{g}": jumps_over_steps(map_recipe(g)) for g in SIZES},
         "mean_field_error_max": float(error.max()),  # of pass@1, over starts and group sizes
         "mean_field_error_mean": float(error.mean()),
