@@ -9,7 +9,7 @@ FAST := tests/theory tests/inference tests/proofs tests/data tests/diagnosis tes
 .PHONY: help dist map ladder notebooks lab wasm lite docs offline test check test-trl lint pages evidence evidence-coverage evidence-decisions evidence-warnings bench bench-reading soak soak-workers test-engines clean
 
 help:
-	@echo "make map        verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/)"
+	@echo "make map        verify the formulas, simulate GRPO, draw where rank inversion occurs and why (into map/, a minute)"
 	@echo "make ladder     fine-tune for longer and longer, run GRPO from each checkpoint (into ladder/, a minute)"
 	@echo "make lab        open the lessons in JupyterLab, to learn"
 	@echo "make notebooks  run the lessons that changed (two minutes for all)"
@@ -17,7 +17,7 @@ help:
 	@echo "make lite       the lessons as pages that run in a browser (into docs/_build/lite/)"
 	@echo "make docs       build the site and read it (into docs/_build/, two minutes)"
 	@echo "make offline    the site as one zip file, for a class without a network"
-	@echo "make test       run the tests (five minutes)"
+	@echo "make test       run the tests (eight minutes)"
 	@echo "make check      format, style, types and the fast tests (a minute), while you work"
 	@echo "make test-trl   run the tests beside TRL's trainer, in .venv-trl (four minutes with the installation)"
 	@echo "make test-engines  the map on Dask's and MPI's workers, bit for bit, in .venv-engines (two minutes)"
