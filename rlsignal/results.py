@@ -205,6 +205,8 @@ class InversionMap(Result):
     rollouts: int
     estimator: str
     learning_rate: float
+    temperature: float
+    kl: float
     prompts: int
     responses: int
     correct: int
@@ -259,7 +261,9 @@ class InversionMap(Result):
             f"Where the order turns. Starts on a grid of {len(face.pass_rate)} pass@1 in [{face.pass_rate[0]:g}, "
             f"{face.pass_rate[-1]:g}] x {len(face.rows)} entropies in [{face.rows[0]:g}, {face.rows[-1]:g}] nats "
             f"({self.draws} draws of {self.prompts} prompts, {self.responses} responses, {self.correct} correct); "
-            f"{self.estimator}, plain ascent at rate {self.learning_rate:g}."
+            f"{self.estimator}, plain ascent at rate {self.learning_rate:g}"
+            + (f", rollouts at temperature {self.temperature:g}" if self.temperature != 1 else "")
+            + (f", KL to the start weighed {self.kl:g}." if self.kl else ".")
         )
         yield f"A pair is inverted when the start with more pass@1 ends lower, by more than noise and {self.least:g}."
         rows = []

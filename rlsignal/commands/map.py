@@ -41,6 +41,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--correct", type=int, default=2, help="of these responses (default %(default)s)")
     add_estimator(parser, "whose updates are simulated")
     parser.add_argument("--learning-rate", type=float, default=1.0, metavar="X", help="of plain ascent (default 1)")
+    parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="of the rollouts (default 1)")
+    parser.add_argument("--kl", type=float, default=0.0, metavar="B", help="weight of the KL to the start (default 0)")
     parser.add_argument("--draws", type=int, default=8, help="draws of the prompts (default %(default)s)")
     parser.add_argument("--grid", type=int, metavar="N", help="N x N starts of the first face (default 7 x 6)")
     parser.add_argument("--no-sampling", action="store_true", help="the first face by the mean field alone")
@@ -61,6 +63,8 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Simulate the map, draw it and say what it means."""
+    if chosen.checkpoints and (chosen.kl or chosen.temperature != 1):
+        raise ValueError("--checkpoints are followed at temperature 1 without KL. Leave --temperature and --kl out.")
     own = _evaluated(chosen.checkpoints or ())  # read before minutes of work, not after
 
     def study(runner: Any) -> Report:
@@ -85,6 +89,8 @@ def run(chosen: argparse.Namespace) -> int:
             rollouts=chosen.rollouts,
             draws=chosen.draws,
             sampled=not chosen.no_sampling,
+            temperature=chosen.temperature,
+            kl=chosen.kl,
             **grid,
             **training,
         )

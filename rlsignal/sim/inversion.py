@@ -18,7 +18,7 @@ from rlsignal import _validate
 from rlsignal.inference.ranking import LEAST_LOSS, Inversions, inversions, paired_estimate, variance_explained
 from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.jumping import jump, jumps
-from rlsignal.sim.meanfield import check_plain_ascent, leap
+from rlsignal.sim.meanfield import check_plain_ascent, flow, leap
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.starts import beta_log_odds, reward_entropy, shaped_logits, sharpened_logits, two_point_log_odds
 from rlsignal.sim.sweep import cross, sweep
@@ -43,14 +43,15 @@ class Build:
 
     recipe: Recipe
     family: Literal["sharpened", "shaped"]  # a name, so that it travels to workers
+    temperature: float = 1.0  # of the rollouts, whose pass rates and collisions these are; metrics are at 1
 
     def __call__(self, key: Array, *numbers: Array) -> Starts:
         builder = sharpened_logits if self.family == "sharpened" else shaped_logits
         logits = builder(key, self.recipe, *numbers)
-        log_p, _ = log_pass_rates(logits, self.recipe.correct)
-        start = Starts(
-            logits, jnp.exp(log_p), collision_of(logits, self.recipe.correct), measure_tabular(logits, self.recipe)
-        )
+        sampled = logits / self.temperature
+        log_p, _ = log_pass_rates(sampled, self.recipe.correct)
+        collision = collision_of(sampled, self.recipe.correct)
+        start = Starts(logits, jnp.exp(log_p), collision, measure_tabular(logits, self.recipe))
         exists = jnp.isfinite(logits).all()
         return jax.tree.map(lambda x: jnp.where(exists, x, jnp.nan), start)
 
@@ -70,15 +71,21 @@ Way = Literal["sampled", "jumping", "mean field"]
 
 @dataclass(frozen=True)
 class Train:
-    """The experiment that trains one start and returns its recorded Metrics."""
+    """The experiment that trains one start and returns its recorded Metrics, at temperature 1 as the start's."""
 
     recipe: Recipe
     way: Way
 
     def __call__(self, key: Array, logits: Array, setting: Setting) -> Metrics:
         if self.way == "mean field":
-            return leap(logits, self.recipe, setting)[1]
-        return (jump if self.way == "jumping" else train_tabular)(key, logits, self.recipe, setting)[1]
+            follow = leap if setting.kl is None else flow
+            return follow(logits, self.recipe, setting, measure=_measured)[1]
+        way = jump if self.way == "jumping" else train_tabular
+        return way(key, logits, self.recipe, setting, measure=_measured)[1]
+
+
+def _measured(logits: Array, recipe: Recipe, temperature: Array) -> Metrics:
+    return measure_tabular(logits, recipe)
 
 
 def inversion_map(
@@ -91,6 +98,8 @@ def inversion_map(
     dispersions: Sequence[float] = (0.0, 0.3, 0.5, 0.7, 0.85, 0.93),
     estimator: Estimator = GRPO,
     learning_rate: float = 1.0,
+    temperature: float = 1.0,
+    kl: float = 0.0,
     draws: int = 8,
     seed: int = 0,
     sampled: bool = True,
@@ -106,7 +115,8 @@ def inversion_map(
     rollouts : per prompt, the second budget: rollouts / g steps. Each g must divide it.
     pass_rates, entropies : the grid of the sharpening face; entropies in nats.
     dispersions : rows of the dispersion face, with `pass_rates` as its columns.
-    estimator, learning_rate : of the training.
+    estimator, learning_rate, kl : of the training; kl weighs the KL divergence to the start, which the law leaves out.
+    temperature : of the rollouts that are trained on; starts and outcomes are measured at 1.
     draws : of the prompts, at least 2; each trains with a key of its own.
     seed : of everything.
     sampled : whether to sample every cell of the sharpening face too, beside its mean field; controls always are.
@@ -139,10 +149,11 @@ def inversion_map(
     columns = _grid("pass_rates", pass_rates, 1)
     key = jax.random.key(_validate.whole("seed", seed, 0))
     keys = jnp.stack([jax.random.split(jax.random.fold_in(key, draw)) for draw in range(draws)], axis=1)
-    plan = _Plan(recipe, sizes, rollouts, estimator, learning_rate, keys, runner)
+    training = {"learning_rate": learning_rate, "temperature": temperature, "kl": kl}
+    plan = _Plan(recipe, sizes, rollouts, estimator, training, keys, runner)
 
     for g in sizes:  # what no cell could train with is an error before any start is built
-        plan.trained(g).setting(estimator, learning_rate=learning_rate)
+        plan.trained(g).setting(estimator, **training)
     check_plain_ascent(recipe)
 
     sharpening = _face(plan, "entropy", _grid("entropies", entropies, math.inf), columns, sampled=sampled)
@@ -159,6 +170,8 @@ def inversion_map(
         rollouts=rollouts,
         estimator=estimator.name,
         learning_rate=float(learning_rate),
+        temperature=float(temperature),
+        kl=float(kl),
         prompts=recipe.prompts,
         responses=recipe.responses,
         correct=recipe.correct,
@@ -186,7 +199,7 @@ class _Plan(NamedTuple):
     group_sizes: tuple[int, ...]
     rollouts: int
     estimator: Estimator
-    learning_rate: float
+    training: dict[str, float]  # learning rate, temperature, kl
     keys: Array  # [2, D]: of the starts, and of their training
     runner: Runner | None
 
@@ -219,7 +232,8 @@ class _Plan(NamedTuple):
         """Starts [S] of the sharpening family, with every draw of the prompts."""
         columns = (np.asarray(x, np.float32) for x in (pass_rate, entropy))
         cells = cross(self.keys[0], *columns)
-        return self._swept(f"{what}: starts", Build(self.recipe, "sharpened"), cells, len(pass_rate))
+        build = Build(self.recipe, "sharpened", self.training["temperature"])
+        return self._swept(f"{what}: starts", build, cells, len(pass_rate))
 
     def log_odds(self, what: str, mean: Any, dispersion: Any) -> Any:
         """log p/(1-p) [S, D, prompts] of Beta populations, with every draw of the prompts."""
@@ -237,13 +251,11 @@ class _Plan(NamedTuple):
         within = np.broadcast_to(within, (count, len(draws)))
         (keys, _) = cross(draws, np.arange(count))
         cells = keys, log_odds.reshape(-1, self.recipe.prompts), within.ravel()
-        return self._swept(f"{what}: starts", Build(self.recipe, "shaped"), cells, count)
+        return self._swept(f"{what}: starts", Build(self.recipe, "shaped", self.training["temperature"]), cells, count)
 
-    def outcomes(
-        self, what: str, starts: Starts, recipe: Recipe, *, sampled: bool, learning_rate: float | None = None
-    ) -> Any:
+    def outcomes(self, what: str, starts: Starts, recipe: Recipe, *, sampled: bool, **changes: float) -> Any:
         """Every start trained: Metrics [S, D, records]. A draw of the prompts comes with a training key of its own."""
-        setting = recipe.setting(self.estimator, learning_rate=learning_rate or self.learning_rate)
+        setting = recipe.setting(self.estimator, **{**self.training, **changes})
         count = len(starts.logits)
         each = jax.tree.map(lambda x: np.broadcast_to(x, (count, *x.shape)), setting)
         keys, settings = cross(self.keys[1], each)
@@ -303,7 +315,8 @@ def _reached(plan: _Plan, starts: Starts, g: int, steps: int) -> np.ndarray:
     """What the reachability law predicts of each start and draw: the share of prompts with p above p_c."""
     exists = np.isfinite(starts.collision)
     collision = np.clip(np.where(exists, starts.collision, 1.0).astype(np.float64), 0, 2)  # 2 + an ulp rounds up
-    critical = reachable_pass_rate(g, plan.estimator, budget=plan.learning_rate * steps, collision=collision)
+    budget = steps * plan.training["learning_rate"] / plan.training["temperature"] ** 2
+    critical = reachable_pass_rate(g, plan.estimator, budget=budget, collision=collision)
     return np.where(exists.all(-1), (starts.pass_rate > critical).mean(-1), np.nan)
 
 
@@ -382,7 +395,7 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
             within,
             same_pass_rates,
             replace(plan.middle, natural=True),
-            NATURAL_RATE,
+            learning_rate=NATURAL_RATE,
         ),
     )
 
@@ -395,13 +408,11 @@ def _control(
     values: np.ndarray,
     starts: Starts,
     recipe: Recipe,
-    learning_rate: float | None = None,
+    **changes: float,
 ) -> Control:
     at = plan.recipe.steps // recipe.interval
     outcome, sampled = (
-        plan.outcomes(f"{name} control", starts, recipe, sampled=sampled, learning_rate=learning_rate).pass_at_1[
-            ..., at
-        ]
+        plan.outcomes(f"{name} control", starts, recipe, sampled=sampled, **changes).pass_at_1[..., at]
         for sampled in (False, True)
     )
     change, sampled_change = outcome[-1] - outcome[0], sampled[-1] - sampled[0]

@@ -14,7 +14,7 @@ import optax
 from jax import Array, lax
 
 from rlsignal.sim.lanes import run_lanes
-from rlsignal.sim.tabular import Measure, Recipe, Setting, check, measure_tabular, unnormalised
+from rlsignal.sim.tabular import Measure, Recipe, Setting, check, less_kl, measure_tabular, unnormalised
 
 
 def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
@@ -78,9 +78,11 @@ def flow(logits: Array, recipe: Recipe, setting: Setting, *, measure: Measure = 
     """
     check(logits, recipe, setting)
     check_plain_ascent(recipe)
+    origin = logits
 
     def step(_: int, logits: Array) -> Array:
-        return logits + setting.learning_rate * expected_gradient(logits, recipe, setting)
+        gradient = less_kl(expected_gradient(logits, recipe, setting), logits, origin, recipe, setting)
+        return logits + setting.learning_rate * gradient
 
     def until_next_record(logits: Array, _: None) -> tuple[Array, Any]:
         metrics = measure(logits, recipe, setting.temperature)
@@ -113,7 +115,7 @@ def leap(
 
     Raises
     ------
-    ValueError : as `flow`.
+    ValueError : as `flow`; a KL term, near whose fixed points a leap would go too far.
 
     Examples
     --------
@@ -124,6 +126,7 @@ def leap(
     """
     check(logits, recipe, setting)
     check_plain_ascent(recipe)
+    check_no_kl(setting, "flow")
 
     each = jax.tree.map(lambda x: jnp.broadcast_to(x, (recipe.prompts, *x.shape)), setting)
 
@@ -153,6 +156,12 @@ def check_plain_ascent(recipe: Recipe) -> None:
             f"optimizer must be optax.sgd, plain ascent, for the mean field, got {name}. "
             "Under other optimizers the mean of the updates is not the update at the mean; sample with train_tabular."
         )
+
+
+def check_no_kl(setting: Setting, instead: str) -> None:
+    """An error if there is a KL term, which moves prompts in every step, for ways that pass over steps."""
+    if setting.kl is not None:
+        raise ValueError(f"kl must be 0 where steps are passed over, got {setting.kl}. Use {instead}.")
 
 
 def _weight(log_p: Array, log_q: Array, table: Array) -> Array:

@@ -30,11 +30,13 @@ class Setting(NamedTuple):
     learning_rate : per step, on the mean over a prompt's rollouts of A grad log pi.
     temperature : of the softmax that is sampled, trained and measured.
     table : [2, g+1] advantages indexed [reward, K].
+    kl : weight of the KL divergence to the start, exact and not sampled; None computes none.
     """
 
     learning_rate: Array
     temperature: Array
     table: Array
+    kl: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,14 @@ class Recipe:
         """How many times metrics are recorded, step 0 and the last step included."""
         return self.steps // self.interval + 1
 
-    def setting(self, estimator: Estimator = GRPO, *, learning_rate: float = 1.0, temperature: float = 1.0) -> Setting:
+    def setting(
+        self, estimator: Estimator = GRPO, *, learning_rate: float = 1.0, temperature: float = 1.0, kl: float = 0.0
+    ) -> Setting:
         """The numbers of one cell, checked.
 
         Raises
         ------
-        ValueError : not an estimator, a rate or temperature outside [1e-30, 1e30].
+        ValueError : not an estimator, a rate or temperature outside [1e-30, 1e30], kl outside [0, 1e30].
 
         Examples
         --------
@@ -116,8 +120,10 @@ class Recipe:
             _validate.scalar(name, _validate.within(name, value, 1e-30, 1e30, way_out="float32 holds no more."))
             for name, value in (("learning_rate", learning_rate), ("temperature", temperature))
         ]
+        weight = _validate.scalar("kl", _validate.within("kl", kl, 0, 1e30, way_out="float32 holds no more."))
         table = known(estimator).table(self.group_size)
-        return Setting(*(jnp.asarray(x, jnp.float32) for x in (*numbers, table)))
+        setting = Setting(*(jnp.asarray(x, jnp.float32) for x in (*numbers, table)))
+        return setting._replace(kl=jnp.float32(weight)) if weight else setting
 
 
 class Metrics(NamedTuple):
@@ -139,7 +145,7 @@ class StepMetrics(NamedTuple):
     pass_at_1: Array
     degenerate: Array
     advantage_variance: Array  # of mean-centred advantages, that is of the rewards inside a group
-    gradient_norm: Array  # root mean square over prompts of the gradient's length
+    gradient_norm: Array  # root mean square over prompts of the length of the gradient, without its KL term
 
     @classmethod
     def of(cls, successes: Array, group_size: int, gradient_norm: Array) -> "StepMetrics":
@@ -275,6 +281,27 @@ def ascent(
     return (pulled - shares * (pulled.sum(-1, keepdims=True) / total)) / setting.temperature
 
 
+def less_kl(gradient: Array, logits: Array, start: Array, recipe: Recipe, setting: Setting) -> Array:
+    """The gradient [..., responses] less that of `setting.kl` times KL(policy || start), of each prompt by itself (K2).
+
+    Examples
+    --------
+    A policy that left an even start is drawn back to it:
+
+    >>> recipe = Recipe(prompts=1, responses=3, correct=1)
+    >>> less_kl(jnp.zeros(3), jnp.array([1.0, 0, 0]), jnp.zeros(3), recipe, recipe.setting(kl=1.0)).round(3)
+    Array([-0.244,  0.122,  0.122], dtype=float32)
+    """
+    if setting.kl is None:
+        return gradient
+    apart = (logits - start) / setting.temperature  # log ratios, up to a constant that the mean below takes off
+    if recipe.natural:
+        return gradient - setting.kl * setting.temperature * apart
+    shares = nn.softmax(logits / setting.temperature)
+    mean = jnp.sum(shares * apart, -1, keepdims=True)
+    return gradient - setting.kl / setting.temperature * shares * (apart - mean)
+
+
 class Measure(Protocol):
     """What a run records: `measure_tabular` (the default), `prompts_pass_rates`, or a pure function like them."""
 
@@ -302,7 +329,7 @@ def train_tabular(
     ------
     ValueError : logits of another shape than the recipe's.
 
-    Source: Shao et al. 2024 (2402.03300), on-policy, no clipping, no KL; docs/theory.md (W1).
+    Source: Shao et al. 2024 (2402.03300), on-policy, no clipping; docs/theory.md (W1, K2).
 
     Examples
     --------
@@ -312,11 +339,12 @@ def train_tabular(
     True
     """
     check(logits, recipe, setting)
-    optimizer = recipe.optimizer(setting.learning_rate)
+    optimizer, origin = recipe.optimizer(setting.learning_rate), logits
 
     def step(state: tuple[Array, Any], t: Array) -> tuple[tuple[Array, Any], StepMetrics]:
         logits, memory = state
         gradient, seen = sampled_gradient(jax.random.fold_in(key, t), logits, recipe, setting)
+        gradient = less_kl(gradient, logits, origin, recipe, setting)
         updates, memory = optimizer.update(-gradient, memory, logits)  # optax descends
         return (optax.apply_updates(logits, updates), memory), seen
 

@@ -10,8 +10,19 @@ import pytest
 
 from rlsignal import GRPO, RLOO
 from rlsignal.results import Face
-from rlsignal.sim import Recipe, Runner, cross, flow, inversion_map, leap, measure_tabular, sweep, train_tabular
-from rlsignal.sim.inversion import Build, Train
+from rlsignal.sim import (
+    Recipe,
+    Runner,
+    cross,
+    flow,
+    inversion_map,
+    leap,
+    log_pass_rates,
+    measure_tabular,
+    sweep,
+    train_tabular,
+)
+from rlsignal.sim.inversion import Build, Train, collision_of
 from rlsignal.sim.starts import sharpened_by, sharpened_logits, sharpening_knobs
 from rlsignal.theory import reachable_pass_rate
 
@@ -114,6 +125,24 @@ class TestEdges:
         assert np.all(np.isnan(empty.inverted_share))
         assert np.all(np.isnan(empty.law_error))
         assert np.isfinite(empty.dispersion.outcome).mean() > 0.5
+
+    @pytest.mark.slow
+    def test_kl_and_temperature_reach_every_cell(self):
+        """Rollouts at the temperature, starts and outcomes at 1, and the law on the pass rates of the rollouts."""
+        found = inversion_map(TINY, group_sizes=(2,), rollouts=20, draws=2, temperature=2.0, kl=0.1)
+        build = jax.random.split(jax.random.fold_in(jax.random.key(0), 1))[0]
+        start = sharpened_logits(build, TINY, 0.3, 0.7)
+        recipe = replace(TINY, group_size=2)
+        setting = recipe.setting(temperature=2.0, kl=0.1)
+        final, _ = flow(start, recipe, setting)
+        cell = found.sharpening.outcome[0, 0, 3, 3, 1]
+        assert cell == pytest.approx(float(measure_tabular(final, recipe).pass_at_1), abs=1e-5)
+        for other in (recipe.setting(temperature=2.0), recipe.setting(kl=0.1)):
+            assert abs(cell - float(measure_tabular(flow(start, recipe, other)[0], recipe).pass_at_1)) > 1e-3
+        assert found.sharpening.sampled[0, 0, 3, 3].mean() == pytest.approx(cell, abs=0.1)
+        p = np.exp(log_pass_rates(start / 2.0, 2)[0])
+        critical = reachable_pass_rate(2, GRPO, budget=10 / 4, collision=collision_of(start / 2.0, 2))
+        assert found.sharpening.reached[0, 0, 3, 3, 1] == pytest.approx((p > critical).mean())
 
     @pytest.mark.parametrize(
         ("change", "message"),

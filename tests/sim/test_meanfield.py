@@ -13,7 +13,10 @@ from scipy.special import expit, logit
 
 from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO
 from rlsignal.estimators import ESTIMATORS, GRPO_NEMO, GRPO_OPENRLHF
-from rlsignal.sim import Recipe, expected_gradient, flow, leap, train_tabular
+from rlsignal.sim import Recipe, expected_gradient, flow, jump, leap, train_tabular
+from rlsignal.sim.jumping import jumps
+from rlsignal.sim.tabular import less_kl
+from rlsignal.theory.regularisation import kl_fixed_points, kl_gradient
 
 KEY = jax.random.key(8)
 SMALL = Recipe(prompts=4, responses=6, correct=2, steps=20, record_every=1, attempts=(4,))
@@ -265,6 +268,70 @@ def curves():
         for estimator in (GRPO, GRPO_OPENRLHF)
     ]
     return tuple(np.asarray(x, np.float64) for x in (many(jax.random.split(KEY, 4096)), *flows))
+
+
+class TestKL:
+    """To the start, exact: the gradient, the fixed points, and that sampling has it too."""
+
+    P = np.array([0.02, 0.1, 0.4])
+
+    @classmethod
+    def start(cls):
+        shares = np.array([0.3, 0.7, 0.1, 0.2, 0.3, 0.4])
+        return jnp.asarray(np.log(np.c_[cls.P[:, None] * shares[:2], (1 - cls.P[:, None]) * shares[2:]]), jnp.float32)
+
+    @pytest.mark.parametrize("temperature", [1.0, 0.5])
+    def test_its_gradient_is_that_of_the_policy_s_divergence_from_the_start(self, temperature):
+        setting = SMALL.setting(kl=0.3, temperature=temperature)
+        pull = less_kl(jnp.zeros_like(START), START[::-1], START, SMALL, setting)
+        right, other_way = (
+            -0.3 / temperature * kl_gradient(START[::-1] / temperature, START / temperature, k) for k in ("k2", "k3")
+        )
+        np.testing.assert_allclose(pull, right, atol=1e-6)
+        assert np.abs(right - other_way).max() > 0.05
+
+    @pytest.mark.parametrize("natural", [False, True])
+    @pytest.mark.parametrize(("estimator", "kl"), [(RLOO, 0.3), (GRPO, 1.0), (GRPO, 4.0)], ids=["0.3", "1", "4"])
+    def test_the_flow_ends_at_the_first_fixed_point(self, estimator, kl, natural):
+        """Under KL(start || policy) the classes would balance where w p q = kl (p - p0).
+
+        A step below 2^-24 of a logit is lost: the gradient stops at 2.4e-6 of 0, which is 2e-5 of p at kl p = 0.15.
+        """
+        recipe = Recipe(prompts=3, responses=6, correct=2, steps=20_000, natural=natural)
+        setting = recipe.setting(estimator, learning_rate=0.2 / max(1, kl), kl=kl)
+        final, _ = followed(self.start(), recipe=recipe, setting=setting)
+        p = softmax(np.asarray(final, np.float64))[:, :2].sum(-1)
+        np.testing.assert_allclose(p, [kl_fixed_points(p0, 8, estimator, kl_weight=kl)[0] for p0 in self.P], rtol=5e-5)
+        grid = np.linspace(0, 1, 10_001)[1:-1]
+        surplus = estimator.weight(grid, 8) * grid * (1 - grid) - kl * (grid - self.P[:, None])
+        assert np.abs(grid[(surplus < 0).argmax(-1)] - p).max() > 0.01
+
+    def test_sampled_training_has_it_too(self):
+        """2000 prompts alike at a small rate: the flow with KL within five standard errors, and not that without."""
+        recipe = Recipe(prompts=2000, responses=6, correct=2, steps=200)
+        start = jnp.broadcast_to(self.start()[2], (2000, 6))
+        setting = recipe.setting(learning_rate=RATE, kl=1.0)
+        final, _, _ = jax.jit(train_tabular, static_argnums=2)(KEY, start, recipe, setting)
+        p = softmax(np.asarray(final, np.float64))[:, :2].sum(-1)
+        one = replace(recipe, prompts=1)
+        field, free = (
+            float(followed(start[:1], recipe=one, setting=one.setting(learning_rate=RATE, kl=kl))[1].pass_at_1[-1])
+            for kl in (1.0, 0.0)
+        )
+        allowed = 5 * p.std() / np.sqrt(2000) + RATE / 20
+        assert abs(p.mean() - field) < allowed
+        assert abs(p.mean() - free) > 4 * allowed
+
+    def test_it_is_refused_where_steps_are_passed_over(self):
+        setting = SMALL.setting(kl=0.5)
+        with pytest.raises(ValueError, match=r"^kl must be 0 where steps are passed over, got 0\.5\. Use flow\."):
+            leap(START, SMALL, setting)
+        with pytest.raises(
+            ValueError, match=r"^kl must be 0 where steps are passed over, got 0\.5\. Use train_tabular"
+        ):
+            jump(KEY, START, SMALL, setting)
+        long = replace(SMALL, steps=400)
+        assert (jumps(long, long.setting()), jumps(long, long.setting(kl=0.5))) == (True, False)
 
 
 class TestLeap:

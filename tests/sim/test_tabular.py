@@ -86,7 +86,7 @@ class TestSetting:
     def test_is_float32_numbers_and_the_table(self):
         setting = SMALL.setting(RLOO, learning_rate=0.5, temperature=2)
         assert (float(setting.learning_rate), float(setting.temperature)) == (0.5, 2.0)
-        assert {x.dtype for x in setting} == {jnp.dtype("float32")}
+        assert {x.dtype for x in jax.tree.leaves(setting)} == {jnp.dtype("float32")}
         np.testing.assert_array_equal(setting.table, RLOO.table(4).astype(np.float32))
 
     @pytest.mark.parametrize(
@@ -100,6 +100,7 @@ class TestSetting:
             ({"learning_rate": np.inf}, "learning_rate must lie in [1e-30, 1e+30], got inf. float32 holds no more."),
             ({"temperature": -1}, "temperature must lie in [1e-30, 1e+30], got -1. float32 holds no more."),
             ({"temperature": np.nan}, "temperature must lie in [1e-30, 1e+30], got nan. float32 holds no more."),
+            ({"kl": -0.1}, "kl must lie in [0, 1e+30], got -0.1. float32 holds no more."),
         ],
     )
     def test_bad_numbers_are_refused(self, arguments, message):
