@@ -385,8 +385,8 @@ the best checkpoint pass@1 before RL rises with depth and peak pass@10 after it 
 The last column counts seeds whose rank correlation of pass@1 before with the outcome, from the best checkpoint on, is at most
 -0.8. Pass@1 after RL shows the same with smaller differences.
 
-**The path on the map.** Where do these checkpoints lie on the [inversion map](inversion.md)? On the left and in the middle the
-path of the ladder on the two faces of a map with the ladder's sizes, 256 responses of which one is correct; on the right what
+**The path on the map.** Where do these checkpoints lie on the [inversion map](inversion.md)? Above the
+path of the ladder on the two faces of a map with the ladder's sizes, 256 responses of which one is correct; below what
 that map says of each checkpoint, and what came.
 
 ![The ladder's checkpoints on the planes of pass@1 with entropy and with dispersion, and what the map says of each](ladder-path.png)
@@ -1070,7 +1070,7 @@ meet. Here is what simulated runs say of it.
 ![pass@1 after a budget over the group size, and the best size over the budget](budget.png)
 
 Lines are the chain of F8, points {found["draws"]} simulated runs of 512 prompts each with two standard errors, stars and the last
-column the best size. Prompts are a Beta population of mean {found["mean"]:g}; budgets from below: {", ".join(map(str, budgets))}
+row the best size. Prompts are a Beta population of mean {found["mean"]:g}; budgets from below: {", ".join(map(str, budgets))}
 rollouts of each prompt. Steps follow the square-root rule: {found["step"]:g} at groups of 8, times the root of g/8.
 
 ## What decides

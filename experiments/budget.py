@@ -198,10 +198,11 @@ def draw(found: dict[str, Any], path: Path) -> None:
     from rlsignal.plots import plot_budget
 
     colours = {0.1: "#00204d", 0.3: "#b07d00", 0.6: "#8c2d04"}
-    figure, axes = plt.subplots(2, 4, figsize=(15, 7.2), layout="constrained")
-    for estimator, line in zip((GRPO, RLOO), axes, strict=True):
+    figure = plt.figure(figsize=(9.6, 10), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=(2, 1))
+    axes, lasts = upper.subplots(2, 3, sharex=True, sharey=True), lower.subplots(1, 2, sharey=True)
+    for estimator, each, last in zip((GRPO, RLOO), axes, lasts, strict=True):
         of = [row for row in found["rows"] if row["estimator"] == estimator.name]
-        *each, last = line
         for rho, ax in zip(DISPERSIONS, each, strict=True):
             data = Beta(found["mean"], rho)
             plot_budget(data, estimator, BUDGETS, step=found["step"], scaling=found["scaling"], collision=2.0, ax=ax)
@@ -209,7 +210,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
             x, y, error = ([row[key] for row in rows] for key in ("group_size", "simulated", "error"))
             ax.errorbar(x, y, yerr=2 * np.array(error), fmt="o", markersize=4, color="#555555", capsize=2)
             ax.set_title(f"{estimator.name}, dispersion {rho:g}", fontsize=11)
+            keys = ax.get_legend_handles_labels()
             ax.get_legend().remove()
+            ax.label_outer()
             name = TASKS[0][0].name, estimator.name, rho
             best = [row for row in found["best"] if (row["task"], row["estimator"], row["dispersion"]) == name]
             shift = 1 + 0.12 * (DISPERSIONS.index(rho) - 1)
@@ -229,7 +232,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
         last.set_ylabel("best group size")
         last.set_title(f"{estimator.name}: the best size", fontsize=11)
         last.grid(alpha=0.3)
-        last.legend(fontsize=9, frameon=False)
+        last.label_outer()
+        last.legend(fontsize=9, frameon=False, loc="upper left")
+    upper.legend(*keys, loc="outside upper center", ncols=3, fontsize=9, frameon=False)
     figure.savefig(path, dpi=80)
 
 

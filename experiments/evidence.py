@@ -116,6 +116,13 @@ def path(runner: "Runner") -> dict[str, Any]:
     return ladder_path(ladders[0], runner=runner)
 
 
+def boundary(runner: "Runner") -> dict[str, Any]:
+    """Which starts look better than one and end lower, simulated on a fine grid and by the law; draws the picture."""
+    from experiments.boundary import boundary
+
+    return boundary(runner=runner, picture=ROOT / "docs" / "inversion-boundary.png")
+
+
 def inside(runner: "Runner") -> dict[str, Any]:
     """Entropy inside the classes where successes are rare, and where many responses are correct."""
     from experiments.entropy_inside import entropy_inside
@@ -187,6 +194,7 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "matched_starts": matched,
     "what_decides": deciding,
     "path": path,
+    "boundary": boundary,
     "entropy_inside": inside,
     "swap": swap,
     "others": others,

@@ -84,19 +84,21 @@ def draw(found: dict[str, Any], path: Path) -> None:
 
     at = found["path"]
     depths = at["depths"]
-    figure, axes = plt.subplots(1, 3, figsize=(15, 4.6), layout="constrained")
+    figure = plt.figure(figsize=(9.6, 8.4), layout="constrained")
+    upper, lower = figure.subfigures(2, 1)
+    axes, last = upper.subplots(1, 2, sharey=True), lower.subplots()
     planes = (("entropy", "response entropy (nats)"), ("dispersion", "dispersion"))
-    for ax, (name, label) in zip(axes, planes, strict=False):
+    for ax, (name, label) in zip(axes, planes, strict=True):
         face = found[name]
         outcome = np.where(np.array(face["outcome"][1]) < 0, np.nan, face["outcome"][1]).T
         ax.set_facecolor("#dddddd")
         filled = ax.contourf(face["rows"], face["pass_rates"], outcome, np.linspace(0, 1, 11), cmap="cividis")
         ax.plot(at[name], at["pass_at_1"], "o-", color="white", markeredgecolor="#222222", linewidth=2, clip_on=False)
-        for depth, x, y in zip(depths, at[name], at["pass_at_1"], strict=True):
+        for i, (depth, x, y) in enumerate(zip(depths, at[name], at["pass_at_1"], strict=True)):
             ax.annotate(
                 str(depth),
                 (x, y),
-                xytext=(0, 8),
+                xytext=(0, -16 if i % 2 else 8),  # deep checkpoints lie close together
                 textcoords="offset points",
                 ha="center",
                 fontsize=9,
@@ -105,9 +107,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
             )
         ax.set_xlabel(f"{label} before RL")
         ax.set_ylabel("pass@1 before RL")
+        ax.label_outer()
         ax.set_title(f"the path on (pass@1, {name})", fontsize=11)
-    figure.colorbar(filled, ax=axes[:2].tolist(), label=f"pass@1 after {SHORT} steps, in the map")
-    last = axes[2]
+    upper.colorbar(filled, ax=axes.tolist(), label=f"pass@1 after {SHORT} steps, in the map")
     for name, _ in planes:
         for steps, values, line in zip(found["steps"], found["on_map"][name], (":", "--"), strict=True):
             colour = "#b07d00" if name == "entropy" else "#3b5b92"
@@ -116,10 +118,10 @@ def draw(found: dict[str, Any], path: Path) -> None:
     last.plot(at["pass_at_1"], "o-", color="#aaaaaa", label="the ladder before RL: pass@1")
     last.set_xticks(range(len(depths)), [str(x) for x in depths])
     last.set_xlabel("SFT depth")
-    last.set_ylim(0, 1.5)
-    last.set_yticks(np.linspace(0, 1, 6))
+    last.set_ylim(0, 1.02)
+    last.set_ylabel("pass rate")
     last.grid(alpha=0.3)
-    last.legend(fontsize=9, frameon=False, loc="upper right")
+    last.legend(fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     last.set_title("what the map says of the path, and what came", fontsize=11)
     figure.savefig(path, dpi=80)
 

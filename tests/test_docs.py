@@ -174,6 +174,16 @@ class TestInversionPage:
             field = f"{x['mean field']['effect']['estimate']:+.3f}"
             assert f"{sizes} {after} | {value} [{low}, {high}] | {field} |" in self.PAGE
 
+    def test_the_boundary_s_errors(self):
+        made = json.loads((ROOT / "docs" / "evidence" / "boundary.json").read_text(encoding="utf-8"))
+        words = " ".join(self.PAGE.split())
+        long, short = made["budgets"]
+        assert f"put at its mean, {made['collision']:.2f}. Its rms error is {long['rms']:.3f}" in words
+        assert f"never wrong by more than {long['largest']:.3f}. Of the {long['pairs']:,} pairs" in words
+        assert f"{long['inverted']:,} are inverted, and the law orders {long['wrong']:,} pairs wrongly." in words
+        assert f"{short['rms']:.3f}, and of {short['pairs']:,} pairs it orders {short['wrong']:,} wrongly" in words
+        assert f"over the {made['starts']} starts is {long['forecast']:.3f} after {long['steps']} steps" in words
+
     def test_what_the_law_and_the_mean_field_miss(self):
         words = " ".join(self.PAGE.split())
         assert f"differ by at most {self.MADE['mean_field_error']['max']:.3f}" in words
