@@ -154,7 +154,7 @@ def plot_boundary(
 
     Raises
     ------
-    ValueError : another estimator than the map's, a start outside of the grid; as `plot_sharpening`, `reached_share`.
+    ValueError : another estimator than the map's, a temperature, a start outside of the grid; as `plot_sharpening`, `reached_share`.
 
     Examples
     --------
@@ -164,6 +164,11 @@ def plot_boundary(
     i, b = _chosen(result, g, budget)
     if estimator.name != result.estimator:
         raise ValueError(f"estimator must be the map's, {result.estimator}, got {estimator.name}.")
+    if result.temperature != 1:
+        raise ValueError(
+            f"result must have rollouts at temperature 1, got {result.temperature:g}, where pass rates are no Beta's. "
+            "See `reached` of its faces."
+        )
     size, face = result.group_sizes[i], result.dispersion
     steps = (result.steps, result.rollouts // size)[b]
 

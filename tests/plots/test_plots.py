@@ -111,6 +111,8 @@ class TestBoundary:
     def test_what_the_map_does_not_have_is_refused(self, small_map):
         with pytest.raises(ValueError, match=r"^estimator must be the map's, GRPO, got RLOO\.$"):
             plots.plot_boundary(small_map, self.START, estimator=RLOO)
+        with pytest.raises(ValueError, match=r"^result must have rollouts at temperature 1, got 0\.5, where"):
+            plots.plot_boundary(replace(small_map, temperature=0.5), self.START)
         with pytest.raises(ValueError, match=r"^start's mean must lie in \[0\.05, 0\.6\], got 0\.9"):
             plots.plot_boundary(small_map, (0.9, 0.3))
 
