@@ -154,7 +154,8 @@ def plot_boundary(
 
     Raises
     ------
-    ValueError : another estimator than the map's, a temperature, a start outside of the grid; as `plot_sharpening`, `reached_share`.
+    ValueError : another estimator than the map's, a temperature other than 1, a start outside of the grid; as
+        `plot_sharpening` and `reached_share`.
 
     Examples
     --------
