@@ -10,11 +10,15 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.special import betaincinv
 
+from rlsignal import GRPO, Beta
 from rlsignal.__main__ import main
 from rlsignal.proofs.claims import CLAIMS
 from rlsignal.proofs.derivations import PROOFS
+from rlsignal.theory import budget_to_flip, reachable_pass_rate
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -56,6 +60,12 @@ def test_every_example_on_the_page_runs(page):
     said: list[str] = []
     doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=said.append)
     assert not said, "".join(said)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_picture_is_there_and_small(page):
+    for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / name).stat().st_size < 1_500_000, name
 
 
 def test_a_wrong_example_would_be_seen():
@@ -182,6 +192,14 @@ class TestInversionPage:
         assert f"never wrong by more than {long['largest']:.3f}. Of the {long['pairs']:,} pairs" in words
         assert f"{long['inverted']:,} are inverted, and the law orders {long['wrong']:,} pairs wrongly." in words
         assert f"{short['rms']:.3f}, and of {short['pairs']:,} pairs it orders {short['wrong']:,} wrongly" in words
+        critical = reachable_pass_rate(8, GRPO, budget=400, collision=made["collision"])
+        pair = Beta(0.4, 0.8), Beta(0.3, 0.3)
+        sizes = [(start, 1 / start.dispersion - 1) for start in pair]
+        sixty = [betaincinv(x.mean * n, (1 - x.mean) * n, (np.arange(60) + 0.5) / 60) for x, n in sizes]
+        below = [int((p < critical).sum()) for p in sixty]
+        assert f"below p_c of 400 steps: {below[0]} of A's sixty, and {below[1]} of B's." in words
+        turns = int(np.ceil(budget_to_flip(*pair, 8, GRPO, collision=made["collision"])))
+        assert f"A lies in it from step {turns} on" in words
         assert f"over the {made['starts']} starts is {long['forecast']:.3f} after {long['steps']} steps" in words
 
     def test_what_the_law_and_the_mean_field_miss(self):

@@ -49,7 +49,7 @@ def plot_prompts(
     --------
     Prompts of equal shares inside the classes, followed by the flow:
 
-    >>> steps, starts = [0, 50, 100, 150, 200], np.geomspace(3e-4, 0.3, 40)
+    >>> steps, starts = np.linspace(0, 200, 41), np.geomspace(3e-4, 0.3, 40)
     >>> rates = [forecast(starts, 8, GRPO, budget=float(t)) for t in steps]
     >>> plot_prompts(steps, rates, critical=reachable_pass_rate(8, GRPO, budget=200, collision=1.0)).get_ylabel()
     'pass rate of a prompt'
