@@ -19,8 +19,9 @@ class Face(Result):
     rows : [Y], what `knob` names: entropy in nats, or dispersion.
     pass_rate : [X], pass@1 of the start.
     entropy, dispersion : [Y, X], of the start, mean over draws; NaN where no such start exists.
-    outcome, outcome_at_k : [G, B, Y, X, D], pass@1 and pass@k after the budget, by the mean field.
-    reached : [G, B, Y, X, D], what the reachability law predicts: the share of prompts with p above p_c.
+    outcome, outcome_at_k : [G, B, Y, X, D], pass@1 and pass@k after the budget, by the mean field; sampled where the
+        optimizer is not plain ascent.
+    reached : [G, B, Y, X, D], what the reachability law predicts: the share of prompts with p above p_c; NaN likewise.
     sampled : [G, B, Y, X, D], pass@1 after sampled GRPO on the same starts; NaN where none was run.
     """
 
@@ -204,6 +205,7 @@ class InversionMap(Result):
     steps: int
     rollouts: int
     estimator: str
+    optimizer: str
     learning_rate: float
     temperature: float
     kl: float
@@ -251,6 +253,11 @@ class InversionMap(Result):
             },
         }
 
+    @property
+    def way(self) -> str:
+        """How outcomes are found: there is a mean field for plain ascent alone."""
+        return "mean field" if self.optimizer == "sgd" else "sampled"
+
     def _by_size(self, values: np.ndarray) -> dict[str, float]:
         return {str(g): float(value) for g, value in zip(self.group_sizes, values, strict=True)}
 
@@ -261,7 +268,8 @@ class InversionMap(Result):
             f"Where the order turns. Starts on a grid of {len(face.pass_rate)} pass@1 in [{face.pass_rate[0]:g}, "
             f"{face.pass_rate[-1]:g}] x {len(face.rows)} entropies in [{face.rows[0]:g}, {face.rows[-1]:g}] nats "
             f"({self.draws} draws of {self.prompts} prompts, {self.responses} responses, {self.correct} correct); "
-            f"{self.estimator}, plain ascent at rate {self.learning_rate:g}"
+            f"{self.estimator}, {'plain ascent' if self.optimizer == 'sgd' else self.optimizer} at rate "
+            f"{self.learning_rate:g}"
             + (f", rollouts at temperature {self.temperature:g}" if self.temperature != 1 else "")
             + (f", KL to the start weighed {self.kl:g}." if self.kl else ".")
         )
@@ -289,18 +297,22 @@ class InversionMap(Result):
             "Over 160 Beta starts that fill a box of means, dispersions and entropies, pass@1 and entropy explain "
             f"{entropy:.0%} of the outcome, pass@1 and dispersion {dispersion:.0%}."
         )
-        yield (
-            "What decides is the share of prompts that start above p_c. Entropy inside the classes moves p_c alone; "
-            "dispersion decides as long as it sets that share."
-        )
         errors = zip(self.group_sizes, self.law_error[:, 0], strict=True)
-        yield (
-            "The law, outcome = that share: rms error "
-            + ", ".join(f"{error:.3f} (g={g})" for g, error in errors)
-            + f" at {self.steps} steps."
-        )
         largest, mean = self.mean_field_error
-        yield f"Mean field against sampling, per cell of the first face: at most {largest:.3f}, on average {mean:.3f}."
+        if self.optimizer == "sgd":
+            yield (
+                "What decides is the share of prompts that start above p_c. Entropy inside the classes moves p_c "
+                "alone; dispersion decides as long as it sets that share."
+            )
+            yield (
+                "The law, outcome = that share: rms error "
+                + ", ".join(f"{error:.3f} (g={g})" for g, error in errors)
+                + f" at {self.steps} steps."
+            )
+            apart = f"at most {largest:.3f}, on average {mean:.3f}"
+            yield f"Mean field against sampling, per cell of the first face: {apart}."
+        else:
+            yield f"All is sampled, by {self.optimizer}: the mean field and the law are of plain ascent."
         yield "A tabular policy: no prompt learns from another. What this does not show is in docs/inversion.md."
 
 

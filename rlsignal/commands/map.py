@@ -40,7 +40,11 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--correct", type=int, default=2, help="of these responses (default %(default)s)")
     add_estimator(parser, "whose updates are simulated")
-    parser.add_argument("--learning-rate", type=float, default=1.0, metavar="X", help="of plain ascent (default 1)")
+    parser.add_argument("--optimizer", choices=("sgd", "adam"), default="sgd", help="adam is sampled throughout")
+    parser.add_argument(
+        "--learning-rate", type=float, default=1.0, metavar="X", help="(default 1, of plain ascent; adam takes 0.02)"
+    )
+    parser.add_argument("--dynamic-sampling", action="store_true", help="steps are means over informative groups")
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="of the rollouts (default 1)")
     parser.add_argument("--kl", type=float, default=0.0, metavar="B", help="weight of the KL to the start (default 0)")
     parser.add_argument("--draws", type=int, default=8, help="draws of the prompts (default %(default)s)")
@@ -63,11 +67,18 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Simulate the map, draw it and say what it means."""
-    if chosen.checkpoints and (chosen.kl or chosen.temperature != 1):
-        raise ValueError("--checkpoints are followed at temperature 1 without KL. Leave --temperature and --kl out.")
+    if chosen.checkpoints and (
+        chosen.kl or chosen.temperature != 1 or chosen.dynamic_sampling or chosen.optimizer != "sgd"
+    ):
+        raise ValueError(
+            "--checkpoints are followed by plain ascent at temperature 1 alone. "
+            "Leave out --kl, --temperature, --dynamic-sampling and --optimizer."
+        )
     own = _evaluated(chosen.checkpoints or ())  # read before minutes of work, not after
 
     def study(runner: Any) -> Report:
+        import optax
+
         from rlsignal import plots, sim
 
         grid: dict[str, Any] = {}
@@ -77,7 +88,12 @@ def run(chosen: argparse.Namespace) -> int:
         training: dict[str, Any] = {"estimator": chosen.estimator or GRPO, "learning_rate": chosen.learning_rate}
         training |= {"seed": chosen.seed, "runner": runner}
         recipe = sim.Recipe(
-            prompts=chosen.prompts, responses=chosen.responses, correct=chosen.correct, steps=chosen.steps
+            prompts=chosen.prompts,
+            responses=chosen.responses,
+            correct=chosen.correct,
+            steps=chosen.steps,
+            optimizer=optax.adam if chosen.optimizer == "adam" else optax.sgd,
+            dynamic_sampling=chosen.dynamic_sampling,
         )
         middle = replace(recipe, group_size=sorted(chosen.group_sizes)[len(chosen.group_sizes) // 2])
         ends = (

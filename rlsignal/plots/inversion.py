@@ -79,7 +79,7 @@ def plot_sharpening(
     ax.set_ylabel("pass@1 of the start")
     if alone:
         keys = [
-            Line2D([], [], color=_INK, label="mean field"),
+            Line2D([], [], color=_INK, label=result.way),
             Line2D([], [], color=_LAW, linestyle=":", linewidth=2, label="the law: prompts above p_c"),
             Line2D([], [], color="#777777", linestyle="", marker="o", markeredgecolor="white", label="sampled GRPO"),
         ]
@@ -165,6 +165,8 @@ def plot_boundary(
     i, b = _chosen(result, g, budget)
     if estimator.name != result.estimator:
         raise ValueError(f"estimator must be the map's, {result.estimator}, got {estimator.name}.")
+    if result.optimizer != "sgd":
+        raise ValueError(f"result must be of plain ascent, as the law is, got {result.optimizer}. See its faces.")
     if result.temperature != 1:
         raise ValueError(
             f"result must have rollouts at temperature 1, got {result.temperature:g}, where pass rates are no Beta's. "
@@ -240,7 +242,8 @@ def plot_controls(*controls: Control, ax: Axes | None = None) -> Axes:
         ends = [paired_estimate(outcome) for outcome in control.outcome]
         band = np.clip([(end.low, end.high) for end in ends], 0, 1)
         ax.fill_between(control.values, band[:, 0], band[:, 1], color=colour, alpha=0.2, linewidth=0)
-        ax.plot(control.values, control.outcome.mean(-1), style, color=colour, label=f"{control.name}: mean field")
+        way = "sampled" if np.array_equal(control.outcome, control.sampled) else "mean field"
+        ax.plot(control.values, control.outcome.mean(-1), style, color=colour, label=f"{control.name}: {way}")
         ax.plot(control.values, control.sampled.mean(-1), marker, color=colour, label=f"{control.name}: sampled")
     ax.set_ylim(0, 1.02)
     ax.set_xlabel(f"{controls[0].varied} of the start" if controls[0].name != "entropy" else controls[0].varied)
@@ -288,7 +291,7 @@ def plot_map(result: InversionMap) -> Figure:
     top.colorbar(outcome, ax=faces.tolist(), label="pass@1 after GRPO")
     figure.suptitle(
         "Where GRPO turns the order of checkpoints: A starts ahead of B and ends behind it.\n"
-        "Colour and solid lines: mean field. Dots: sampled GRPO. Dotted: the law, the share of\n"
+        f"Colour and solid lines: {result.way}. Dots: sampled GRPO. Dotted: the law, the share of\n"
         "prompts that start above p_c. Dash-dotted: entropy of the start.",
         fontsize=11,
     )

@@ -12,13 +12,14 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import Array, nn
 
 from rlsignal import _validate
 from rlsignal.inference.ranking import LEAST_LOSS, Inversions, inversions, paired_estimate, variance_explained
 from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.jumping import jump, jumps
-from rlsignal.sim.meanfield import check_plain_ascent, flow, leap
+from rlsignal.sim.meanfield import every_step, flow, leap
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.starts import beta_log_odds, reward_entropy, shaped_logits, sharpened_logits, two_point_log_odds
 from rlsignal.sim.sweep import cross, sweep
@@ -78,7 +79,7 @@ class Train:
 
     def __call__(self, key: Array, logits: Array, setting: Setting) -> Metrics:
         if self.way == "mean field":
-            follow = leap if setting.kl is None else flow
+            follow = flow if every_step(self.recipe, setting) else leap
             return follow(logits, self.recipe, setting, measure=_measured)[1]
         way = jump if self.way == "jumping" else train_tabular
         return way(key, logits, self.recipe, setting, measure=_measured)[1]
@@ -109,8 +110,9 @@ def inversion_map(
 
     Parameters
     ----------
-    recipe : task and number of steps; its group size and records are set here. Default `Recipe()`: 512 prompts, 32
-        responses of which 2 correct, 400 steps of plain ascent.
+    recipe : task, number of steps and optimizer; its group size and records are set here. Default `Recipe()`: 512
+        prompts, 32 responses of which 2 correct, 400 steps of plain ascent. Under another optimizer all is
+        sampled: mean field and law are of plain ascent.
     group_sizes : g of each map. The controls use the middle one.
     rollouts : per prompt, the second budget: rollouts / g steps. Each g must divide it.
     pass_rates, entropies : the grid of the sharpening face; entropies in nats.
@@ -154,7 +156,6 @@ def inversion_map(
 
     for g in sizes:  # what no cell could train with is an error before any start is built
         plan.trained(g).setting(estimator, **training)
-    check_plain_ascent(recipe)
 
     sharpening = _face(plan, "entropy", _grid("entropies", entropies, math.inf), columns, sampled=sampled)
     dispersion = _face(
@@ -168,7 +169,8 @@ def inversion_map(
         group_sizes=sizes,
         steps=recipe.steps,
         rollouts=rollouts,
-        estimator=estimator.name,
+        estimator=estimator.name + (", dynamic sampling" if recipe.dynamic_sampling else ""),
+        optimizer=getattr(recipe.optimizer, "__name__", str(recipe.optimizer)),
         learning_rate=float(learning_rate),
         temperature=float(temperature),
         kl=float(kl),
@@ -187,7 +189,7 @@ def inversion_map(
         noise_floor=np.array([[pairs.noise_floor for pairs in row] for row in found]),
         least=LEAST_LOSS,
         law_error=_law_error(sharpening),
-        mean_field_error=_mean_field_error(sharpening),
+        mean_field_error=_mean_field_error(sharpening) if recipe.optimizer is optax.sgd else (math.nan, math.nan),
         explained=_explained(plan),
     )
 
@@ -260,9 +262,19 @@ class _Plan(NamedTuple):
         each = jax.tree.map(lambda x: np.broadcast_to(x, (count, *x.shape)), setting)
         keys, settings = cross(self.keys[1], each)
         cells = keys, starts.logits.reshape(-1, *starts.logits.shape[2:]), settings
+        sampled = sampled or recipe.optimizer is not optax.sgd
         label = f"{what}: g={recipe.group_size}, {'sampled' if sampled else 'mean field'}"
         way: Way = "mean field" if not sampled else "jumping" if jumps(recipe, setting) else "sampled"
         return self._swept(label, Train(recipe, way), cells, count)
+
+    def both(self, what: str, starts: Starts, recipe: Recipe, sampled: bool, **changes: float) -> Any:
+        """Outcomes by the mean field, and pass@1 sampled, or NaN; without a mean field both are sampled."""
+        field = self.outcomes(what, starts, recipe, sampled=False, **changes)
+        if recipe.optimizer is not optax.sgd:
+            return field, field.pass_at_1
+        if not sampled:
+            return field, field.pass_at_1 * np.nan
+        return field, self.outcomes(what, starts, recipe, sampled=True, **changes).pass_at_1
 
     def _swept(self, label: str, experiment: Callable[..., Any], cells: tuple[Any, ...], count: int) -> Any:
         flat = sweep(experiment, cells, label=label, runner=self.runner)
@@ -300,8 +312,7 @@ def _outcomes(plan: _Plan, what: str, starts: Starts, *, sampled: bool) -> dict[
     parts: dict[str, list[Any]] = {"outcome": [], "outcome_at_k": [], "reached": [], "sampled": []}
     for g in plan.group_sizes:
         recipe = plan.trained(g)
-        field = plan.outcomes(what, starts, recipe, sampled=False)
-        again = plan.outcomes(what, starts, recipe, sampled=True).pass_at_1 if sampled else field.pass_at_1 * np.nan
+        field, again = plan.both(what, starts, recipe, sampled)
         at = [steps // recipe.interval for steps in plan.budgets(g)]
         parts["outcome"].append([field.pass_at_1[..., i] for i in at])
         parts["outcome_at_k"].append([field.pass_at_k[..., i, 0] for i in at])
@@ -313,6 +324,8 @@ def _outcomes(plan: _Plan, what: str, starts: Starts, *, sampled: bool) -> dict[
 
 def _reached(plan: _Plan, starts: Starts, g: int, steps: int) -> np.ndarray:
     """What the reachability law predicts of each start and draw: the share of prompts with p above p_c."""
+    if plan.recipe.optimizer is not optax.sgd:
+        return np.full(starts.collision.shape[:2], np.nan)
     exists = np.isfinite(starts.collision)
     collision = np.clip(np.where(exists, starts.collision, 1.0).astype(np.float64), 0, 2)  # 2 + an ulp rounds up
     budget = steps * plan.training["learning_rate"] / plan.training["temperature"] ** 2
@@ -394,7 +407,7 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
             f"{pass_rates}; learning rate {NATURAL_RATE:g}",
             within,
             same_pass_rates,
-            replace(plan.middle, natural=True),
+            replace(plan.middle, natural=True, optimizer=optax.sgd),
             learning_rate=NATURAL_RATE,
         ),
     )
@@ -411,10 +424,8 @@ def _control(
     **changes: float,
 ) -> Control:
     at = plan.recipe.steps // recipe.interval
-    outcome, sampled = (
-        plan.outcomes(f"{name} control", starts, recipe, sampled=sampled, **changes).pass_at_1[..., at]
-        for sampled in (False, True)
-    )
+    field, again = plan.both(f"{name} control", starts, recipe, True, **changes)
+    outcome, sampled = field.pass_at_1[..., at], again[..., at]
     change, sampled_change = outcome[-1] - outcome[0], sampled[-1] - sampled[0]
     return Control(
         name=name,

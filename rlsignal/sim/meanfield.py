@@ -1,8 +1,13 @@
 """GRPO without sampling: the expected update, w_g(p) grad p, followed step by step; differentiable.
 
 Plain ascent only. Under Adam the expected update is not the update at the expected gradient, and momentum mixes
-past noise in; both are refused. float32: a step that moves a logit by less than its last bit is lost, which stalls
-prompts below p = 1e-6 after some 2e6 steps.
+past noise in; both are refused. Tried for Adam: its averages fed with the exact mean and mean square of each logit's
+gradient (F7). Over 42 starts of the inversion map (64 prompts, 2 draws, 400 steps) that misses sampled pass@1 by up to
+0.005 at rate 0.005, where little is learned, 0.046 at 0.02 and 0.14 at 0.1; with Gaussian noise of the exact variance
+by 0.006, 0.035 and 0.12.
+
+float32: a step that moves a logit by less than its last bit is lost, which stalls prompts below p = 1e-6 after some
+2e6 steps.
 """
 
 from typing import Any
@@ -14,7 +19,7 @@ import optax
 from jax import Array, lax
 
 from rlsignal.sim.lanes import run_lanes
-from rlsignal.sim.tabular import Measure, Recipe, Setting, check, less_kl, measure_tabular, unnormalised
+from rlsignal.sim.tabular import Measure, Recipe, Setting, check, less_kl, measure_tabular, over_share, unnormalised
 
 
 def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
@@ -81,8 +86,10 @@ def flow(logits: Array, recipe: Recipe, setting: Setting, *, measure: Measure = 
     origin = logits
 
     def step(_: int, logits: Array) -> Array:
-        gradient = less_kl(expected_gradient(logits, recipe, setting), logits, origin, recipe, setting)
-        return logits + setting.learning_rate * gradient
+        gradient = expected_gradient(logits, recipe, setting)
+        if recipe.dynamic_sampling:
+            gradient = over_share(gradient, 1 - measure_tabular(logits, recipe, setting.temperature).degenerate, recipe)
+        return logits + setting.learning_rate * less_kl(gradient, logits, origin, recipe, setting)
 
     def until_next_record(logits: Array, _: None) -> tuple[Array, Any]:
         metrics = measure(logits, recipe, setting.temperature)
@@ -115,7 +122,7 @@ def leap(
 
     Raises
     ------
-    ValueError : as `flow`; a KL term, near whose fixed points a leap would go too far.
+    ValueError : as `flow`; what `every_step` says.
 
     Examples
     --------
@@ -126,7 +133,7 @@ def leap(
     """
     check(logits, recipe, setting)
     check_plain_ascent(recipe)
-    check_no_kl(setting, "flow")
+    check_skippable(recipe, setting, "flow")
 
     each = jax.tree.map(lambda x: jnp.broadcast_to(x, (recipe.prompts, *x.shape)), setting)
 
@@ -158,10 +165,18 @@ def check_plain_ascent(recipe: Recipe) -> None:
         )
 
 
-def check_no_kl(setting: Setting, instead: str) -> None:
-    """An error if there is a KL term, which moves prompts in every step, for ways that pass over steps."""
-    if setting.kl is not None:
-        raise ValueError(f"kl must be 0 where steps are passed over, got {setting.kl}. Use {instead}.")
+def every_step(recipe: Recipe, setting: Setting) -> bool:
+    """Whether no step may be passed over: KL moves prompts in all, dynamic sampling by the groups of others."""
+    return setting.kl is not None or recipe.dynamic_sampling
+
+
+def check_skippable(recipe: Recipe, setting: Setting, instead: str) -> None:
+    """An error where no step may be passed over."""
+    if every_step(recipe, setting):
+        raise ValueError(
+            "kl must be 0 and dynamic_sampling False where steps are passed over, "
+            f"got {setting.kl or 0} and {recipe.dynamic_sampling}. Use {instead}."
+        )
 
 
 def _weight(log_p: Array, log_q: Array, table: Array) -> Array:

@@ -17,8 +17,9 @@ import optax
 from jax import Array, lax, nn
 
 from rlsignal import _validate
-from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.estimators import Estimator, informative_counts
 from rlsignal.theory.frameworks import GRPO, known
+from rlsignal.theory.modified import filtered
 
 _UNROLLED = 64
 """Rollouts of a group in one fused pass."""
@@ -51,6 +52,8 @@ class Recipe:
     attempts : the k of the recorded pass@k.
     optimizer : learning_rate -> optax transformation, such as optax.sgd or a partial of optax.adamw.
     natural : precondition each prompt's gradient with the inverse Fisher matrix of its softmax.
+    dynamic_sampling : a step is the mean over its informative groups alone, at equal rollouts: the gradient over their
+        share, at least 1/prompts (B3). A KL term is not divided.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class Recipe:
     attempts: tuple[int, ...] = (8,)
     optimizer: Callable[[Any], optax.GradientTransformation] = optax.sgd
     natural: bool = False
+    dynamic_sampling: bool = False
 
     def __post_init__(self) -> None:
         _validate.whole("prompts", self.prompts, 1)
@@ -121,6 +125,8 @@ class Recipe:
             for name, value in (("learning_rate", learning_rate), ("temperature", temperature))
         ]
         weight = _validate.scalar("kl", _validate.within("kl", kl, 0, 1e30, way_out="float32 holds no more."))
+        if self.dynamic_sampling:
+            estimator = filtered(estimator, informative_counts)
         table = known(estimator).table(self.group_size)
         setting = Setting(*(jnp.asarray(x, jnp.float32) for x in (*numbers, table)))
         return setting._replace(kl=jnp.float32(weight)) if weight else setting
@@ -302,6 +308,11 @@ def less_kl(gradient: Array, logits: Array, start: Array, recipe: Recipe, settin
     return gradient - setting.kl / setting.temperature * shares * (apart - mean)
 
 
+def over_share(gradient: Array, informative: Array, recipe: Recipe) -> Array:
+    """The gradient of a mean over informative groups, from that over all and the share of informative ones (B3)."""
+    return gradient / jnp.maximum(informative, 1 / recipe.prompts) if recipe.dynamic_sampling else gradient
+
+
 class Measure(Protocol):
     """What a run records: `measure_tabular` (the default), `prompts_pass_rates`, or a pure function like them."""
 
@@ -344,6 +355,7 @@ def train_tabular(
     def step(state: tuple[Array, Any], t: Array) -> tuple[tuple[Array, Any], StepMetrics]:
         logits, memory = state
         gradient, seen = sampled_gradient(jax.random.fold_in(key, t), logits, recipe, setting)
+        gradient = over_share(gradient, 1 - seen.degenerate, recipe)
         gradient = less_kl(gradient, logits, origin, recipe, setting)
         updates, memory = optimizer.update(-gradient, memory, logits)  # optax descends
         return (optax.apply_updates(logits, updates), memory), seen

@@ -144,6 +144,23 @@ class TestEdges:
         critical = reachable_pass_rate(2, GRPO, budget=10 / 4, collision=collision_of(start / 2.0, 2))
         assert found.sharpening.reached[0, 0, 3, 3, 1] == pytest.approx((p > critical).mean())
 
+    @pytest.mark.slow
+    @pytest.mark.usefixtures("mixed")
+    def test_under_adam_and_dynamic_sampling_all_is_sampled(self):
+        recipe = replace(TINY, optimizer=optax.adam, dynamic_sampling=True)
+        found = inversion_map(recipe, group_sizes=(2,), rollouts=20, draws=2, learning_rate=0.1)
+        build, learn = jax.random.split(jax.random.fold_in(jax.random.key(0), 1))
+        recipe = replace(recipe, group_size=2)
+        run = jax.jit(train_tabular, static_argnums=2)
+        alone = run(learn, sharpened_logits(build, TINY, 0.3, 0.7), recipe, recipe.setting(learning_rate=0.1))[1]
+        assert found.sharpening.outcome[0, 0, 3, 3, 1] == pytest.approx(float(alone.pass_at_1[-1]), abs=1e-4)
+        assert alone.pass_at_1[-1] > 0.33
+        np.testing.assert_array_equal(found.sharpening.sampled, found.sharpening.outcome)
+        assert np.isnan(found.law_error).all()
+        assert "GRPO, dynamic sampling, adam at rate 0.1" in str(found)
+        assert "All is sampled, by adam:" in str(found)
+        assert not np.array_equal(found.controls[3].outcome, found.controls[3].sampled)  # plain natural ascent still
+
     @pytest.mark.parametrize(
         ("change", "message"),
         [
@@ -181,7 +198,6 @@ class TestEdges:
             ({"group_sizes": ()}, "group_sizes"),
             ({"learning_rate": 0.0}, r"^learning_rate must lie in \[1e-30, 1e\+30\], got 0\."),
             ({"estimator": "GRPO"}, "^estimator must be an Estimator, got 'GRPO'"),
-            ({"recipe": replace(TINY, optimizer=optax.adam)}, r"^optimizer must be optax\.sgd, plain ascent"),
         ],
         ids=lambda x: next(iter(x)) if isinstance(x, dict) else "",
     )
