@@ -343,7 +343,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     """The picture of docs/what-decides.md: starts of equal pass rates, over their entropy and over their number."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, len(found["cases"]), figsize=(12.5, 7), layout="constrained", sharey="col")
+    figure, axes = plt.subplots(2, len(found["cases"]), figsize=(9.6, 6.6), layout="constrained", sharey="col")
     same = [STARTS[i] for i in SAME_PASS_RATES]
     colours = dict(zip(same, plt.colormaps["tab10"].colors, strict=False))
     for (above, below), case in zip(axes.T, found["cases"], strict=True):
@@ -354,6 +354,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
             below.plot(x["alignment"][0], x["after"][0], **look)
         numbers = [abs(x["alignment"][0]) for x in case["starts"]]
         below.set_xscale("symlog", linthresh=max(numbers) / 10)
+        below.set_xticks([x for x in below.get_xticks() if x >= 0])  # those below 0 would stand in each other's way
         below.axvline(0, color="#bbbbbb", linewidth=1, zorder=0)
         above.set_title(case["name"], fontsize=11)
         above.set_xlabel("response entropy before RL (nats)")
