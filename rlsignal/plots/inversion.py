@@ -186,7 +186,7 @@ def plot_boundary(
     )
     after = face.outcome[i, b].mean(-1)
     simulated = RegularGridInterpolator((face.rows, face.pass_rate), after)
-    x, y = (np.linspace(low, axis[-1], 61) for low, axis in ((face.rows[0], face.rows), (mean, face.pass_rate)))
+    x, y = (np.linspace(low, axis[-1], 41) for low, axis in ((face.rows[0], face.rows), (mean, face.pass_rate)))
     ax = _outcome(face.rows, face.pass_rate, after.T, ax)
     lower = simulated(tuple(np.meshgrid(x, y))) - simulated((rho, mean))
     hatched = ax.contourf(x, y, lower, [-1, 0], colors="none", hatches=["////"])

@@ -68,9 +68,9 @@ def plot_prompts(
         if colour == _WAITING:
             ax.plot(np.full(chosen.sum(), t[-1]), odds[-1, chosen], ">", color=colour, markersize=5, clip_on=False)
     if critical is not None:
-        each = np.broadcast_to(_validate.within("critical", critical, 0, 1, open_ends=True), p.shape[1:])
+        each = _of_each("critical", _validate.probability("critical", critical), p)
         wrong = int((~above & (after != (p[0] > each))).sum())
-        low, middle, high = logit(np.quantile(each, [0, 0.5, 1]))
+        low, middle, high = logit(np.clip(np.quantile(each, [0, 0.5, 1]), _EDGE, 1 - _EDGE))
         ax.axhspan(low, high, color=_LAW, alpha=0.15, linewidth=0)
         label = f"p_c: wrong on {wrong} of {int((~above).sum())}"
         ax.axhline(middle, color=_LAW, linestyle=":", linewidth=2, label=label)
@@ -120,7 +120,8 @@ def plot_take_offs(
     t, p = _recorded(steps, rates)
     t = t - t[0]
     below = (p[0] > 0) & (p[0] < 0.5)
-    rate = learning_rate * np.broadcast_to(_validate.within("collision", collision, 0, 2), p.shape[1:])[below]
+    rate = _of_each("collision", _validate.within("collision", collision, 1e-9, 2), p)[below]
+    rate = rate * _validate.within("learning_rate", learning_rate, 1e-30, 1e30)
     expected = np.array([escape_time(x, g, estimator) for x in p[0, below]]) / rate
     seen = expected >= t[1]
     expected, observed = expected[seen], _passes_half(t, p[:, below])[seen]
@@ -198,9 +199,16 @@ def _flow(policies: np.ndarray, estimator: Estimator, g: int) -> np.ndarray:
     return policies * (pushed - (policies * pushed).sum(1, keepdims=True))
 
 
+def _of_each(name: str, values: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """One value for each prompt of p [records, prompts]."""
+    if values.shape not in ((), p.shape[1:]):
+        raise ValueError(f"{name} must be one number or {p.shape[1]}, one for each prompt, got {list(values.shape)}.")
+    return np.broadcast_to(values, p.shape[1:])
+
+
 def _recorded(steps: ArrayLike, rates: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Steps [records] and pass rates [records, prompts], checked."""
-    t, p = np.asarray(steps, np.float64), _validate.probability("rates", rates)
+    t, p = _validate.within("steps", steps, -np.inf, np.inf, open_ends=True), _validate.probability("rates", rates)
     if t.ndim != 1 or len(t) < 2 or (np.diff(t) <= 0).any():
         raise ValueError(f"steps must be at least two rising numbers, got {t.tolist()}.")
     if p.ndim != 2 or len(p) != len(t) or not p.size:

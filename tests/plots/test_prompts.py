@@ -51,6 +51,8 @@ class TestPrompts:
             plots.plot_prompts(STEPS, RATES.T)
         with pytest.raises(ValueError, match=r"^steps must be at least two rising numbers, got \[2\.0, 1\.0\]\.$"):
             plots.plot_prompts([2, 1], RATES[:2])
+        with pytest.raises(ValueError, match=r"^critical must be one number or 7, one for each prompt, got \[2\]\.$"):
+            plots.plot_prompts(STEPS, RATES, critical=[0.1, 0.2])
         with pytest.raises(ValueError, match=r"^rates must lie in \[0, 1\]"):
             plots.plot_prompts([0, 1], [[0.5], [1.5]])
 
