@@ -82,6 +82,8 @@ soak-workers: .venv-engines/installed
 	$(BIN)/python -m pip install --quiet --editable '.[test,notebooks]'
 	touch $@
 
+notebooks lab: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/.venv/compiled
+
 notebooks: .venv/notebooks
 	$(BIN)/python notebooks/build.py
 

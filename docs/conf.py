@@ -57,7 +57,7 @@ def setup(app: Any) -> None:
         shutil.rmtree(DOCS / made, ignore_errors=True)
         (DOCS / made).mkdir()
     taught = {
-        path.stem: rendering.lesson(path, DOCS / "lessons")
+        path.stem: rendering.lesson(path, DOCS / "lessons", reference.public_names())
         for path in sorted((DOCS.parent / "notebooks").glob("[0-9]*.ipynb"))
     }
     computed = reference.build(DOCS / "reference", labels)

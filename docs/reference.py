@@ -24,6 +24,7 @@ dynamics clock regularisation intervals evaluation population anchored bounds po
 tabular meanfield starts sweep inversion tasks policies sft grpo ladder runner saving
 """
 """Modules by question: what do I have, how much signal, what follows, how sure is it, what happens."""
+PACKAGES = (rlsignal, estimators, theory, inference, sim, plots, exercises)
 SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.M)
 ITEM = re.compile(r"^(\w[\w, @.\[\]]*) : (.*)$")
 LABEL = re.compile(r"(?<![\w`\[/#-])([A-Z]\d{1,2})(?![\w\]`])")
@@ -32,19 +33,15 @@ LABEL = re.compile(r"(?<![\w`\[/#-])([A-Z]\d{1,2})(?![\w\]`])")
 def build(folder: Path, labels: set[str]) -> dict[str, list[str]]:
     """Writes the pages; hands back which public names cite each label."""
     folder.mkdir(parents=True, exist_ok=True)
-    packages = (rlsignal, estimators, theory, inference, sim, plots, exercises)
-    places = {}
-    for module in packages:
-        for name in module.__all__:
-            places.setdefault(id(getattr(module, name)), (name, getattr(module, name)))
-    names = {name for name, _ in places.values()}
+    places = _places()
+    names = public_names()
     cited: dict[str, list[str]] = {}
     for name, thing in places.values():
         for label in set(LABEL.findall(_doc(thing, name))) & labels:
             cited.setdefault(label, []).append(name)
     writer = Writer(labels, names)
     index = ["# Reference", "", "Every public name: arguments, errors, source and an executed example.", ""]
-    for module in packages:
+    for module in PACKAGES:
         own = {}
         for name in module.__all__:
             if places[id(getattr(module, name))] is not None:
@@ -67,7 +64,7 @@ def build(folder: Path, labels: set[str]) -> dict[str, list[str]]:
             page += writer.entry(kind.__name__, kind, called=False)
     (folder / "results.md").write_text("\n".join(page), encoding="utf-8")
     index += ["- [Results](results.md): what functions hand back.", "", "```{toctree}", ":hidden:", ""]
-    index += [*(module.__name__ for module in packages), "results", "```", ""]
+    index += [*(module.__name__ for module in PACKAGES), "results", "```", ""]
     (folder / "index.md").write_text("\n".join(index), encoding="utf-8")
     return cited
 
@@ -146,6 +143,20 @@ class Writer:
     @staticmethod
     def escaped(text: str) -> str:
         return re.sub(r"([*_<>$|\[\]{}~\\])", r"\\\1", text)
+
+
+def public_names() -> set[str]:
+    """Every name that has an entry, and so the target #ref-NAME."""
+    return {name for name, _ in _places().values()}
+
+
+def _places() -> dict[int, Any]:
+    """Of every public object the name under which it is documented: the one under which it is named first."""
+    places: dict[int, Any] = {}
+    for module in PACKAGES:
+        for name in module.__all__:
+            places.setdefault(id(getattr(module, name)), (name, getattr(module, name)))
+    return places
 
 
 def signature(value: Any) -> str:

@@ -3,6 +3,8 @@
 Nothing here runs in a reader's browser, and no page asks the network for anything.
 """
 
+import ast
+import json
 import logging
 import re
 from importlib.util import find_spec
@@ -16,7 +18,12 @@ from latex2mathml.converter import convert
 
 from rlsignal import plots
 
+DOCS = Path(__file__).parent
 ANCHOR = re.compile(r'<a id="(\w+)"></a>\n')
+NO_PROSE = re.compile(r"(\$\$.*?\$\$|\$[^$\n]*\$|`[^`]*`|\[[^\]]*\]\([^)]*\)|^#.*?$)", re.M | re.S)
+"""What of a lesson's text is no prose: formulas, code, links and headings."""
+AMBIGUOUS = {"term-reach"}
+"""Words that are mostly something else: here a verb."""
 LABEL_LINK = re.compile(r"\]\((?:[\w./]+\.md)?#([A-Z]\d+)\)")
 
 PICTURES = {
@@ -99,12 +106,22 @@ def with_uses(theory: str, uses: dict[str, list[str]]) -> str:
 # Lessons --------------------------------------------------------------------------------------------------------------
 
 
-def lesson(path: Path, folder: Path) -> str:
-    """Copies an executed lesson: captions from the first line of a cell that draws. Hands back its words."""
+def lesson(path: Path, folder: Path, names: set[str]) -> str:
+    """Copies an executed lesson: captions from the first line of a cell that draws. Hands back its words.
+
+    names : of the reference; to those that the lesson's code uses its last section links.
+    """
     notebook = nbformat.read(path, as_version=4)
+    linked = {anchor for cell in notebook.cells for anchor in re.findall(r"glossary\.md#([\w-]+)", cell.source)}
+    glossary = terms((DOCS / "glossary.md").read_text(encoding="utf-8"), linked)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     words = []
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
+            cell.source = with_terms(with_titles(cell.source), glossary)
+            if "## Where this leads" in cell.source:
+                used = [f"[`{name}`](#ref-{name})" for name in used_names(code) if name in names]
+                cell.source += f"\n- In the reference: {', '.join(used)}."
             cell.source = as_targets(cell.source.replace("](../docs/", "](../"))
             words.append(cell.source)
             continue
@@ -128,6 +145,54 @@ def lesson(path: Path, folder: Path) -> str:
     first.source = re.sub(r"\n", f"\n\n{download}\n", first.source, count=1)
     nbformat.write(notebook, folder / path.name)
     return "\n".join(words)
+
+
+def terms(glossary: str, linked: set[str]) -> dict[str, str]:
+    """Terms of the glossary and their anchors, without those that are linked already."""
+    found = re.findall(r'<a id="(term-[\w-]+)"></a>([^|]+?) \|', glossary)
+    return {name: anchor for anchor, names in found for name in names.split(", ") if anchor not in linked | AMBIGUOUS}
+
+
+def with_terms(text: str, anchors: dict[str, str]) -> str:
+    """The first mention of a term leads to the glossary, and takes the term out of anchors."""
+    for name, anchor in sorted(anchors.items(), key=lambda item: -len(item[0])):
+        parts = NO_PROSE.split(text)
+        for i in range(0, len(parts), 2):
+            link = rf"[\g<0>](../docs/glossary.md#{anchor})"
+            parts[i], found = re.subn(rf"(?<![\w-]){re.escape(name)}s?(?![\w-])", link, parts[i], count=1, flags=re.I)
+            if found:
+                text = "".join(parts)
+                anchors.pop(name)
+                break
+    return text
+
+
+def with_titles(text: str) -> str:
+    """A paper shows its title under the pointer; one that docs/references.json lacks is an error."""
+    papers = json.loads((DOCS / "references.json").read_text(encoding="utf-8"))
+    return re.sub(
+        r"\]\((https://arxiv\.org/abs/([\d.]+))\)",
+        lambda paper: f"]({paper[1]} {json.dumps(papers[paper[2]]['title'], ensure_ascii=False)})",
+        text,
+    )
+
+
+def used_names(code: str) -> list[str]:
+    """What a lesson's code takes from this library, by name, in the order of its first use."""
+    tree = ast.parse(re.sub(r"^%.*$", "", code, flags=re.M))
+    imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    ours = [
+        alias
+        for node in imports
+        for alias in node.names
+        if (node.module or "" if isinstance(node, ast.ImportFrom) else alias.name).startswith("rlsignal")
+    ]
+    modules = {alias.asname or alias.name for alias in ours}
+    found = [alias.name for alias in ours]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node).split(".")[0] in modules:
+            found.append(node.attr)
+    return list(dict.fromkeys(found))
 
 
 def hide_answers(app: Any, tree: nodes.document) -> None:

@@ -117,6 +117,16 @@ def test_answers_wait_for_a_click():
         assert not any(part.has_attr("open") for part in folded)
 
 
+@pytest.mark.parametrize("page", sorted((SITE / "lessons").glob("*.html")), ids=lambda path: path.stem)
+def test_a_lesson_leads_to_what_it_rests_on(page):
+    links = [link["href"] for link in soup(page).article.find_all("a", href=True)]
+    count = {
+        kind: sum(kind in link for link in links) for kind in ("theory.html#", "reference/", "glossary.html#term-")
+    }
+    assert min(count.values()) >= 2, count
+    assert sum(count.values()) >= 10, count
+
+
 def test_theory_and_reference_link_to_each_other():
     assert "reference/rlsignal.html#ref-advantage-variance" in str(soup(SITE / "theory.html"))
     assert "../theory.html#v1" in str(soup(SITE / "reference" / "rlsignal.html"))

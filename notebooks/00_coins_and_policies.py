@@ -55,9 +55,10 @@ print("probabilities:", policy.round(3), " pass rate p:", round(policy @ correct
 #
 # To raise p, change the logits along the *gradient* of p, written grad p or ∇p: the list of its three derivatives, one by
 # each logit. But a model with a checker cannot see p; it can only sample an answer y and look at its reward r(y). A method
-# called REINFORCE estimates the gradient from that: *reward times the gradient of log π(y)*. For a softmax
+# called REINFORCE estimates the gradient from that: *reward times the gradient of log π(y)*. For a softmax log π(y) is
+# logit y minus the log of the sum of exp over all logits, so
 #
-# $$\frac{\partial \log \pi(y)}{\partial \,\mathrm{logit}_z} = [z = y] - \pi(z):$$
+# $$\frac{\partial \log \pi(y)}{\partial \,\mathrm{logit}_z} = [z = y] - \pi(z),$$
 #
 # where [z = y] is 1 for the sampled answer and 0 for the others. So the logit of the sampled answer goes up, and all go down
 # in proportion to their chance. On average this is exactly grad p, since π(y) grad log π(y) = grad π(y):
@@ -82,7 +83,7 @@ print("grad p                 :", slope.round(4))
 # %% [markdown]
 # ## The same mean, less noise
 #
-# One update is a rough guess. Subtract a number b, the *baseline*, from the reward: (r - b) grad log π(y). The mean does not
+# One update, from one sampled answer, is a rough guess. Subtract a number b, the *baseline*, from the reward: (r - b) grad log π(y). The mean does not
 # change, because the mean of grad log π is 0: probabilities always add up to 1. The noise does; it is
 # measured by the variance of an update, added up over the three logits.
 #
@@ -118,7 +119,8 @@ for rewards in ([1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]):
 #
 # ## One prompt, trained
 #
-# 300 steps with groups of 8, from a start where a correct answer is rare:
+# 300 steps with groups of 8, from a start where a correct answer is rare. A step adds to the logits the mean over the group
+# of advantage times the gradient of log π, times `rate`, the *learning rate*:
 
 # %%
 def train(logits, g, steps, rate=0.5):
@@ -169,6 +171,14 @@ check("0.2", ...)
 # %% [markdown]
 # **Open.** A baseline that does not depend on y leaves the mean alone. The group's mean contains the rollout's own reward. Is
 # the mean of the group's update still grad p, or a multiple of it? (Lesson 4 has the answer for every estimator.)
+#
+# ## Where this leads
+#
+# - Formulas: the best baseline [S2](../docs/theory.md#S2), groups whose mean contains the rollout itself
+#   [W1](../docs/theory.md#W1), how a softmax policy moves [F1](../docs/theory.md#F1).
+# - Where it comes from: GRPO, [arXiv 2402.03300](https://arxiv.org/abs/2402.03300); REINFORCE with a baseline for language
+#   models, [2402.14740](https://arxiv.org/abs/2402.14740).
+# - Next: [lesson 1](01_one_group.ipynb), how much there is to learn from in one group.
 
 # %% tags=["solution"]
 # By hand: 0.2 * 0.8.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 1. One group, one prompt
 #
-# **Question.** GRPO samples a group of g answers to one prompt, rewards each with 1 or 0, and learns from what differs
-# *inside* the group. How much is there to learn from, on average?
+# **Question.** GRPO (group relative policy optimization) samples a group of g answers to one prompt, rewards each with 1 or
+# 0, and learns from what differs *inside* the group. How much is there to learn from, on average?
 #
 # You need: the variance of a coin, p(1-p); [lesson 0](00_coins_and_policies.ipynb) has it, and what a policy is. About
 # 20 minutes.
@@ -27,7 +27,8 @@ group = (rng.random(8) < 0.3).astype(int)
 group
 
 # %% [markdown]
-# The simplest advantage is the reward minus the group's mean. Correct answers are pushed up, incorrect ones down:
+# Training makes a rollout more likely, or less, in proportion to a number, its *advantage*. The simplest is the reward minus
+# the group's mean: correct answers are pushed up, incorrect ones down.
 
 # %%
 group - group.mean()
@@ -46,7 +47,8 @@ print(f"mean variance inside a group: {inside.mean():.4f}")
 print(f"p(1-p)                      : {0.3 * 0.7:.4f}")
 
 # %% [markdown]
-# Less, by a factor: 7/8. The group's own mean sits closer to its members than the true p does. The formula is
+# Less, by a factor: 7/8. The group's own mean sits closer to its members than the true p does. With v for the variance
+# inside a group and E for the mean over groups the formula is
 #
 # $$E[v] = p(1-p)\,\frac{g-1}{g}.$$
 
@@ -64,8 +66,9 @@ rl.advantage_variance(0.3, 8)
 # 3. Of the g² pairs g(g-1) are of different rollouts. So the mean is half of 2p(1-p) times g(g-1)/g².
 #
 # The same for a computer: sympy, a program for algebra, follows every step as the proof is shown, with g and p as symbols. A proof with a step
-# that does not follow does not show; it raises an error. (In the middle it counts K(g-K) by a generating function, which
-# is the way that also gives everything about K that comes later. Steps 2 and 3 above are its steps 9 and 10.)
+# that does not follow does not show; it raises an error. Here K is the number of correct rollouts. Steps 2 and 3 above are
+# its steps 9 and 10. Skip its steps 6 to 8 at a first reading: there it finds the mean of K(g-K) by derivatives, a way
+# that gives everything about K that comes later.
 
 # %%
 derivations.within_group_variance_by_pairs()
@@ -74,8 +77,9 @@ derivations.within_group_variance_by_pairs()
 # ## Verified
 #
 # Three witnesses that do not know the formula: all 2^8 groups in exact arithmetic, random draws, and a tempting wrong
-# formula that the draws must *reject* (a test that cannot fail proves nothing). Here q stands for 1-p and E v for the mean
-# variance. The second check is for prompts that differ in p, which is [lesson 3](03_prompts_differ.ipynb).
+# formula that the draws must *reject* (a test that cannot fail proves nothing). Here q stands for 1-p, E v for the mean
+# variance, and ± for one standard error: how far chance typically puts the mean of this many draws from the truth. The
+# second check is for prompts that differ in p, which is [lesson 3](03_prompts_differ.ipynb).
 
 # %%
 for row in rl.verify().checks:

@@ -51,9 +51,10 @@ plots.plot_degenerate_groups({"p = 0.5": 0.5, "p = 0.1": 0.1, "p = 0.02": 0.02, 
 # %% [markdown]
 # ## What it costs
 #
-# At a fixed number of rollouts larger groups mean fewer prompts. Where the noise of single rollouts dominates, the
-# variance of an update is g/(g-1) times what it would be if p itself were the baseline, for *any* p. Beside this noise the
-# table counts the informative groups among 512 rollouts at p = 0.1:
+# At a fixed number of rollouts larger groups mean fewer prompts. The update that a group gives is noisy, and its own mean is
+# one reason: the part of the noise that comes from single rollouts is g/(g-1) times what it would be if p itself could be
+# subtracted from the rewards, for *any* p. Beside this noise the table counts the informative groups among 512 rollouts at
+# p = 0.1:
 
 # %%
 for g in (2, 4, 8, 16, 64):
@@ -68,8 +69,8 @@ for g in (2, 4, 8, 16, 64):
 # (this lesson), how they are weighted (lesson 4), and how far the gradients of single rollouts scatter, which no count of
 # rewards shows.
 #
-# Degenerate groups are no disaster for a batch: the chance that *all* groups of a batch of 64 prompts are degenerate
-# is D to the 64th. With p = 0.02 for every prompt, D and that chance are
+# A step of training takes many prompts at once, a *batch*, so degenerate groups are no disaster: the chance that *all*
+# groups of a batch of 64 prompts are degenerate is D to the 64th. With p = 0.02 for every prompt, D and that chance are
 
 # %%
 rl.degenerate_probability(0.02, 8), rl.degenerate_probability(0.02, 8) ** 64

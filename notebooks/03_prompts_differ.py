@@ -73,8 +73,8 @@ print("degenerate at g = 32:", run.predict(rl.degenerate_probability, 32))
 # %% [markdown]
 # ## From an evaluation
 #
-# With n samples of each prompt nothing needs to be fitted: every group size up to n can be counted without bias
-# ([L3](../docs/theory.md#L3) has the proof). Let us draw an evaluation of 400 prompts with 16 samples each. We know the truth,
+# With n samples of each prompt nothing needs to be fitted: every group size up to n can be counted without bias, which is
+# right on average ([L3](../docs/theory.md#L3) has the proof). Let us draw an evaluation of 400 prompts with 16 samples each. We know the truth,
 # for we drew it; the estimate sees only how many of each prompt's 16 samples are correct:
 
 # %%

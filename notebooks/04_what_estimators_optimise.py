@@ -35,7 +35,7 @@ print(rl.estimators.compare_estimators([1, 0, 0, 0, 0, 0, 0, 0]))
 #
 # Averaged over groups, *any* such table pushes the policy along w(p) · grad p, a *weight* times the gradient of the pass rate:
 #
-# $$w_g(p) = E\,[A^+(J+1) - A^-(J)], \qquad J \sim \mathrm{Bin}(g-1, p):$$
+# $$w_g(p) = E\,[A^+(J+1) - A^-(J)], \qquad J \sim \mathrm{Bin}(g-1, p).$$
 #
 # J is how many of the other g-1 rollouts are correct. The weight is what a rollout's advantage gains on average when it
 # turns from incorrect to correct beside them; the section *Proven, and drawn* below shows why. Estimators
@@ -62,7 +62,8 @@ interact(lambda g: plots.plot_weights(g, (rl.RLOO, rl.GRPO, rl.MAXRL), top=10), 
 # %% [markdown]
 # No: the first list is its weight at p = 0.000001 for g = 2, 3, 4, 8 and 64, the second is sqrt(g-1). A degenerate group has
 # no standard deviation to divide by, and gets advantage 0. Dividing by the true standard deviation of a coin would give
-# 1/sqrt(p(1-p)), which does go to infinity; GRPO comes near that only where g is far above 1/p. And at g = 2 and 3 GRPO's weight is *flat*: there is no bias towards hard prompts at all.
+# 1/sqrt(p(1-p)), which does go to infinity; GRPO comes near that only where g is far above 1/p. And at
+# g = 2 and 3 GRPO's weight is *flat*, the same at every p: there is no bias towards hard prompts at all.
 #
 # ## The hill
 #
@@ -148,6 +149,10 @@ check("4.3", ...)
 #   [W2](../docs/theory.md#W2), pass@k [P5](../docs/theory.md#P5).
 # - Papers: RLOO [2402.14740](https://arxiv.org/abs/2402.14740), Dr. GRPO [2503.20783](https://arxiv.org/abs/2503.20783),
 #   MaxRL [2602.02710](https://arxiv.org/abs/2602.02710).
+# - In the trainers: TRL's [grpo_trainer.py](https://github.com/huggingface/trl/blob/main/trl/trainer/grpo_trainer.py),
+#   verl's [core_algos.py](https://github.com/volcengine/verl/blob/main/verl/trainer/ppo/core_algos.py), OpenRLHF's
+#   [experience_maker.py](https://github.com/OpenRLHF/OpenRLHF/blob/main/openrlhf/trainer/ppo_utils/experience_maker.py);
+#   the versions that were read stand in [E1](../docs/theory.md#E1), what each logs in [logs](../docs/logs.md).
 # - Next: [lesson 5](05_entropy.ipynb), entropy; [lesson 6](06_flow_and_sampling.ipynb), where the weights lead.
 
 # %% tags=["solution"]

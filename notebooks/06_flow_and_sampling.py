@@ -78,8 +78,9 @@ from rlsignal import sim
 recipe = sim.Recipe(prompts=128, responses=16, correct=2, group_size=8, steps=200, record_every=10)
 start = sim.from_pass_rates(jax.random.key(1), recipe, rl.Beta(0.2, 0.5), within_entropy=0.8)
 steps = np.arange(recipe.records) * recipe.interval
-flow = sim.flow(start, recipe, recipe.setting())[1].pass_at_1
-runs = jax.vmap(lambda key: sim.train_tabular(key, start, recipe, recipe.setting())[1].pass_at_1)(
+flow = jax.jit(sim.flow, static_argnums=1)(start, recipe, recipe.setting())[1].pass_at_1
+train = jax.jit(sim.train_tabular, static_argnums=2, static_argnames="measure")  # compiled as a whole, which is quicker
+runs = jax.vmap(lambda key: train(key, start, recipe, recipe.setting())[1].pass_at_1)(
     jax.random.split(jax.random.key(2), 16)
 )
 
@@ -125,7 +126,7 @@ from tempfile import NamedTemporaryFile
 from IPython.display import Image
 from matplotlib.animation import FuncAnimation, PillowWriter
 
-rates = sim.train_tabular(jax.random.key(3), start, recipe, recipe.setting(), measure=sim.prompts_pass_rates)[1]
+rates = train(jax.random.key(3), start, recipe, recipe.setting(), measure=sim.prompts_pass_rates)[1]
 odds = np.clip(jax.scipy.special.logit(np.asarray(rates)), -9, 9)[:, np.argsort(p)]  # [records, prompts]
 colours = np.where(np.sort(p) > critical[np.argsort(p)], "#00204d", "#999999")
 figure, ax = plt.subplots(figsize=(6.4, 3.4), dpi=75, layout="constrained")
@@ -184,6 +185,7 @@ check("6.2", ...)
 #
 # - Formulas: [F1](../docs/theory.md#F1), the clock [F2](../docs/theory.md#F2), first successes [F3](../docs/theory.md#F3), the
 #   forecast [F5](../docs/theory.md#F5), Adam [F7](../docs/theory.md#F7).
+# - Others on how GRPO moves a pass rate: [arXiv 2503.06639](https://arxiv.org/abs/2503.06639), with KL and large groups.
 # - Next: [lesson 7](07_over_training.ipynb), networks; [the inversion map](../docs/inversion.md), the same law at work.
 
 # %% tags=["solution"]

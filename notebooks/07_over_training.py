@@ -111,6 +111,8 @@ check("7.2", ...)
 # ## Where this leads
 #
 # - Formulas: [R1](../docs/theory.md#R1), [R4](../docs/theory.md#R4).
+# - Reports of rank inversion: [arXiv 2606.18487](https://arxiv.org/abs/2606.18487), read in [the paper](../docs/paper.md);
+#   [2510.01624](https://arxiv.org/abs/2510.01624), [2602.01058](https://arxiv.org/abs/2602.01058).
 # - Measured at full size: [ladders](../docs/ladder.md), [predictors](../docs/predictors.md),
 #   [mitigations](../docs/mitigations.md), [the inversion map](../docs/inversion.md).
 # - Next: [lesson 8](08_your_own_evaluation.ipynb), your own checkpoints.

@@ -98,9 +98,11 @@ check("8.2", ...)
 #
 # ## Where this leads
 #
-# - How to read every line: [diagnosis](../docs/diagnosis.md); formats it reads: [formats](../docs/formats.md).
+# - How to read every line: [diagnosis](../docs/diagnosis.md).
 # - How often the intervals hold: [coverage](../docs/coverage.md); how often the decisions are right:
 #   [decisions](../docs/decisions.md).
+# - In the trainers: what each framework writes, and which of it is read, in [formats](../docs/formats.md) and
+#   [logs](../docs/logs.md).
 # - Formulas: [I3](../docs/theory.md#I3), [I8](../docs/theory.md#I8), [I10](../docs/theory.md#I10).
 
 # %% tags=["solution"]

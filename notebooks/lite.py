@@ -2,9 +2,10 @@
 
 python notebooks/lite.py [FOLDER]    # default docs/_build/lite
 
-The folder is static and can be served by anything (`python -m http.server`). In it are JupyterLite, the lessons and
-this library; Pyodide with numpy, scipy, matplotlib and sympy comes from cdn.jsdelivr.net when a lesson is run. To serve
-it without a network, set PYODIDE to the archive of a full Pyodide release, which then lies in the folder too.
+The folder is static and can be served by anything (`python -m http.server`). In it are JupyterLite, the lessons, this
+library and the knobs; Pyodide with IPython, numpy, scipy, matplotlib, sympy and tqdm comes from cdn.jsdelivr.net when a
+lesson is run. To serve it without a network, set PYODIDE to the archive of a full Pyodide release, and that lies in it
+too.
 """
 
 import json
@@ -23,6 +24,8 @@ from build import IN_THE_BROWSER
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+NOT_IN_PYODIDE = ("ipywidgets", "jupyterlab-widgets", "comm")
+"""What a kernel would ask PyPI for; they lie in the folder."""
 INSTALL = "# In a browser: this library, once.\n%pip install -q rlsignal ipywidgets"
 
 
@@ -33,10 +36,12 @@ def main() -> None:
         contents.mkdir()
         for name in IN_THE_BROWSER:
             jupytext.write(in_the_browser(HERE / f"{name}.py"), contents / f"{name}.ipynb", fmt="ipynb")
-        subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", wheels, ROOT], check=True)
-        wheel = next(wheels.glob("rlsignal-*.whl"))
+        pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", wheels]
+        subprocess.run([*pip, ROOT, *NOT_IN_PYODIDE], check=True)
         config = Path(work, "jupyter_lite_config.json")
-        config.write_text(json.dumps({"PipliteAddon": {"piplite_urls": [str(wheel)]}}))
+        config.write_text(
+            json.dumps({"PipliteAddon": {"piplite_urls": [str(wheel) for wheel in wheels.glob("*.whl")]}})
+        )
         shutil.rmtree(folder, ignore_errors=True)
         command = [sys.executable, "-m", "jupyterlite_core", "build", "--contents", contents, "--output-dir", folder]
         command += ["--config", config, "--no-sourcemaps", "--lite-dir", work]
