@@ -115,7 +115,7 @@ lite: .venv/lite
 	touch $@
 
 docs: .venv/docs
-	rm -rf docs/_build
+	rm -rf docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
 	$(BIN)/python -m pytest docs/test_site.py
 	@echo "Open docs/_build/html/index.html."

@@ -49,7 +49,10 @@ def mathml(tex: str, display: str) -> str:
 
 
 def visit_inline(self: Any, node: nodes.math) -> None:
-    self.body.append(mathml(node.astext(), "inline"))
+    if node.astext().startswith(r"\displaystyle"):  # a step of a proof: wide, and a paragraph of its own
+        self.body.append(f'<span class="formula" tabindex="0">{mathml(node.astext(), "block")}</span>')
+    else:
+        self.body.append(mathml(node.astext(), "inline"))
     raise nodes.SkipNode
 
 
@@ -205,12 +208,12 @@ def hide_answers(app: Any, tree: nodes.document) -> None:
                 _fold(rest, "My prediction is made: show the answer")
     for cell in list(tree.findall(nodes.container)):
         if "tag_solution" in cell.get("classes", ()):
-            _fold([cell], "Show the solutions")
+            _fold([cell], "Show the solutions", "answer solutions")
 
 
-def _fold(some: list[Any], words: str) -> None:
+def _fold(some: list[Any], words: str, kind: str = "answer") -> None:
     parent = some[0].parent
-    opening = f'<details class="answer"><summary>{words}</summary>'
+    opening = f'<details class="{kind}"><summary>{words}</summary>'
     parent.insert(parent.index(some[-1]) + 1, nodes.raw("", "</details>", format="html"))
     parent.insert(parent.index(some[0]), nodes.raw("", opening, format="html"))
 
