@@ -36,25 +36,7 @@ derivations.tabular_flow()
 
 # %%
 # The flow on policies over three answers, the correct one on top, at g = 8; colour: how fast p rises.
-import matplotlib.pyplot as plt
-
-points = [(i, j, 14 - i - j) for i in range(1, 13) for j in range(1, 14 - i)]
-policies = np.array(points) / 14  # [points, answers]
-corners = np.array([[0.5, 0.87], [0, 0], [1, 0]])
-figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.3), layout="constrained")
-for ax, estimator in zip(axes, (rl.RLOO, rl.GRPO, rl.MAXRL), strict=True):
-    p = policies[:, :1]
-    slope = p * ([1, 0, 0] - policies)  # of p in the logits
-    pushed = estimator.weight(p[:, 0], 8)[:, None] * slope
-    moved = policies * (pushed - (policies * pushed).sum(1, keepdims=True))  # of the probabilities
-    arrows, at = moved @ corners, policies @ corners
-    length = np.linalg.norm(arrows, axis=1, keepdims=True)
-    drawn = ax.quiver(*at.T, *(arrows / length).T, moved[:, 0], cmap="cividis", clim=(0, 0.25), scale=18, width=0.009)
-    ax.plot(*corners[[0, 1, 2, 0]].T, color="#777777", linewidth=0.8)
-    ax.set_title(estimator.name, fontsize=11)
-    ax.set_aspect("equal")
-    ax.axis("off")
-figure.colorbar(drawn, ax=axes, label="dp/dt", shrink=0.8);
+plots.plot_simplex(8);
 # %% [markdown]
 # **Predict.** From p = 0.01 to 1/2 at g = 8: which is fastest, RLOO, GRPO or MaxRL? By how much?
 
@@ -123,6 +105,7 @@ for budget in (50, 100, 200):
 # Each prompt of a sampled run over 200 steps: blue ones start above their p_c and take off, grey ones wait.
 from tempfile import NamedTemporaryFile
 
+import matplotlib.pyplot as plt
 from IPython.display import Image
 from matplotlib.animation import FuncAnimation, PillowWriter
 
@@ -150,6 +133,16 @@ with NamedTemporaryFile(suffix=".gif") as file:
 moving
 
 # %% [markdown]
+# And when? The clock says how long a prompt takes from where it starts to p = 1/2 ([F2](../docs/theory.md#F2)). A prompt on
+# the line took off when it should; above it, later.
+
+# %% tags=["jax"]
+# The step at which each prompt of that run passed 1/2 over the step expected of its start; triangles: not yet.
+plots.plot_take_offs(steps, rates, 8, collision=collision);
+# %% [markdown]
+# The title says how far off the clock is: the median of the ratio, and its middle 90%. The clock follows the mean update; a
+# rare prompt waits for its first successes, and when they come is chance.
+#
 # ## A forecast from counts
 #
 # No policy, no simulation: pass rates of prompts alone.

@@ -12,7 +12,6 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from scipy.interpolate import RegularGridInterpolator
 
 from rlsignal import _validate
 from rlsignal._show import visible
@@ -185,10 +184,14 @@ def plot_boundary(
         for value, (name, axis) in zip(start, axes, strict=True)
     )
     after = face.outcome[i, b].mean(-1)
-    simulated = RegularGridInterpolator((face.rows, face.pass_rate), after)
+
+    def simulated(x: Any, y: Any) -> np.ndarray:  # [y, x], between the grid's starts
+        across = [np.interp(y, face.pass_rate, row) for row in after]
+        return np.array([np.interp(x, face.rows, column) for column in np.transpose(across)])
+
     x, y = (np.linspace(low, axis[-1], 41) for low, axis in ((face.rows[0], face.rows), (mean, face.pass_rate)))
     ax = _outcome(face.rows, face.pass_rate, after.T, ax)
-    lower = simulated(tuple(np.meshgrid(x, y))) - simulated((rho, mean))
+    lower = simulated(x, y) - simulated([rho], [mean])
     hatched = ax.contourf(x, y, lower, [-1, 0], colors="none", hatches=["////"])
     hatched.set_edgecolor("white")
     line = np.array([[law(m, d) for d in x] for m in y]) - law(mean, rho)

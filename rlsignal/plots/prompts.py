@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -165,8 +166,8 @@ def plot_simplex(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXR
     points = [(i, j, side + 1 - i - j) for i in range(1, side) for j in range(1, side + 1 - i)]
     policies = np.array(points) / (side + 1)  # [points, answers]
     corners = np.array([[0.5, np.sqrt(0.75)], [0, 0], [1, 0]])
-    figure = Figure(figsize=(2.9 * len(estimators), 3.2), layout="constrained")
-    axes = figure.subplots(1, len(estimators), squeeze=False)
+    size = (2.9 * len(estimators), 3.2)
+    figure, axes = plt.subplots(1, len(estimators), figsize=size, layout="constrained", squeeze=False)
     for ax, estimator, (colour, _) in zip(axes[0], estimators, _looks(estimators), strict=True):
         moved = _flow(policies, estimator, g)
         arrows = moved @ corners
