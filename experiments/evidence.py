@@ -185,6 +185,17 @@ def settings(runner: "Runner") -> dict[str, Any]:
     }
 
 
+def axes(runner: "Runner") -> dict[str, Any]:
+    """The map's claims along the axes that a user turns, from real pass rates, and under five estimators."""
+    from experiments.settings import AXES, side_by_side, under_populations, under_settings
+
+    return {
+        "side_by_side": side_by_side(runner=runner),
+        "populations": under_populations(runner=runner),
+        "map": under_settings(AXES, runner=runner),
+    }
+
+
 RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "inversion": inversion,
     "ladder": ladder,
@@ -200,6 +211,7 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "others": others,
     "budget": budget,
     "settings": settings,
+    "axes": axes,
 }
 
 
