@@ -205,10 +205,7 @@ class InversionMap(Result):
     steps: int
     rollouts: int
     estimator: str
-    optimizer: str
     learning_rate: float
-    temperature: float
-    kl: float
     prompts: int
     responses: int
     correct: int
@@ -226,6 +223,9 @@ class InversionMap(Result):
     law_error: np.ndarray
     mean_field_error: tuple[float, ...]
     explained: tuple[float, ...]
+    optimizer: str = "sgd"
+    temperature: float = 1.0
+    kl: float = 0.0
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import sys
 import types
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -196,9 +196,11 @@ def _decoded(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         kind = Result.kinds[name]
         hints = get_type_hints(kind)
         wanted = {field.name: hints[field.name] for field in _kept(kind)}
-        if given.keys() != wanted.keys():
-            differing = ", ".join(sorted(given.keys() ^ wanted.keys()))
-            raise ValueError(f"{name} has other fields here ({differing}); it was saved by another version")
+        needed = {field.name for field in _kept(kind) if field.default is MISSING}  # others came later
+        if differing := (given.keys() - wanted.keys()) | (needed - given.keys()):
+            raise ValueError(
+                f"{name} has other fields here ({', '.join(sorted(differing))}); it was saved by another version"
+            )
         values = {field: decoded(item) for field, item in given.items()}
         wrong = [field for field, item in values.items() if not _fits(item, wanted[field])]
         if wrong:
@@ -242,9 +244,9 @@ def _check_shapes(kind: type[Result], values: Mapping[str, Any]) -> None:
     """Arrays have the axes that their class declares; a letter is one length throughout."""
     sizes: dict[str, int] = {}
     for name, axes in kind.axes.items():
-        shape, letters = np.shape(values[name]), axes.split()
-        if values[name] is None:
+        if values.get(name) is None:
             continue
+        shape, letters = np.shape(values[name]), axes.split()
         if len(shape) != len(letters) or any(sizes.setdefault(x, n) != n for x, n in zip(letters, shape, strict=True)):
             raise ValueError(f"{kind.__name__}.{name} has the shape {list(shape)}, which is not [{', '.join(letters)}]")
 

@@ -198,6 +198,17 @@ class TestWhatIsRefused:
         with pytest.raises(ValueError, match=why):
             load(kept)
 
+    def test_a_file_from_before_a_field_has_its_default(self, small_map, tmp_path):
+        path = save(small_map, tmp_path / "map")
+
+        def older(text):
+            document = json.loads(text)
+            del document["result"]["fields"]["optimizer"]
+            return json.dumps(document).encode()
+
+        rewritten(path, older)
+        assert load(path).optimizer == "sgd"
+
     def test_another_shape(self, small_map, tmp_path):
         path = save(replace(small_map, law_error=small_map.law_error[:, :1]), tmp_path / "map")
         with pytest.raises(ValueError, match=r"InversionMap\.law_error has the shape \[2, 1\], which is not \[G, B\]"):
