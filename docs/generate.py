@@ -1217,9 +1217,9 @@ Between {min(inverted):.0%} and {max(inverted):.0%} of the pairs invert. The dis
 inside the classes moves it by {min(within):+.2f} to {max(within):+.2f}. A KL term of weight 1 ends all at fixed points below 1 ([K1](theory.md#K1)), so
 little is left to turn, and the law, which leaves KL out, fails.
 
-Rollouts at another temperature: starts and ends are still measured at 1, where the controls hold pass rates. The law leaves out
-KL and dynamic sampling, whose steps grow as groups become degenerate, and is of plain ascent alone. Adam's row is sampled
-throughout; why it has no mean field is in `rlsignal.sim.meanfield`.
+Rollouts at another temperature: starts and ends are still measured at 1, where the controls hold pass rates. The law leaves
+out KL and is of plain ascent alone. Dynamic sampling is at equal rollouts: steps are means over the informative groups, so they grow
+as these become rare. Its row and Adam's are sampled throughout; why they have no mean field is in `rlsignal.sim.meanfield`.
 
 ## Estimators side by side
 

@@ -48,7 +48,7 @@ AXES: dict[str, tuple[Recipe, dict[str, Any]]] = {
     "rollouts at temperature 1.3": (BASE, {"temperature": 1.3}),
     "KL to the start, 0.1": (BASE, {"kl": 0.1}),
     "KL to the start, 1": (BASE, {"kl": 1.0}),
-    "dynamic sampling": (replace(BASE, dynamic_sampling=True), {}),
+    "dynamic sampling, sampled": (replace(BASE, dynamic_sampling=True), {}),
     "Adam at rate 0.02, sampled": (replace(BASE, optimizer=optax.adam), {"learning_rate": 0.02}),
 }
 

@@ -66,6 +66,11 @@ def test_map_writes_what_it_says(mapped):
         (["map", "--group-sizes", "1", "8"], "rlsignal map: --group-sizes must be at least 2, got 1."),
         (["map", "--group-sizes", "7"], "rlsignal map: --rollouts must be a multiple of every group size, got 3200"),
         (["map", "--steps", "0"], "rlsignal map: --steps must be at least 1, got 0."),
+        (
+            ["map", "--checkpoints", "a.jsonl", "--kl", "0.1"],
+            "rlsignal map: --checkpoints are followed by plain ascent at temperature 1 alone. Leave out --kl, ",
+        ),
+        (["map", "--kl", "-1"], "rlsignal map: --kl must lie in [0, 1e+30], got -1."),
         (["map", "--seed", "-1"], "rlsignal map: --seed must be at least 0, got -1."),
     ],
     ids=" ".join,

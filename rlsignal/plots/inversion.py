@@ -245,8 +245,8 @@ def plot_controls(*controls: Control, ax: Axes | None = None) -> Axes:
         ends = [paired_estimate(outcome) for outcome in control.outcome]
         band = np.clip([(end.low, end.high) for end in ends], 0, 1)
         ax.fill_between(control.values, band[:, 0], band[:, 1], color=colour, alpha=0.2, linewidth=0)
-        way = "sampled" if np.array_equal(control.outcome, control.sampled) else "mean field"
-        ax.plot(control.values, control.outcome.mean(-1), style, color=colour, label=f"{control.name}: {way}")
+        if not np.array_equal(control.outcome, control.sampled):  # equal where there is no mean field
+            ax.plot(control.values, control.outcome.mean(-1), style, color=colour, label=f"{control.name}: mean field")
         ax.plot(control.values, control.sampled.mean(-1), marker, color=colour, label=f"{control.name}: sampled")
     ax.set_ylim(0, 1.02)
     ax.set_xlabel(f"{controls[0].varied} of the start" if controls[0].name != "entropy" else controls[0].varied)

@@ -19,7 +19,7 @@ from rlsignal import _validate
 from rlsignal.inference.ranking import LEAST_LOSS, Inversions, inversions, paired_estimate, variance_explained
 from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.jumping import jump, jumps
-from rlsignal.sim.meanfield import every_step, flow, leap
+from rlsignal.sim.meanfield import flow, leap
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.starts import beta_log_odds, reward_entropy, shaped_logits, sharpened_logits, two_point_log_odds
 from rlsignal.sim.sweep import cross, sweep
@@ -79,7 +79,7 @@ class Train:
 
     def __call__(self, key: Array, logits: Array, setting: Setting) -> Metrics:
         if self.way == "mean field":
-            follow = flow if every_step(self.recipe, setting) else leap
+            follow = leap if setting.kl is None else flow
             return follow(logits, self.recipe, setting, measure=_measured)[1]
         way = jump if self.way == "jumping" else train_tabular
         return way(key, logits, self.recipe, setting, measure=_measured)[1]
@@ -111,8 +111,8 @@ def inversion_map(
     Parameters
     ----------
     recipe : task, number of steps and optimizer; its group size and records are set here. Default `Recipe()`: 512
-        prompts, 32 responses of which 2 correct, 400 steps of plain ascent. Under another optimizer all is
-        sampled: mean field and law are of plain ascent.
+        prompts, 32 responses of which 2 correct, 400 steps of plain ascent. Under another optimizer and
+        dynamic sampling all is sampled: mean field and law are of plain ascent.
     group_sizes : g of each map. The controls use the middle one.
     rollouts : per prompt, the second budget: rollouts / g steps. Each g must divide it.
     pass_rates, entropies : the grid of the sharpening face; entropies in nats.
@@ -169,8 +169,9 @@ def inversion_map(
         group_sizes=sizes,
         steps=recipe.steps,
         rollouts=rollouts,
-        estimator=estimator.name + (", dynamic sampling" if recipe.dynamic_sampling else ""),
-        optimizer=getattr(recipe.optimizer, "__name__", str(recipe.optimizer)),
+        estimator=estimator.name,
+        optimizer=getattr(recipe.optimizer, "__name__", str(recipe.optimizer))
+        + (" with dynamic sampling" if recipe.dynamic_sampling else ""),
         learning_rate=float(learning_rate),
         temperature=float(temperature),
         kl=float(kl),
@@ -189,7 +190,7 @@ def inversion_map(
         noise_floor=np.array([[pairs.noise_floor for pairs in row] for row in found]),
         least=LEAST_LOSS,
         law_error=_law_error(sharpening),
-        mean_field_error=_mean_field_error(sharpening) if recipe.optimizer is optax.sgd else (math.nan, math.nan),
+        mean_field_error=_mean_field_error(sharpening) if recipe.plain else (math.nan, math.nan),
         explained=_explained(plan),
     )
 
@@ -262,7 +263,7 @@ class _Plan(NamedTuple):
         each = jax.tree.map(lambda x: np.broadcast_to(x, (count, *x.shape)), setting)
         keys, settings = cross(self.keys[1], each)
         cells = keys, starts.logits.reshape(-1, *starts.logits.shape[2:]), settings
-        sampled = sampled or recipe.optimizer is not optax.sgd
+        sampled = sampled or not recipe.plain
         label = f"{what}: g={recipe.group_size}, {'sampled' if sampled else 'mean field'}"
         way: Way = "mean field" if not sampled else "jumping" if jumps(recipe, setting) else "sampled"
         return self._swept(label, Train(recipe, way), cells, count)
@@ -270,7 +271,7 @@ class _Plan(NamedTuple):
     def both(self, what: str, starts: Starts, recipe: Recipe, sampled: bool, **changes: float) -> Any:
         """Outcomes by the mean field, and pass@1 sampled, or NaN; without a mean field both are sampled."""
         field = self.outcomes(what, starts, recipe, sampled=False, **changes)
-        if recipe.optimizer is not optax.sgd:
+        if not recipe.plain:
             return field, field.pass_at_1
         if not sampled:
             return field, field.pass_at_1 * np.nan
@@ -324,7 +325,7 @@ def _outcomes(plan: _Plan, what: str, starts: Starts, *, sampled: bool) -> dict[
 
 def _reached(plan: _Plan, starts: Starts, g: int, steps: int) -> np.ndarray:
     """What the reachability law predicts of each start and draw: the share of prompts with p above p_c."""
-    if plan.recipe.optimizer is not optax.sgd:
+    if not plan.recipe.plain:
         return np.full(starts.collision.shape[:2], np.nan)
     exists = np.isfinite(starts.collision)
     collision = np.clip(np.where(exists, starts.collision, 1.0).astype(np.float64), 0, 2)  # 2 + an ulp rounds up
@@ -407,7 +408,7 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
             f"{pass_rates}; learning rate {NATURAL_RATE:g}",
             within,
             same_pass_rates,
-            replace(plan.middle, natural=True, optimizer=optax.sgd),
+            replace(plan.middle, natural=True, optimizer=optax.sgd, dynamic_sampling=False),
             learning_rate=NATURAL_RATE,
         ),
     )

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array, lax
 
 from rlsignal.sim.lanes import run_lanes
-from rlsignal.sim.meanfield import check_plain_ascent, check_skippable, every_step
+from rlsignal.sim.meanfield import check_no_kl, check_plain_ascent
 from rlsignal.sim.tabular import Measure, Recipe, Setting, ascent, check, measure_tabular, open_uniform, unnormalised
 
 LARGEST = 64
@@ -34,7 +33,7 @@ def jumps(recipe: Recipe, setting: Setting) -> bool:
     >>> jumps(recipe, recipe.setting()), jumps(recipe, recipe.setting(learning_rate=0.01))
     (True, False)
     """
-    able = recipe.optimizer is optax.sgd and recipe.group_size <= LARGEST and not every_step(recipe, setting)
+    able = recipe.plain and recipe.group_size <= LARGEST and setting.kl is None
     return bool(able and not _speaks(setting) and setting.learning_rate * recipe.steps >= WORTH)
 
 
@@ -68,7 +67,7 @@ def jump(
     Raises
     ------
     ValueError : another optimizer, a larger group, an estimator that speaks in degenerate groups (under jit, where its
-        table is not known, NaN logits), logits of another shape than the recipe's; what `every_step` says.
+        table is not known, NaN logits), logits of another shape than the recipe's; a KL term.
 
     Notes
     -----
@@ -85,7 +84,7 @@ def jump(
     """
     check(logits, recipe, setting)
     check_plain_ascent(recipe)
-    check_skippable(recipe, setting, "train_tabular")
+    check_no_kl(setting, "train_tabular")
     speaks = _speaks(setting)
     if recipe.group_size > LARGEST:
         raise ValueError(f"group_size must be at most {LARGEST} to jump, got {recipe.group_size}. Use train_tabular.")

@@ -96,6 +96,11 @@ class Recipe:
             )
 
     @property
+    def plain(self) -> bool:
+        """Whether steps are plain ascent on each prompt's own gradient: for these there is a mean field."""
+        return self.optimizer is optax.sgd and not self.dynamic_sampling
+
+    @property
     def interval(self) -> int:
         """Steps between two records."""
         return self.record_every or self.steps
@@ -308,11 +313,6 @@ def less_kl(gradient: Array, logits: Array, start: Array, recipe: Recipe, settin
     return gradient - setting.kl / setting.temperature * shares * (apart - mean)
 
 
-def over_share(gradient: Array, informative: Array, recipe: Recipe) -> Array:
-    """The gradient of a mean over informative groups, from that over all and the share of informative ones (B3)."""
-    return gradient / jnp.maximum(informative, 1 / recipe.prompts) if recipe.dynamic_sampling else gradient
-
-
 class Measure(Protocol):
     """What a run records: `measure_tabular` (the default), `prompts_pass_rates`, or a pure function like them."""
 
@@ -355,7 +355,8 @@ def train_tabular(
     def step(state: tuple[Array, Any], t: Array) -> tuple[tuple[Array, Any], StepMetrics]:
         logits, memory = state
         gradient, seen = sampled_gradient(jax.random.fold_in(key, t), logits, recipe, setting)
-        gradient = over_share(gradient, 1 - seen.degenerate, recipe)
+        if recipe.dynamic_sampling:
+            gradient /= jnp.maximum(1 - seen.degenerate, 1 / recipe.prompts)
         gradient = less_kl(gradient, logits, origin, recipe, setting)
         updates, memory = optimizer.update(-gradient, memory, logits)  # optax descends
         return (optax.apply_updates(logits, updates), memory), seen

@@ -157,8 +157,8 @@ class TestEdges:
         assert alone.pass_at_1[-1] > 0.33
         np.testing.assert_array_equal(found.sharpening.sampled, found.sharpening.outcome)
         assert np.isnan(found.law_error).all()
-        assert "GRPO, dynamic sampling, adam at rate 0.1" in str(found)
-        assert "All is sampled, by adam:" in str(found)
+        assert "GRPO, adam with dynamic sampling at rate 0.1" in " ".join(str(found).split())
+        assert "All is sampled, by adam with dynamic sampling:" in str(found)
         assert not np.array_equal(found.controls[3].outcome, found.controls[3].sampled)  # plain natural ascent still
 
     @pytest.mark.parametrize(
