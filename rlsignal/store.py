@@ -215,16 +215,17 @@ class BlockFolder:
     """
 
     def __init__(self, folder: Pathlike) -> None:
-        self.folder, self.opened = Path(folder), list[BlockStore]()
+        self.folder, self.opened = Path(folder), dict[Path, BlockStore]()
 
     def __call__(self, label: str, recipe: Mapping[str, str]) -> "BlockStore":
         """The blocks of the sweep with this label."""
-        self.opened.append(BlockStore(self.folder / re.sub(r"\W+", "-", label), recipe))
-        return self.opened[-1]
+        blocks = BlockStore(self.folder / re.sub(r"\W+", "-", label), recipe)
+        self.opened[blocks.folder] = blocks  # a sweep may be asked for twice
+        return blocks
 
     def clear(self) -> None:
         """Delete the blocks of the sweeps that were opened here, and folders that are then empty; nothing else."""
-        for blocks in self.opened:
+        for blocks in self.opened.values():
             blocks.clear()
         with contextlib.suppress(OSError):  # not empty, or gone
             self.folder.rmdir()

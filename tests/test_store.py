@@ -195,6 +195,13 @@ class TestBlocks:
             "notes",
         ]
 
+    def test_a_sweep_that_was_asked_for_twice_is_cleared_once(self, tmp_path):
+        folder = BlockFolder(tmp_path / "blocks")
+        folder("SFT", {}).put(0, [np.arange(3)])
+        assert folder("SFT", {}).get(0) is not None
+        folder.clear()
+        assert os.listdir(tmp_path) == []
+
     def test_the_libraries_that_change_numbers_are_in_the_recipe(self, tmp_path):
         BlockStore(tmp_path, {})
         text = (tmp_path / "recipe.json").read_text()
