@@ -146,12 +146,13 @@ BELIEFS = (
     ),
     Belief(
         "Low entropy kills the signal",
-        "Only from below ln 2 nats per whole response does entropy forbid anything. Networks with the same pass rates and "
-        "more entropy do not end higher; with the same entropy and more dispersion they end lower.",
+        "Only from below ln 2 nats per whole response does entropy forbid anything. Networks from matched starts with more "
+        "entropy at the same pass rates do not end higher; with more dispersion at the same entropy they end lower. Copies of "
+        "real checkpoints with more entropy at the same pass rates go either way.",
         low_entropy,
         "Networks from matched starts: the change of pass@1 after RL by more entropy alone, and by more dispersion alone.",
         None,
-        "[Lesson 5](../notebooks/05_entropy.ipynb), [matched starts](ladder.md), [N1](theory.md#N1)",
+        "[Lesson 5](../notebooks/05_entropy.ipynb), [matched starts](ladder.md), [what decides](what-decides.md), [N1](theory.md#N1)",
     ),
     Belief(
         "p* is a cliff",

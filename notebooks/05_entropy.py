@@ -67,7 +67,9 @@ for name, curve in curves.items():
 plots.plot_curves(steps, curves);
 # %% [markdown]
 # Two nats more, and it learns *slower*: it takes more than twice the steps to the same pass@1, and ends 0.06 lower. Each
-# of many answers is reinforced apart. So missing entropy is not what hurts.
+# of many answers is reinforced apart. So missing entropy is not what hurts, at this start. At others it costs much more: with all
+# pass rates at 0.001, just about the rate that the budget reaches, pass@1 ends at 0.14 instead of 0.83 ([other
+# starts](../docs/inversion.md#what-this-does-not-show)). At none of those it helps.
 #
 # ## Matched starts: same entropy, different dispersion
 #
@@ -88,10 +90,11 @@ plots.plot_curves(steps, curves);
 # %% [markdown]
 # That is where the outcome is decided: prompts that are nearly never solved stay as they are. What counts is how many
 # prompts start within reach of the budget; entropy falls along with that number when a model is fine-tuned for longer, and
-# that is why it *looks* like the cause. In the words of statistics, dispersion is the cause here and entropy is
-# confounded with it.
+# that is why it *looks* like the cause. In the words of statistics, the share within reach is the cause here, dispersion sets it in these
+# populations, and entropy is confounded with it.
 #
-# The same holds for networks that share parameters between prompts: [matched starts](../docs/ladder.md), with numbers.
+# In networks, where prompts share parameters, pass rates decide too ([matched starts](../docs/ladder.md)); then it matters
+# [which incorrect answers](../docs/what-decides.md) carry the mass, at the same pass rates and the same entropy.
 
 # %% [markdown]
 # ## Exercises

@@ -70,7 +70,9 @@ print(swap)
 # %% [markdown]
 # (Here entropy is per response, which is two tokens; the ladder above has it per token. The first of the three outcomes is
 # that of the first picture.) Flattening helps. Is it the entropy? No: scaling logits moves pass rates and their dispersion as well (see the rows
-# above). Only matched starts (lesson 5) separate the two, and there it is the dispersion.
+# above). Only matched starts (lesson 5) separate the two, and there it is the dispersion. [Copies of the checkpoints
+# themselves](../docs/what-decides.md), each with the other's pass rates, say the same of networks: pass rates first, and then which incorrect
+# answers carry the mass.
 #
 # ## The map
 #

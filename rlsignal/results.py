@@ -287,12 +287,13 @@ class InversionMap(Result):
             yield f"{face.missing} of the {len(face.rows) * len(face.pass_rate)} starts do not exist; left out."
         yield (
             f"Worth of a nat, in pass@1 at p0={face.pass_rate[x]:.3g}, H0={face.rows[y]:.3g}: an SFT step that gains "
-            "less pass@1 for each nat it spends lowers the outcome."
+            "less pass@1 for each nat it spends lowers the outcome. That is a price, not a cause: on this grid a start "
+            "with less entropy also has pass rates further apart, and the controls below take the two apart."
         )
         yield "What causes it: each control varies one property of the start (95% intervals over paired draws)."
         yield Table(_CONTROL, [control._row for control in self.controls])
         yield from (f"- {control._held}" for control in self.controls)
-        entropy, dispersion = self.explained
+        (entropy, dispersion), held = self.explained, self.controls[0]
         yield (
             "Over 160 Beta starts that fill a box of means, dispersions and entropies, pass@1 and entropy explain "
             f"{entropy:.0%} of the outcome, pass@1 and dispersion {dispersion:.0%}."
@@ -300,9 +301,13 @@ class InversionMap(Result):
         errors = zip(self.group_sizes, self.law_error[:, 0], strict=True)
         largest, mean = self.mean_field_error
         if self.optimizer == "sgd":
+            so = "So what a nat is worth above is the pass rates that go with it."
+            unsure = "More draws would tell whether a nat has a worth of its own."
             yield (
-                "What decides is the share of prompts that start above p_c. Entropy inside the classes moves p_c "
-                "alone; dispersion decides as long as it sets that share."
+                "What decides is the share of prompts that start above p_c; dispersion does, as long as it sets that "
+                "share. Entropy inside the classes moves p_c alone: with every pass rate held, "
+                f"{held.values[-1] - held.values[0]:.2g} nats more move pass@1 by {signed(held.effect)}. "
+                f"{so if held.effect.high < self.least else unsure}"
             )
             yield (
                 "The law, outcome = that share: rms error "

@@ -1,7 +1,7 @@
 """Every type of result, by the registry, with values that it has in use: it is kept, and it shows itself."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from rlsignal._show import COLUMNS, Result
 from rlsignal.diagnosis.prompts import list_prompts
 from rlsignal.estimators import compare_estimators
 from rlsignal.inference import (
+    Estimate,
     band,
     beta_estimate,
     exchangeability,
@@ -140,3 +141,13 @@ def test_two_types_of_one_name_are_refused():
 def test_zero_has_no_sign():
     assert str(rlsignal.Estimate(-0.0, -0.0, 0.242)) == "0.000 [0.000, 0.242]"
     assert str(rlsignal.Estimate(-0.001, -0.02, 0.242)) == "-0.001 [-0.020, 0.242]"
+
+
+def test_a_map_says_what_a_nat_is_worth_and_that_entropy_is_not_the_cause(small_map):
+    """Two numbers that look like a contradiction: the price along the grid, and the control that holds pass rates."""
+    entropy, *others = small_map.controls
+    for high, said in ((-0.01, "So what a nat is worth above is the pass rates"), (0.5, "More draws would tell")):
+        control = replace(entropy, effect=Estimate(-0.044, -0.06, high))
+        text = " ".join(str(replace(small_map, controls=(control, *others))).split())
+        assert "That is a price, not a cause" in text
+        assert f"move pass@1 by -0.044 [-0.060, {high:+.3f}]. {said}" in text
