@@ -23,6 +23,7 @@ from rlsignal.sim.ladder import INVERTING, Checkpoints, LadderTask, outcomes, pl
 from rlsignal.sim.policies import Network, Parameters, Policy, entropy, log_probabilities, tempered
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe
+from rlsignal.theory.frameworks import MAXRL
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,6 +35,8 @@ class Mitigated(Result):
     after : outcomes, means over seeds.
     gain : over the bare run from the deep checkpoint, 95% over seeds, paired.
     share : of the way from the deep checkpoint's outcome to the good one's.
+    gap : the good checkpoint under the same change, less the deep one; widened : that, less the bare gap; both empty
+        where the change is not one of RL alone.
     failed : seeds that diverged.
     """
 
@@ -43,6 +46,8 @@ class Mitigated(Result):
     after: tuple[float, ...]
     gain: tuple[Estimate, ...]
     share: tuple[float, ...]
+    gap: tuple[Estimate, ...]
+    widened: tuple[Estimate, ...]
     failed: int
 
     def _parts(self) -> Iterable[Part]:
@@ -54,8 +59,8 @@ class Mitigated(Result):
 class Mitigations(Result):
     """Mitigations of a checkpoint that was fine-tuned for too long. `print` it for the reading.
 
-    depths : SFT steps of the good and of the deep checkpoint; before, good, deep : their fresh pass@1 before RL, and
-        the outcomes of bare runs from them, in the order of `Ladder.outcomes`.
+    depths : SFT steps of the good and of the deep checkpoint; before, good, deep, gap : their fresh pass@1 before RL,
+        the outcomes of bare runs from them, in the order of `Ladder.outcomes`, and the first less the second.
     mitigated : one for each mitigation.
     """
 
@@ -66,13 +71,18 @@ class Mitigations(Result):
     before: tuple[float, ...]
     good: tuple[float, ...]
     deep: tuple[float, ...]
+    gap: tuple[Estimate, ...]
     mitigated: tuple[Mitigated, ...]
 
     @property
     def summary(self) -> dict[str, Any]:
         """The figures for machines; JSON-ready."""
-        mitigated = [{**asdict(x), "gain": [gain.summary for gain in x.gain]} for x in self.mitigated]
-        return {"outcomes": list(Ladder.outcomes), **asdict(self), "mitigated": mitigated}
+        mitigated = [
+            {**asdict(x), **{name: [y.summary for y in getattr(x, name)] for name in ("gain", "gap", "widened")}}
+            for x in self.mitigated
+        ]
+        gap = [x.summary for x in self.gap]
+        return {"outcomes": list(Ladder.outcomes), **asdict(self), "gap": gap, "mitigated": mitigated}
 
     def _parts(self) -> Iterable[Part]:
         yield (
@@ -84,10 +94,23 @@ class Mitigations(Result):
         starts += [(x.name, f"{x.before:.3f}", f"{x.rollouts:.1f}") for x in self.mitigated]
         yield Table(("start and run", "pass@1 before", "rollouts a step"), starts)
         for i, outcome in enumerate(Ladder.outcomes):
-            ends = [(name, f"{x[i]:.3f}", "", "") for name, x in zip(bare, (self.good, self.deep), strict=True)]
-            ends += [(x.name, f"{x.after[i]:.3f}", signed(x.gain[i]), f"{x.share[i]:.0%}") for x in self.mitigated]
-            yield Table((outcome.replace("@k", f"@{self.k}"), "after", "gain", "way back"), ends)
-        yield "Gain over the bare run from the deep checkpoint with its 95% interval, and share of the way back."
+            gaps = "", f"{self.gap[i].value:+.3f}"
+            ends = [(bare[j], f"{x[i]:.3f}", "", "", gaps[j]) for j, x in enumerate((self.good, self.deep))]
+            ends += [
+                (
+                    x.name,
+                    f"{x.after[i]:.3f}",
+                    signed(x.gain[i]),
+                    f"{x.share[i]:.0%}",
+                    f"{x.gap[i].value:+.3f}" if x.gap else "",
+                )
+                for x in self.mitigated
+            ]
+            yield Table((outcome.replace("@k", f"@{self.k}"), "after", "gain", "way back", "gap"), ends)
+        yield (
+            "Gain over the bare run from the deep checkpoint with its 95% interval, and share of the way back. "
+            "Gap: how far the good checkpoint ends above the deep one where both are trained so."
+        )
 
 
 Mend = Callable[[Policy, Parameters, Parameters, Array], Parameters]
@@ -121,10 +144,16 @@ class Mitigation:
     decay: float = 0.0
     mend: Mend | None = None
 
+    @property
+    def in_rl(self) -> bool:
+        """Whether nothing but RL changes."""
+        return self.mend is None and not self.smoothing and not self.decay
+
 
 MITIGATIONS = (
     Mitigation("KL to the start, 0.01", {"reference": True}, {"kl": 0.01}),
     Mitigation("KL to the start, 0.1", {"reference": True}, {"kl": 0.1}),
+    Mitigation("MaxRL", {}, {"estimator": MAXRL}),
     Mitigation("entropy bonus, 0.01", {}, {"entropy": 0.01}),
     Mitigation("entropy bonus, 0.1", {}, {"entropy": 0.1}),
     Mitigation("temperature 1.5", {}, {"temperature": 1.5}),
@@ -212,8 +241,8 @@ def mitigate(
         name = what.name if what else "bare"
         if what is None:
             starts = pair
-        elif what.mend is None:
-            starts = jax.tree.map(lambda x: x[:, 1:], pair)
+        elif what.mend is None:  # a change of RL is also tried from the good checkpoint
+            starts = pair if what.in_rl else jax.tree.map(lambda x: x[:, 1:], pair)
         else:
             mended = _Mended(sft.policy, what.mend)
             starts = this.run(f"{name}, start", mended, (pair, prepared.task.train.features))
@@ -226,15 +255,18 @@ def mitigate(
     mitigated = []
     for what in mitigations:
         after, start, cost = run(what)
-        gain = after[:, :, 0] - deep
+        mended = after[:, :, -1]
+        gain, gap = mended - deep, after[:, :, 0] - mended
         mitigated.append(
             Mitigated(
                 name=what.name,
-                before=float(start[:, 0].mean()),
+                before=float(start[:, -1].mean()),
                 rollouts=cost / rollouts,
-                after=tuple(float(x) for x in after[:, :, 0].mean(-1)),
+                after=tuple(float(x) for x in mended.mean(-1)),
                 gain=tuple(paired_estimate(x) for x in gain),
                 share=tuple(float(x.mean() / gap.mean()) for x, gap in zip(gain, good - deep, strict=True)),
+                gap=tuple(paired_estimate(x) for x in gap) if what.in_rl else (),
+                widened=tuple(paired_estimate(x) for x in gap - (good - deep)) if what.in_rl else (),
                 failed=int(np.isnan(after).any((0, 2)).sum()),
             )
         )
@@ -246,5 +278,6 @@ def mitigate(
         before=(float(before[:, 0].mean()), float(before[:, 1].mean())),
         good=tuple(float(x) for x in good.mean(-1)),
         deep=tuple(float(x) for x in deep.mean(-1)),
+        gap=tuple(paired_estimate(x) for x in good - deep),
         mitigated=tuple(mitigated),
     )

@@ -35,6 +35,18 @@ def test_a_rescue_that_changes_nothing_is_the_bare_run(table):
     assert nothing.rollouts == 1
 
 
+def test_the_gap_is_of_two_runs_that_are_trained_alike(table):
+    """A change that is none leaves the bare gap; what changes more than RL has no gap."""
+    nothing, more, *others = table.mitigated
+    for same, bare, good, deep in zip(nothing.gap, table.gap, table.good, table.deep, strict=True):
+        assert (same.value, same.low) == pytest.approx((bare.value, bare.low), abs=1e-6)
+        assert same.value == pytest.approx(good - deep, abs=1e-6)
+    assert [x.value for x in more.gap] != pytest.approx([x.value for x in table.gap], abs=1e-4)
+    for wide, gap, bare in zip(more.widened, more.gap, table.gap, strict=True):
+        assert wide.value == pytest.approx(gap.value - bare.value, abs=1e-6)
+    assert [(x.gap, x.widened) for x in others] == [((), ()), ((), ())]
+
+
 def test_cost_is_in_rollouts(table):
     assert table.mitigated[1].rollouts == 2
 
