@@ -241,9 +241,39 @@ def predictors() -> str:
     rows = [[score["name"], *cells(score, "trained"), *cells(score, "fresh")] for score in found["scores"]]
     head = ["known", "trained: rank correlation", "loss", "mistaken", "fresh: rank correlation", "loss", "mistaken"]
     partial = {
-        name: ", ".join(f"{_signed(x, 2)} ({outcome})" for outcome, x in found[name].items())
+        name: ", ".join(
+            f"{_signed(x, 2)} ({outcome})" for outcome, x in found[name].items() if outcome in ("trained", "fresh")
+        )
         for name in ("entropy_given_informative", "informative_given_entropy")
     }
+    outcomes = {
+        "trained": "trained pass@1",
+        "trained pass@k": "trained pass@10",
+        "fresh pass@1": "fresh pass@1",
+        "fresh": "fresh peak pass@10",
+    }
+    known = {score["name"]: score["correlation"] for score in found["scores"]}
+    number, speed = "alignment number", "first speed of pass@1"
+    names = ["informative", "pass@1", *(x + y for x in (number, speed) for y in ("", ", fresh prompts"))]
+    first_order = [[name, *(_signed(known[name][x], 2) for x in outcomes)] for name in names]
+    left = {
+        f"{number}, given the informative fraction": "alignment_given_informative",
+        f"{number}, given that and pass@1": "alignment_given_pass_rates",
+        f"{speed}, given the informative fraction": "speed_given_informative",
+        f"{speed}, given that and pass@1": "speed_given_pass_rates",
+    }
+    beyond = [[name, *(_signed(_as_correlation(found[x][y]), 2) for y in outcomes)] for name, x in left.items()]
+    by_name = {score["name"]: score for score in found["scores"]}
+
+    def value(name: str, outcome: str) -> str:
+        return f"{known[name][outcome]['estimate']:+.2f}"
+
+    def loss(name: str) -> str:
+        return f"{by_name[name]['loss']['trained']['estimate']:.3f}"
+
+    def mistaken(name: str) -> str:
+        return f"{by_name[name]['mistaken']['trained']:.0%}"
+
     others = _evidence("other_trainers")["trainers"]
     elsewhere = "; ".join(
         f"with {x['trainer']} it is "
@@ -258,7 +288,7 @@ def predictors() -> str:
 1024), and the learning rates of both stages are drawn at random. GRPO runs from every checkpoint. A predictor ranks the
 checkpoints before that, by exact pass rates on the prompts that RL trains on, or by {found["samples"]} samples of each.
 
-`{made["command"]}` made this in {made["seconds"]} s ({made["device"]}, jax {made["versions"]["jax"]}); its figures are in
+`{made["command"]}` made this in {made["seconds"]} s ({made["device"]}, jax {made["versions"]["jax"]}), under other load; its figures are in
 [evidence/predictors.json](evidence/predictors.json). Another {found["tuning"]} ladders set the time scale of the forecast
 ({found["time_scale"]:g}, learning rate times steps) and nothing else. {found["failed"]} ladders had a run that diverged.
 
@@ -276,7 +306,7 @@ stage looks at is the mean over tokens here, and that stage needs 150 steps of R
 - **Order turns often.** The checkpoint with the best pass@1 before RL ends more than 0.02 below another in
   {found["inverted"]["trained"]:.0%} (trained) and {found["inverted"]["fresh"]:.0%} (fresh) of the ladders. That share
   belongs to these ladders, which reach far into over-training, and to no others.
-- **The best before RL is {found["best"]}**, with the informative fraction and the forecast close behind. All three ask
+- **The best that an evaluation shows is pass@10**, with the informative fraction and the forecast close behind. All three ask
   how many prompts are within reach, and 16 samples of each prompt serve nearly as well as the exact pass rates.
 - **Depth, pass@1 and the paper's rule are alike**: they find that some fine-tuning is better than none, and little else.
 - **Under plain GRPO entropy adds nothing to the informative fraction that would favour more of it.** Ranking by entropy starts from the
@@ -288,9 +318,33 @@ stage looks at is the mean over tokens here, and that stage needs 150 steps of R
   entropy has [no sign of its own](what-decides.md). Larger groups, which may saturate the informative fraction, and a KL term were not drawn here.
 - **A short run of RL is no oracle.** Pass@1 after 100 of 600 steps, which costs a sixth of the runs that it would save,
   ranks no better than what the same prompts' samples say before.
-- **Where they fail.** All are better about fresh pass@k than about what RL makes of its own prompts, where the speed of
+- **Where they fail.** These three are better about fresh pass@k than about what RL makes of its own prompts, where the speed of
   learning counts too: with RL rates below the median the informative fraction's correlation is
   {found["by_rate"][0]:+.2f}, above it {found["by_rate"][1]:+.2f}.
+
+## The alignment number of real checkpoints
+
+The [alignment number](what-decides.md) was made for starts of equal pass rates: how fast the log-odds of the prompts that 10 samples
+leave unsolved would move at first. The same derivative with weight p(1-p) is the *first speed of pass@1*. Both are known before RL, from the
+policy and its derivative rather than from an evaluation. Rank correlation within a ladder:
+
+{_table(["known", *outcomes.values()], first_order)}
+
+What they know beyond the pass rates, as partial rank correlations:
+
+{_table(["", *outcomes.values()], beyond)}
+
+- **The alignment number does not choose a checkpoint.** It ranks nearly as depth does ({value(number, "trained")} on trained pass@1,
+  {value(number, "fresh")} on fresh peak pass@10; depth {value("SFT depth", "trained")} and {value("SFT depth", "fresh")}). Once the informative fraction
+  and pass@1 are known it knows a little more, {beyond[1][1]} and {beyond[1][4]}. It says which errors do harm
+  where pass rates are equal, and between real checkpoints pass rates come first.
+- **The first speed of pass@1 is worth more.** Given both pass-rate numbers its partial correlation is {beyond[3][1]} and
+  {beyond[3][4]}. On prompts that RL does not train on, where it is transfer alone, it chooses for trained pass@1 as well as pass@10
+  does: loss {loss(f"{speed}, fresh prompts")}, mistaken in {mistaken(f"{speed}, fresh prompts")} of the ladders, against {loss("pass@10")} and
+  {mistaken("pass@10")}. For fresh peak pass@10 the pass rates themselves stay the better guide ({value(f"{speed}, fresh prompts", "fresh")} against
+  {value("pass@10", "fresh")}).
+- **Where they stop.** They are of the first step, under plain ascent, where the runs were 600 steps of AdamW; and no evaluation has them: they take
+  a gradient of the policy.
 
 ## What it does not say
 
@@ -552,6 +606,28 @@ def what_decides() -> str:
     numbers = [[starts[case["name"]][copy, is_deep]["alignment"][0] for is_deep in (False, True)] for case in cases]
     lower = sum(first < second for first, second in numbers)
     at_zero = sum(x["low"] < 0 < x["high"] for x in near)
+    elsewhere, ladders = _evidence("what_decides_elsewhere"), _evidence("predictors")
+    (ranked,) = (x["correlation"] for x in ladders["scores"] if x["name"] == "alignment number")
+
+    def moved(case: dict[str, Any], outcome: int) -> list[dict[str, float]]:
+        """Deep copy less shallow one; the swap of either; permuted masses of either."""
+        of = {(x["start"], x["deep"]): x["over_copy"][outcome] for x in case["starts"]}
+        return [
+            case["gap"][outcome],
+            *(of[start, is_deep] for start in (swapped, permuted) for is_deep in (False, True)),
+        ]
+
+    def elsewhere_table(outcome: int) -> str:
+        named = [", ".join(filter(None, (case["name"], case["trainer"]))) for case in elsewhere["cases"]]
+        rows = [
+            [name, *map(_signed, moved(case, outcome))] for name, case in zip(named, elsewhere["cases"], strict=True)
+        ]
+        return _table(["", *swap_head[1:4], f"{shallow}, masses permuted", f"{deep}, masses permuted"], rows)
+
+    rest = [moved(case, 2) for case in elsewhere["cases"]]
+    clear = [sum(x["high"] < 0 or x["low"] > 0 for x in column) for column in zip(*rest, strict=True)]
+    last = rest[-1]
+    other_miss = max(x["miss"] for case in elsewhere["cases"] for x in case["starts"])
     return f"""# What decides: pass rates, then alignment
 
 Two checkpoints of one SFT run, {shallow} and {deep} steps deep. The deep one has more pass@1 and ends lower
@@ -600,6 +676,25 @@ depth {shallow} and hardly or not at {deep}; one error for all prompts has less 
 start whose errors are the nearest prompt's answer ends where the copy ends: in {at_zero} of {len(near)} rows the interval of the difference
 holds 0. That is what SFT does to neighbours: it leaves mass on answers that are correct next door.
 
+## Other trainers, and a recurrent policy
+
+The same one-token networks under plain ascent (rate 0.1), RLOO, groups of 64, 4 epochs on the same rollouts, or five times as many steps; and a
+gated recurrent unit (width 96, two tokens of 8 choices, 64 + 64 prompts) whose second token depends on the first, so that responses are changed as a
+whole. {elsewhere["seeds"]} seeds each; copies miss the pass rates they were asked for by at most {other_miss:.4f} on average. Trained pass@1:
+
+{elsewhere_table(2)}
+
+Fresh peak pass@{k}:
+
+{elsewhere_table(0)}
+
+In trained pass@1 the deep copy ends below the shallow one in {clear[0]} of {len(rest)} rows with its interval; the deep one's pass rates lower the shallow copy
+in {clear[1]}, the shallow one's raise the deep copy in {clear[2]}; permuted masses raise the shallow copy in {clear[3]}, the deep one in {clear[4]}. Where an interval
+holds 0 it is wide: with {elsewhere["seeds"]} seeds it denies nothing. In the recurrent policy the swap is lopsided: the deep one's pass rates take the shallow copy part of
+the way ({last[1]["estimate"]:+.3f} where the gap is {last[0]["estimate"]:+.3f}), the shallow one's take the deep copy further than that ({last[2]["estimate"]:+.3f}); and
+at depth {deep} permuted masses are not shown to matter. (`{elsewhere["provenance"]["command"]}`, {elsewhere["provenance"]["seconds"]} s under other load;
+[evidence/what_decides_elsewhere.json](evidence/what_decides_elsewhere.json).)
+
 ## The law, and a number before RL
 
 In a linear policy the update at prompt x moves the log-odds of prompt x' by
@@ -618,8 +713,10 @@ starts of one checkpoint that have equal pass rates, beside entropy (Spearman's 
 **Where it stops.** It is the first step only. In the linear policy even and permuted masses have nearly one number, and at depth
 {deep} end apart; in networks their numbers are far apart, and at depth {shallow} they end alike. Later a common error is unlearned once for all,
 and mass on few answers moves faster than mass on many (kappa in [F1](theory.md#F1)). A network's kernel is learned too: compare the numbers of one kind of student
-only. Of checkpoints with different pass rates it says nothing: there the pass rates come first. The shallow copy
-ends higher in all three cases, and its number is the lower one in {lower} of them.
+only. Of checkpoints with different pass rates it says little: there the pass rates come first. The shallow copy
+ends higher in all three cases, and its number is the lower one in {lower} of them. Over {ladders["ladders"]} random ladders it ranks checkpoints
+by trained pass@1 with {_signed(ranked["trained"], 2)} and by fresh peak pass@{k} with {_signed(ranked["fresh"], 2)}, much as depth does; the
+same derivative taken for pass@1 itself does better ([predictors](predictors.md#the-alignment-number-of-real-checkpoints)).
 
 ## All starts
 
@@ -628,8 +725,7 @@ ends higher in all three cases, and its number is the lower one in {lower} of th
 Toy policies, one kind of noise, two depths of one ladder, one rate for each student. Copies are as good as the checkpoint on these prompts only;
 elsewhere they were not asked. Starts other than the copies are no checkpoints that SFT would leave: they say what decides, not
 what can be had. Tokens of a response were independent; in the two-token task a swap moves each token's pass rate, which fixes the
-response's. Of eight starts the networks ran seven. A number computed before RL was compared over starts that were made for it, and over no
-ladder of real checkpoints.
+response's. Of eight starts the networks ran seven; under other trainers three, and in the recurrent policy four, with half of the seeds.
 
 A first trial, 6 seeds of the one-token network, had given -0.144 and +0.153 for the swap and +0.121 and +0.110 for permuted masses, which these seeds
 confirm; 0.003 for what copies miss, which is more for two tokens and on trained prompts; and had not seen that the swap of fresh pass@{k} is mostly there before RL.
@@ -666,6 +762,27 @@ def mitigations() -> str:
         rows.append([one["name"], f"{one['before']:.3f}", f"{one['rollouts']:.1f}", *cells])
     in_sft = [x for x in found["mitigated"] if x["name"].endswith("in SFT")]
     before = "; ".join(f"with {x['name']} it has pass@1 {x['before']:.3f}" for x in in_sft)
+    at = [found["outcomes"].index(name) for name in ("fresh peak pass@k", "trained final pass@1")]
+    in_rl = [x for x in found["mitigated"] if x["gap"]]
+    gaps = [["bare", *(x for i in at for x in (*_ends(found["deep"][i], found["gap"][i]), ""))]]
+    gaps += [
+        [one["name"], *(x for i in at for x in (*_ends(one["after"][i], one["gap"][i]), _signed(one["widened"][i])))]
+        for one in in_rl
+    ]
+    gap_head = ["", *(x for i in at for x in (f"{names[i]}: good", "deep", "gap less the bare gap"))]
+    wider, closer = (
+        [
+            "; ".join(f"{x['name']} ({x['widened'][i]['estimate']:+.3f})" for x in in_rl if apart(x["widened"][i]))
+            or "none"
+            for i in at
+        ]
+        for apart in (lambda x: x["low"] > 0, lambda x: x["high"] < 0)
+    )
+    kl, maxrl = (next(x for x in in_rl if x["name"] == name) for name in ("KL to the start, 0.1", "MaxRL"))
+    (good, deep), *lifted = (
+        [f"{y:.3f}" for y in (x["after"][0] + x["gap"][0]["estimate"], x["after"][0])]
+        for x in ({"after": found["deep"], "gap": found["gap"]}, kl, maxrl)
+    )
     return f"""# Mitigations
 
 The inverting ladder's deepest checkpoint ({found["depths"][1]} SFT steps) has more pass@1 than the best one
@@ -681,12 +798,27 @@ closed, *n.s.* where the 95% interval of the gain holds 0. `{made["command"]}` m
 What is done in SFT changes the checkpoint that is to be mended: {before}; without either, {found["before"][1]:.3f}. One that
 starts below the good checkpoint ({found["before"][0]:.3f}) no longer looks better than it, so there is no order left that could turn: that it ends
 well is better SFT, not a cure of over-training.
-A gain over the deep checkpoint is not yet a smaller gap, either: what helps every checkpoint, as a KL term or another estimator may,
-was not run from the good one here.
+
+## Does the gap close?
+
+What helps the deep checkpoint may help the good one as much. Changes of RL alone were run from both:
+
+{_table(gap_head, gaps)}
+
+By {names[at[0]]} the gap is wider under {wider[0]}; smaller under {closer[0]}. By {names[at[1]]} it is wider under {wider[1]};
+smaller under {closer[1]}.
+
+A KL term of 0.1 and MaxRL take the good checkpoint's fresh peak from {good} to {lifted[0][0]} and {lifted[1][0]}, the deep one's from {deep} to
+{lifted[0][1]} and {lifted[1][1]}: they are better training from a good start, and no cure of a bad one.
 
 One task, one policy, one strength or two of each: a row that fails here may work elsewhere at another strength, and what
 works here was not tuned. The best checkpoint was there before and costs nothing.
 """
+
+
+def _ends(deep: float, gap: dict[str, float]) -> tuple[str, str]:
+    """Where the good and the deep checkpoint end."""
+    return f"{deep + gap['estimate']:.3f}", f"{deep:.3f}"
 
 
 def _mitigation_reading(found: dict[str, Any]) -> str:

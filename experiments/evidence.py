@@ -8,7 +8,9 @@ import json
 import platform
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -75,20 +77,26 @@ def predictors(runner: "Runner") -> dict[str, Any]:
 
 def other_trainers(runner: "Runner") -> dict[str, Any]:
     """Fewer random ladders under other trainers than plain GRPO: what entropy knows there."""
-    from experiments.predictors import score_predictors
+    from experiments.predictors import KINDS, score_predictors
     from rlsignal import MAXRL
 
-    trainers: dict[str, dict[str, Any]] = {"MaxRL": {"estimator": MAXRL}, "entropy bonus 0.01": {"entropy": 0.01}}
+    trainers: dict[str, dict[str, Any]] = {
+        "MaxRL": {"estimator": MAXRL},
+        "entropy bonus 0.01": {"entropy": 0.01},
+        "KL to the start 0.03": {"kl": 0.03},
+    }
+    shown = "entropy per token", "pass@10", "informative", "alignment number", "first speed of pass@1"
     found = []
     for name, trainer in trainers.items():
-        table = score_predictors(40, tuning=4, trainer=trainer, runner=runner).summary
-        table["scores"] = [x for x in table["scores"] if x["name"] in ("entropy per token", "pass@10", "informative")]
+        kinds = tuple(replace(x, grpo=replace(x.grpo, reference="kl" in trainer)) for x in KINDS)
+        table = score_predictors(40, tuning=4, kinds=kinds, trainer=trainer, runner=runner).summary
+        table["scores"] = [x for x in table["scores"] if x["name"] in shown]
         found.append({"trainer": name, **table})
     return {"trainers": found}
 
 
 def mitigations(runner: "Runner") -> dict[str, Any]:
-    """Fifteen mitigations of the deepest checkpoint of the inverting ladder, eight seeds each."""
+    """Sixteen mitigations of the deepest checkpoint of the inverting ladder, eight seeds each."""
     from experiments.mitigations import mitigate
 
     return mitigate(runner=runner).summary
@@ -106,6 +114,13 @@ def deciding(runner: "Runner") -> dict[str, Any]:
     from experiments.what_decides import what_decides
 
     return what_decides(runner=runner)
+
+
+def deciding_elsewhere(runner: "Runner") -> dict[str, Any]:
+    """The swap, and other incorrect answers at equal pass rates, by five other trainers and in a recurrent policy."""
+    from experiments.what_decides import ELSEWHERE, what_decides
+
+    return what_decides(ELSEWHERE, seeds=4, distillation=1200, runner=runner)
 
 
 def path(runner: "Runner") -> dict[str, Any]:
@@ -204,6 +219,7 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "mitigations": mitigations,
     "matched_starts": matched,
     "what_decides": deciding,
+    "what_decides_elsewhere": deciding_elsewhere,
     "path": path,
     "boundary": boundary,
     "entropy_inside": inside,
@@ -237,7 +253,7 @@ def main() -> None:
             "versions": {x: version(x) for x in ("rlsignal", "numpy", "jax", "jaxlib", "optax")},
         }
         path = ROOT / "docs" / "evidence" / f"{name}.json"
-        text = json.dumps(_short(found), indent=1) + "\n"
+        text = json.dumps(_short(found), indent=1, allow_nan=False) + "\n"
         store.writable_folder(path.parent)
         store.write_atomically(path, lambda file, text=text: file.write(text.encode()))
         blocks.clear()
@@ -245,12 +261,14 @@ def main() -> None:
 
 
 def _short(value: Any) -> Any:
-    """Floats to six digits: more were never measured."""
+    """For JSON: floats to six digits, as more were never measured; null for what is no number, as JSON has none."""
     if isinstance(value, dict):
         return {key: _short(x) for key, x in value.items()}
     if isinstance(value, list | tuple):
         return [_short(x) for x in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if isfinite(value) else None
+    return value
 
 
 if __name__ == "__main__":

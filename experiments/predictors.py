@@ -12,14 +12,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from scipy.stats import rankdata
 
+from experiments.alignment import alignment, first_speed, pulls
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table
 from rlsignal.inference.intervals import Estimate
 from rlsignal.inference.ranking import paired_estimate, rank_correlation
 from rlsignal.results import signed
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
-from rlsignal.sim.policies import Network, log_probabilities
+from rlsignal.sim.policies import Measured, Network, Prompts
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
 from rlsignal.sim.sweep import sweep
@@ -42,6 +44,9 @@ LOW_ENTROPY, ENTROPY_LOSS = 0.18, 0.5
 
 LOSS = 0.02
 """A choice that ends this much below the best checkpoint is a mistake."""
+
+OUTCOMES = ("trained", "fresh", "trained pass@k", "fresh pass@1")
+"""On what RL trains on, final pass@1 and final pass@k; on fresh prompts, peak pass@k and final pass@1."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ KINDS = (
 
 @dataclass(frozen=True, repr=False)
 class PredictorScore(Result):
-    """One predictor over the test ladders, by outcome: "trained", pass@1 on what RL trains on; "fresh", peak pass@k.
+    """One predictor over the test ladders, by outcome of `OUTCOMES`.
 
     correlation : mean over ladders of Spearman's rho within a ladder, 95% with ladders as the units.
     loss : how far below the best checkpoint the one that it would choose ends.
@@ -105,6 +110,9 @@ class PredictorTable(Result):
     scores : one for each predictor.
     entropy_given_informative, informative_given_entropy : by outcome, mean partial rank correlation within a ladder
         and its 95% interval: what one of them knows once the other is known.
+    alignment_given_informative, alignment_given_pass_rates, speed_given_informative, speed_given_pass_rates : the same
+        of the alignment number and of the first speed of pass@1, on the trained prompts, once the informative fraction,
+        or that and pass@1, are known.
     by_rate : mean rank correlation of the informative fraction with "trained" at slow and at fast RL rates.
     """
 
@@ -117,6 +125,10 @@ class PredictorTable(Result):
     scores: tuple[PredictorScore, ...]
     entropy_given_informative: dict[str, Estimate]
     informative_given_entropy: dict[str, Estimate]
+    alignment_given_informative: dict[str, Estimate]
+    alignment_given_pass_rates: dict[str, Estimate]
+    speed_given_informative: dict[str, Estimate]
+    speed_given_pass_rates: dict[str, Estimate]
     by_rate: tuple[float, ...]
 
     @property
@@ -145,8 +157,7 @@ class PredictorTable(Result):
                 }
                 for x in self.scores
             ],
-            "entropy_given_informative": _summaries(self.entropy_given_informative),
-            "informative_given_entropy": _summaries(self.informative_given_entropy),
+            **{name: _summaries(getattr(self, name)) for name in PARTIALS},
             "by_rate": list(self.by_rate),
         }
 
@@ -156,7 +167,7 @@ class PredictorTable(Result):
             f"{self.inverted['trained']:.0%} (pass@1 on trained prompts) and {self.inverted['fresh']:.0%} (peak pass@k "
             "on fresh ones)."
         )
-        for outcome in ("trained", "fresh"):
+        for outcome in OUTCOMES:
             yield Table(
                 (f"known, and its rank correlation: {outcome}", "rho", "loss", "mistaken"),
                 [
@@ -169,12 +180,20 @@ class PredictorTable(Result):
                     for x in self.scores
                 ],
             )
-        for what, partial in (
-            ("Entropy, once the informative fraction is known", self.entropy_given_informative),
-            ("The informative fraction, once entropy is known", self.informative_given_entropy),
-        ):
-            parts = (f"{signed(x)} ({name})" for name, x in partial.items())
-            yield f"{what}: partial rank correlation {', '.join(parts)}."
+        for name, (known, *given) in PARTIALS.items():
+            parts = (f"{signed(x)} ({outcome})" for outcome, x in getattr(self, name).items())
+            yield f"{known}, given {' and '.join(given)}: partial rank correlation {', '.join(parts)}."
+
+
+PARTIALS = {
+    "entropy_given_informative": ("entropy per token", "informative"),
+    "informative_given_entropy": ("informative", "entropy per token"),
+    "alignment_given_informative": ("alignment number", "informative"),
+    "alignment_given_pass_rates": ("alignment number", "informative", "pass@1"),
+    "speed_given_informative": ("first speed of pass@1", "informative"),
+    "speed_given_pass_rates": ("first speed of pass@1", "informative", "pass@1"),
+}
+"""Fields of `PredictorTable`: what is scored, then what is known already."""
 
 
 def _summaries(named: dict[str, Estimate]) -> dict[str, Any]:
@@ -194,9 +213,11 @@ class TrainedLadder(NamedTuple):
     """One ladder: what each checkpoint shows before RL, and what RL makes of it."""
 
     pass_rates: Any  # [checkpoints, prompts], of the prompts that RL trains on, before it
+    alignment: Any  # [checkpoints, 2], the alignment number of those prompts, and of the fresh ones, before RL
+    speed: Any  # [checkpoints, 2], the first speed of pass@1 on them
     token_entropy: Any  # [checkpoints, records], nats per token on them, during RL
-    trained: Any  # [checkpoints, records], pass@1 on them
-    fresh: Any  # [checkpoints, records], pass@k on prompts that neither stage saw
+    trained: Any  # [checkpoints, records, 2], pass@1 and pass@k on them
+    fresh: Any  # [checkpoints, records, 2], the same on prompts that neither stage saw
 
 
 @dataclass(frozen=True)
@@ -213,13 +234,20 @@ class Experiment:
         demonstrations = jax.tree.map(lambda x: x[shown], task.demonstrations)
         checkpoints = finetune(sft_key, policy.init(start_key), demonstrations, kind.sft, setting.sft)
 
+        table = np.asarray(GRPO.table(kind.grpo.group_size), np.float32)  # whatever the trainer
+        both = Prompts(*(jnp.concatenate(x) for x in zip(task.train, task.fresh, strict=True)))
+
+        def halves(values: Array) -> Array:
+            return values.reshape(2, -1)
+
+        def attempts(found: Measured) -> Array:
+            return jnp.stack([found.metrics.pass_at_1, found.metrics.pass_at_k[..., 0]], -1)
+
         def trained(parameters: Any) -> TrainedLadder:
-            log_pi = log_probabilities(policy, parameters, task.train.features)
-            correct = jnp.exp(jnp.take_along_axis(log_pi, task.train.answers, -1)).sum(-1)
+            pull, p = map(halves, pulls(policy, parameters, task.train, both, table))
+            number, speed = alignment(pull, p, kind.grpo.attempts[0]), first_speed(pull, p)
             trained, fresh = train_policy(rl_key, parameters, task, kind.grpo, setting.grpo)[1]
-            return TrainedLadder(
-                correct, trained.token_entropy, trained.metrics.pass_at_1, fresh.metrics.pass_at_k[..., 0]
-            )
+            return TrainedLadder(p[0], number, speed, trained.token_entropy, attempts(trained), attempts(fresh))
 
         return lax.map(trained, checkpoints)  # one after the other: a network's products fill a core
 
@@ -328,9 +356,11 @@ def _table(
         counts = rng.binomial(SAMPLES, p)
         exact.append([_known_before(Fixed(x), g, k, BUDGETS) for x in p])
         sampled.append([_known_before(Recorded(c, SAMPLES), g, k, BUDGETS) for c in counts])
-        outcomes.append({"trained": trained.trained[:, -1], "fresh": trained.fresh.max(-1)})
+        (first, at_k), fresh_first = trained.trained[:, -1].T, trained.fresh[:, -1, 0]
+        after = first, trained.fresh[..., 1].max(-1), at_k, fresh_first
+        outcomes.append(dict(zip(OUTCOMES, after, strict=True)))
         entropies.append(trained.token_entropy)
-        early.append(trained.trained[:, 2])
+        early.append(trained.trained[:, 2, 0])
     names = list(exact[0][0])
     budget = max(
         (name for name in names if name.startswith("forecast")),
@@ -356,6 +386,8 @@ def _table(
             shown = "forecast" if name == budget else name
             by[shown] = [x[name] for x in exact[i]]
             by[f"{shown}, {SAMPLES} samples"] = [x[name] for x in sampled[i]]
+        for shown, both in (("alignment number", found[i][1].alignment), ("first speed of pass@1", found[i][1].speed)):
+            by[shown], by[f"{shown}, fresh prompts"] = both.T
         steps = found[i][0].grpo.interval * 2
         by[f"pass@1 after {steps} RL steps"] = early[i]
         for name, values in by.items():
@@ -367,13 +399,11 @@ def _table(
         failed=sum(not np.isfinite(list(out.values())).all() for out in outcomes),
         samples=SAMPLES,
         time_scale=float(budget.split()[1]),
-        inverted={name: _share_inverted(scores["pass@1"], name) for name in ("trained", "fresh")},
+        inverted={name: _share_inverted(scores["pass@1"], name) for name in OUTCOMES},
         scores=tuple(_score(name, rows) for name, rows in scores.items()),
-        entropy_given_informative={
-            name: _partial(scores["entropy per token"], scores["informative"], name) for name in ("trained", "fresh")
-        },
-        informative_given_entropy={
-            name: _partial(scores["informative"], scores["entropy per token"], name) for name in ("trained", "fresh")
+        **{
+            field: {outcome: _partial([scores[name] for name in names], outcome) for outcome in OUTCOMES}
+            for field, names in PARTIALS.items()
         },
         by_rate=_by_rate(scores["informative"], rl_rates[tuning:]),
     )
@@ -396,7 +426,7 @@ def _score(name: str, rows: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> P
     correlation: dict[str, Estimate] = {}
     loss: dict[str, Estimate] = {}
     mistaken: dict[str, float] = {}
-    for outcome in ("trained", "fresh"):
+    for outcome in rows[0][1]:
         ranks = np.array([_spearman(values, out[outcome]) for values, out in rows])
         losses = np.array([out[outcome].max() - out[outcome][int(np.argmax(values))] for values, out in rows])
         correlation[outcome] = paired_estimate(ranks[np.isfinite(ranks)])
@@ -410,18 +440,22 @@ def _share_inverted(rows: list[tuple[np.ndarray, dict[str, np.ndarray]]], outcom
     return float(np.mean([out[outcome].max() - out[outcome][int(np.argmax(x))] > LOSS for x, out in rows]))
 
 
-def _partial(
-    rows: list[tuple[np.ndarray, dict[str, np.ndarray]]],
-    given: list[tuple[np.ndarray, dict[str, np.ndarray]]],
-    outcome: str,
-) -> Estimate:
-    """Mean over ladders of the partial rank correlation with the outcome, at the same rank of the other; 95%."""
+def _partial(rows: list[list[tuple[np.ndarray, dict[str, np.ndarray]]]], outcome: str) -> Estimate:
+    """Mean over ladders of the partial rank correlation of the first predictor with the outcome, given the others; 95%.
+
+    Within a ladder: the correlation of what is left of both ranks once a line in the others' ranks is taken off.
+    """
     found = []
-    for (x, out), (z, _) in zip(rows, given, strict=True):
-        xy, xz, zy = _spearman(x, out[outcome]), _spearman(x, z), _spearman(z, out[outcome])
-        room = (1 - xz**2) * (1 - zy**2)
-        if np.isfinite(room) and room > 1e-12:
-            found.append((xy - xz * zy) / room**0.5)
+    for ladder in zip(*rows, strict=True):
+        columns = np.array([*(x for x, _ in ladder), ladder[0][1][outcome]], np.float64)
+        if not np.isfinite(columns).all():
+            continue
+        first, *given, after = rankdata(columns, axis=-1) - (columns.shape[1] + 1) / 2
+        known = np.array(given).T
+        a, b = (x - known @ np.linalg.lstsq(known, x, rcond=None)[0] for x in (first, after))
+        room = np.sqrt((a @ a) * (b @ b))
+        if room > 1e-9:
+            found.append(a @ b / room)
     return paired_estimate(found) if len(found) > 1 else Estimate(np.nan, np.nan, np.nan)
 
 

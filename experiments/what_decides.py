@@ -2,31 +2,34 @@
 
 Two checkpoints of one SFT run, a shallow and a deep one, are copied into new students on the trained and on the fresh
 prompts. A copy can be changed in one respect: it gets the other checkpoint's pass rate on every prompt, or keeps its
-own and shares the incorrect mass out otherwise. Tokens are independent given the prompt, and each is changed by itself.
+own and shares the incorrect mass out otherwise. A network's tokens are independent given the prompt, and each is
+changed by itself; of a policy whose tokens depend on those before them, the response is changed as a whole.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array, lax, nn
-from scipy.special import comb
 
+from experiments.alignment import alignment, pulls
 from rlsignal.inference.ranking import paired_estimate, rank_correlation
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
 from rlsignal.sim.ladder import Prepare
-from rlsignal.sim.policies import Measured, Network, Parameters, Prompts, log_probabilities, spelled
+from rlsignal.sim.policies import Measured, Network, Parameters, Policy, Prompts, Sequence, log_probabilities, spelled
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe
 from rlsignal.sim.sweep import sweep
 from rlsignal.sim.tasks import Task, Teacher
-from rlsignal.theory.frameworks import GRPO
+from rlsignal.theory.estimators import Estimator
+from rlsignal.theory.frameworks import GRPO, RLOO
 
 STARTS = (
     "the checkpoint itself",
@@ -51,6 +54,29 @@ NOISE, K = 0.3, 10
 
 
 @dataclass(frozen=True)
+class Trainer:
+    """How students are trained.
+
+    name : of what differs from the others.
+    rate, optimizer, estimator, group_size, epochs : of RL. times : how many times as many steps as the study says.
+    """
+
+    name: str = ""
+    rate: float = 3e-4
+    optimizer: Callable[[Any], optax.GradientTransformation] = optax.adamw
+    estimator: Estimator = GRPO
+    group_size: int = 8
+    epochs: int = 1
+    times: int = 1
+
+    def recipe(self, policy: Policy, steps: int) -> GRPORecipe:
+        """What is compiled for."""
+        steps *= self.times
+        sizes = {"group_size": self.group_size, "epochs": self.epochs, "steps": steps, "record_every": steps // 12}
+        return GRPORecipe(policy, attempts=(K,), optimizer=self.optimizer, **sizes)
+
+
+@dataclass(frozen=True)
 class Case:
     """One task with its students.
 
@@ -58,31 +84,29 @@ class Case:
     task : with one correct response; a third of the tokens that SFT imitates is incorrect.
     teacher : policy of the checkpoints; student : of what is trained.
     starts : which of `STARTS`.
-    rate, optimizer : of RL.
+    trainers : each trains the same students.
     """
 
     name: str
     task: Teacher
-    teacher: Network
-    student: Network
+    teacher: Policy
+    student: Policy
     starts: tuple[int, ...]
-    rate: float
-    optimizer: Callable[[Any], optax.GradientTransformation] = optax.adamw
+    trainers: tuple[Trainer, ...] = (Trainer(),)
 
 
 def _case(name: str, tokens: int, choices: int, starts: tuple[int, ...]) -> Case:
     policy = Network(widths=(128, 128), tokens=tokens, choices=choices)
     task = Teacher(Network(widths=(32,), tokens=tokens, choices=choices), demonstrations=256, prompts=128)
-    return Case(name, task, policy, policy, starts, 3e-4)
+    return Case(name, task, policy, policy, starts)
 
 
 def _linear(case: Case) -> Case:
     """The same task and checkpoints, with students that are linear in 512 fixed features, under plain ascent."""
-    student = replace(case.student, features=512, widths=())
+    student = Network(features=512, widths=(), tokens=1, choices=case.student.choices)
     starts = tuple(i for i in range(1, len(STARTS)))
-    return replace(
-        case, name="one token, linear policy", student=student, starts=starts, rate=10.0, optimizer=optax.sgd
-    )
+    trainers = (Trainer(rate=10.0, optimizer=optax.sgd),)
+    return replace(case, name="one token, linear policy", student=student, starts=starts, trainers=trainers)
 
 
 ONE_TOKEN = _case("one token, network", 1, 64, (0, 1, 2, 3, 4, 5, 7))
@@ -90,9 +114,25 @@ TWO_TOKENS = _case("two tokens, network", 2, 16, (0, 1, 2, 3, 4, 5, 7))
 CASES = (_linear(ONE_TOKEN), ONE_TOKEN, TWO_TOKENS)
 """What is run."""
 
+TRAINERS = (
+    Trainer("plain ascent", rate=0.1, optimizer=optax.sgd),
+    Trainer("RLOO", estimator=RLOO),
+    Trainer("groups of 64", group_size=64),
+    Trainer("4 epochs", epochs=4),
+    Trainer("3000 steps", times=5),
+)
+SEQUENCE = Case(
+    "two tokens, recurrent",
+    Teacher(Sequence(width=32, tokens=2, choices=8, ends=False), demonstrations=256, prompts=64),
+    *[Sequence(width=96, tokens=2, choices=8, ends=False)] * 2,
+    starts=(0, 1, 2, 3),
+)
+ELSEWHERE = (replace(ONE_TOKEN, starts=(1, 2, 3), trainers=TRAINERS), SEQUENCE)
+"""What is run with fewer seeds: other trainers, and a policy whose second token depends on the first."""
+
 
 def what_decides(
-    cases: Sequence[Case] = CASES,
+    cases: Several[Case] = CASES,
     *,
     depths: tuple[int, int] = (100, 5000),
     steps: int = 600,
@@ -112,7 +152,7 @@ def what_decides(
 
     Returns
     -------
-    dict with a row for each case.
+    dict with a row for each case and trainer.
 
     Source: docs/what-decides.md.
     """
@@ -126,21 +166,23 @@ def what_decides(
         prepared = sweep(Prepare(case.task, sft), cells, label=label + "SFT", runner=runner, on_cpu=1)
         task = prepared.task._replace(demonstrations=jax.tree.map(lambda x: x[:, :0], prepared.task.demonstrations))
         pair = jax.tree.map(lambda x: x[:, -2:], prepared.parameters)
-        grpo = GRPORecipe(case.student, steps=steps, record_every=steps // 12, attempts=(K,), optimizer=case.optimizer)
-        setting = grpo.setting(learning_rate=case.rate)
-        deep, start, of = (x.ravel() for x in np.indices((2, len(case.starts), seeds)))
+        grpo = tuple(trainer.recipe(case.student, steps) for trainer in case.trainers)
+        numbers = zip(grpo, case.trainers, strict=True)
+        setting = tuple(recipe.setting(x.estimator, learning_rate=x.rate) for recipe, x in numbers)
+        shape = 2, len(case.starts), seeds
+        deep, start, of = (x.ravel() for x in np.indices(shape))
         each = jax.tree.map(lambda x, of=of: np.broadcast_to(x, (len(of), *x.shape)), setting)
         drawn = jax.tree.map(lambda x, of=of: x[of], (pair, task))
         cells = keys[of], *drawn, deep, np.array(case.starts)[start], each
         experiment = Copied(case.teacher, grpo, distillation)
         curves = sweep(experiment, cells, label=label + "students", runner=runner, on_cpu=1)
-        shape = 2, len(case.starts), seeds
-        found.append(_row(case, jax.tree.map(lambda x, s=shape: np.float64(x).reshape(*s, *x.shape[1:]), curves)))
+        curves = jax.tree.map(lambda x, s=shape: np.float64(x).reshape(*s, *x.shape[1:]), curves)
+        found += [_row(case, *x) for x in zip(case.trainers, curves, strict=True)]
     return {"depths": list(depths), "seeds": seeds, "steps": steps, "k": K, "outcomes": list(OUTCOMES), "cases": found}
 
 
-def _row(case: Case, curves: Any) -> dict[str, Any]:
-    """A case's figures, from curves [2 checkpoints, starts, seeds, ...]."""
+def _row(case: Case, trainer: Trainer, curves: Any) -> dict[str, Any]:
+    """A case's figures under a trainer, from curves [2 checkpoints, starts, seeds, ...]."""
     trained, fresh = curves["trained"], curves["fresh"]
     after = np.stack([fresh["pass_at_k"].max(-1), fresh["pass_at_1"][..., -1], trained["pass_at_1"][..., -1]])
     half = curves["p"].shape[-1] // 2
@@ -148,7 +190,6 @@ def _row(case: Case, curves: Any) -> dict[str, Any]:
         [alignment(curves["pull"][..., x], curves["p"][..., x], K) for x in (slice(half, None), slice(half))]
     )
     copy, swap = (case.starts.index(i) for i in (1, 2))
-    same = [i for i, start in enumerate(case.starts) if start in SAME_PASS_RATES]
     rows = []
     for i, deep in np.ndindex(len(case.starts), 2):
         rows.append(
@@ -167,15 +208,22 @@ def _row(case: Case, curves: Any) -> dict[str, Any]:
                 "over_copy": [paired_estimate(x).summary for x in after[:, deep, i] - after[:, deep, copy]],
             }
         )
+    found = {
+        "name": case.name,
+        "trainer": trainer.name,
+        "rate": trainer.rate,
+        "starts": rows,
+        "gap": [paired_estimate(x[1, copy] - x[0, copy]).summary for x in after],
+        "left": [[paired_estimate(x[d, copy] - x[1 - d, swap]).summary for d in (0, 1)] for x in after],
+    }
+    if not {5, 7} <= set(case.starts):
+        return found
+    same = [i for i, start in enumerate(case.starts) if start in SAME_PASS_RATES]
     outcome = after[[0, 2]]  # the fresh outcome goes with the fresh number, the trained one with the trained
     shared, near = case.starts.index(5), case.starts.index(7)
     entropy = np.broadcast_to(trained["entropy"][..., 0], number.shape)
     return {
-        "name": case.name,
-        "rate": case.rate,
-        "starts": rows,
-        "gap": [paired_estimate(x[1, copy] - x[0, copy]).summary for x in after],
-        "left": [[paired_estimate(x[d, copy] - x[1 - d, swap]).summary for d in (0, 1)] for x in after],
+        **found,
         "one_or_nearest": [[paired_estimate(x[d, shared] - x[d, near]).summary for d in (0, 1)] for x in after],
         "rank_of_alignment": _ranks(number[:, :, same], outcome[:, :, same]),
         "rank_of_entropy": _ranks(entropy[:, :, same], outcome[:, :, same]),
@@ -198,39 +246,61 @@ class Copied:
     """The experiment: a student of one of two checkpoints, then GRPO from it. Hashable by value.
 
     teacher : policy of the checkpoints.
-    grpo : of the student. A student without hidden layers is linear in as many fixed random features as it has, and is
-        solved for; any other is distilled.
+    grpo : of the student, one for each way to train it. A student without hidden layers is linear in as many fixed
+        random features as it has, and is solved for; any other is distilled.
     steps : of Adam at rate 3e-3, on the cross-entropy to the policy that is copied, over all prompts at once.
     """
 
-    teacher: Network
-    grpo: GRPORecipe
+    teacher: Policy
+    grpo: tuple[GRPORecipe, ...]
     steps: int
 
     def __call__(
-        self, key: Array, checkpoints: Parameters, task: Task, deep: Array, start: Array, setting: GRPOSetting
-    ) -> dict[str, Any]:
+        self,
+        key: Array,
+        checkpoints: Parameters,
+        task: Task,
+        deep: Array,
+        start: Array,
+        settings: tuple[GRPOSetting, ...],
+    ) -> list[dict[str, Any]]:
         shape_key, student_key, rl_key, feature_key = (jax.random.fold_in(key, i) for i in range(10, 14))
-        teacher, student = self.teacher, self.grpo.policy
+        teacher, student = self.teacher, self.grpo[0].policy
         mine, other = (jax.tree.map(lambda x, i=i: x[i], checkpoints) for i in (deep, 1 - deep))
         both = Prompts(*(jnp.concatenate(x) for x in zip(task.train, task.fresh, strict=True)))
-        tokens = spelled(teacher, both.answers[:, 0])
-        correct = nn.one_hot(tokens, teacher.choices)
-        policies = (nn.softmax(teacher.read(x, both.features)) for x in (mine, other))
+        policies = [jnp.exp(log_parts(teacher, x, both.features)) for x in (mine, other)]
+        parts, choices = policies[0].shape[1:]
+        tokens = spelled(teacher, both.answers[:, 0]) if parts > 1 else both.answers
+        correct = nn.one_hot(tokens, choices)
         wanted = changed(shape_key, start, *policies, correct, nearest(both.features, tokens))
-        if student.widths:
-            copy = distilled(student, student.init(student_key), both.features, wanted, self.steps)
-            begin = jax.tree.map(lambda a, b: jnp.where(start == 0, a, b), mine, copy)
-        else:
+        if linear(student):
             features = random_features(feature_key, both.features, student.features)
             both, count = both._replace(features=features), len(task.train.features)
             train, fresh = features[:count], features[count:]
             task = task._replace(train=task.train._replace(features=train), fresh=task.fresh._replace(features=fresh))
             begin = solved(features, wanted)
-        pull, p = pulls(self.grpo, begin, task.train, both)
-        trained, fresh = train_policy(rl_key, begin, task, self.grpo, setting)[1]
+        else:
+            copy = distilled(student, student.init(student_key), both.features, wanted, self.steps)
+            begin = jax.tree.map(lambda a, b: jnp.where(start == 0, a, b), mine, copy)
         asked = jnp.where(correct > 0, wanted, 1.0).prod((-1, -2))
-        return {"trained": kept(trained), "fresh": kept(fresh), "p": p, "asked": asked, "pull": pull}
+        found = []
+        for recipe, setting in zip(self.grpo, settings, strict=True):
+            pull, p = pulls(student, begin, task.train, both, setting.table)
+            trained, fresh = train_policy(rl_key, begin, task, recipe, setting)[1]
+            found.append({"trained": kept(trained), "fresh": kept(fresh), "p": p, "asked": asked, "pull": pull})
+        return found
+
+
+def linear(policy: Policy) -> TypeGuard[Network]:
+    """Whether it is a network without hidden layers."""
+    return isinstance(policy, Network) and not policy.widths
+
+
+def log_parts(policy: Policy, parameters: Parameters, features: Array) -> Array:
+    """Log-probabilities [prompts, parts, choices] of what is independent given the prompt: tokens, or the response."""
+    if isinstance(policy, Network):
+        return nn.log_softmax(policy.read(parameters, features))
+    return log_probabilities(policy, parameters, features)[:, None]
 
 
 def kept(found: Measured) -> dict[str, Array]:
@@ -294,11 +364,11 @@ def solved(features: Array, wanted: Array) -> Parameters:
     return [{"weight": weight, "bias": jnp.zeros(weight.shape[-1])}]
 
 
-def distilled(policy: Network, blank: Parameters, features: Array, wanted: Array, steps: int) -> Parameters:
-    """A network that imitates these probabilities [prompts, tokens, choices]."""
+def distilled(policy: Policy, blank: Parameters, features: Array, wanted: Array, steps: int) -> Parameters:
+    """A policy that imitates these probabilities [prompts, tokens, choices]."""
 
     def miss(parameters: Parameters) -> Array:
-        return -(wanted * nn.log_softmax(policy.read(parameters, features))).sum((-1, -2)).mean()
+        return -(wanted * log_parts(policy, parameters, features)).sum((-1, -2)).mean()
 
     optimizer = optax.adam(optax.cosine_decay_schedule(3e-3, steps))
 
@@ -307,36 +377,6 @@ def distilled(policy: Network, blank: Parameters, features: Array, wanted: Array
         return optax.apply_updates(state[0], updates), memory
 
     return lax.fori_loop(0, steps, step, (blank, optimizer.init(blank)))[0]
-
-
-def pulls(recipe: GRPORecipe, parameters: Parameters, trained: Prompts, on: Prompts) -> tuple[Array, Array]:
-    """How fast GRPO on the trained prompts moves log p/(1-p) of other prompts at first, and their p; each [prompts].
-
-    Per unit of learning rate times steps, in the mean and under plain ascent: the derivative along the mean over
-    trained prompts of w_g(p) grad p (F9). For any policy, by one forward-mode product.
-    """
-    g = recipe.group_size
-    j, gain = np.arange(g), np.asarray(GRPO.gain(g) * comb(g - 1, np.arange(g)), np.float32)
-
-    def log_p(theta: Parameters, prompts: Prompts) -> Array:
-        log_pi = log_probabilities(recipe.policy, theta, prompts.features)
-        return jnp.take_along_axis(log_pi, prompts.answers, -1)[:, 0]
-
-    def objective(theta: Parameters) -> Array:
-        p = jnp.exp(log_p(theta, trained))
-        rate = lax.stop_gradient(p)[:, None]
-        return (lax.stop_gradient((gain * rate**j * (1 - rate) ** (g - 1 - j)).sum(-1)) * p).mean()
-
-    along = jax.grad(objective)(parameters)
-    at, speed = jax.jvp(lambda theta: log_p(theta, on), (parameters,), (along,))
-    p = jnp.exp(at)
-    return speed / jnp.maximum(1 - p, 1e-6), p
-
-
-def alignment(pull: np.ndarray, p: np.ndarray, k: int = 10) -> np.ndarray:
-    """The alignment number: the mean pull on prompts that k samples leave unsolved, weighted by (1-p)^k; last axis."""
-    unsolved = (1 - p) ** k
-    return (unsolved * pull).sum(-1) / unsolved.sum(-1)
 
 
 def draw(found: dict[str, Any], path: Path) -> None:

@@ -14,6 +14,7 @@ from experiments.predictors import (
     _partial,
     _score,
     _settings,
+    _spearman,
     score_predictors,
 )
 from rlsignal import GRPO, Fixed, Recorded, informative_probability, pass_at_k
@@ -68,10 +69,30 @@ def test_a_predictor_adds_nothing_to_itself_and_something_to_noise():
     outcome = [rng.permutation(5) / 5 for _ in range(200)]
     good = [(y + rng.normal(0, 0.1, 5), {"trained": y}) for y in outcome]
     noise = [(rng.normal(size=5), {"trained": y}) for y in outcome]
-    assert _partial(good, noise, "trained").low > 0.5
-    nothing = _partial(noise, good, "trained")
+    assert _partial([good, noise], "trained").low > 0.5
+    nothing = _partial([noise, good], "trained")
     assert nothing.low < 0 < nothing.high
-    assert np.isnan(_partial(good, good, "trained").value)
+    assert np.isnan(_partial([good, good], "trained").value)
+
+
+def test_a_partial_correlation_is_the_textbook_s():
+    """With one known predictor, (xy - xz zy) / sqrt((1 - xz^2) (1 - zy^2)); a second one takes its part off as well."""
+    rng = np.random.default_rng(1)
+    ladders = rng.normal(size=(2, 4, 7))
+    ladders[:, 3] += ladders[:, 0] + ladders[:, 1] + 0.5 * ladders[:, 2]
+    x, z, u = ([(ladder[i], {"trained": ladder[3]}) for ladder in ladders] for i in range(3))
+
+    def by_hand(a, b, *given):
+        if not given:
+            return _spearman(a, b)
+        *rest, last = given
+        xy, xz, zy = (by_hand(*pair, *rest) for pair in ((a, b), (a, last), (last, b)))
+        return (xy - xz * zy) / np.sqrt((1 - xz**2) * (1 - zy**2))
+
+    one, two = _partial([x, z], "trained").value, _partial([x, z, u], "trained").value
+    assert one == pytest.approx(np.mean([by_hand(ladder[0], ladder[3], ladder[1]) for ladder in ladders]))
+    assert two == pytest.approx(np.mean([by_hand(ladder[0], ladder[3], ladder[1], ladder[2]) for ladder in ladders]))
+    assert abs(one - two) > 0.01
 
 
 def test_another_trainer_differs_in_its_setting_alone():
@@ -102,7 +123,7 @@ def test_the_table_scores_the_test_ladders_alone(table):
     for score in table.scores:
         assert all(-1 <= x.value <= 1 for x in score.correlation.values())
         assert all(x.value >= 0 for x in score.loss.values())
-    assert "Entropy, once the informative fraction is known" in str(table)
+    assert "entropy per token, given informative: partial rank correlation" in str(table)
 
 
 def test_the_same_seed_gives_the_same_table(table):

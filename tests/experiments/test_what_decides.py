@@ -1,20 +1,28 @@
-"""Copies of checkpoints, changed in one respect; and the law of what one prompt does to another, to first order."""
+"""Copies of checkpoints, changed in one respect."""
 
 import json
 from dataclasses import replace
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax import nn
 
-from experiments.what_decides import CASES, STARTS, alignment, changed, distilled, nearest, pulls, solved, what_decides
-from rlsignal import GRPO
-from rlsignal.sim import GRPORecipe, Network, Teacher
-from rlsignal.sim.policies import Prompts, log_probabilities
-from rlsignal.theory import transferred_speed
+from experiments.what_decides import (
+    CASES,
+    STARTS,
+    Trainer,
+    changed,
+    distilled,
+    log_parts,
+    nearest,
+    what_decides,
+)
+from rlsignal import RLOO
+from rlsignal.sim import Network, Sequence, Teacher
+from rlsignal.sim.policies import log_probabilities
 
 KEY, PROMPTS, CHOICES = jax.random.key(3), 12, 6
 
@@ -68,80 +76,23 @@ def test_a_sure_checkpoint_is_copied_without_a_nan():
     assert np.isfinite(found).all()
 
 
-@pytest.fixture(scope="module")
-def linear():
-    """A linear policy in fixed features, its prompts, and c - d of each."""
-    keys = jax.random.split(KEY, 4)
-    features = jax.random.normal(keys[0], (PROMPTS, 20)) / np.sqrt(20)
-    answers = jax.random.randint(keys[1], (PROMPTS, 1), 0, CHOICES)
-    wanted = nn.softmax(1.5 * jax.random.normal(keys[2], (PROMPTS, 1, CHOICES)))
-    recipe = GRPORecipe(Network(features=20, widths=(), tokens=1, choices=CHOICES), batch=4, steps=1)
-    correct = np.asarray(nn.one_hot(answers[:, 0], CHOICES))
-    return recipe, solved(features, wanted), Prompts(features, answers), correct, np.asarray(wanted[:, 0], float)
-
-
-def expected(linear, *, half=6, aligned=True):
-    """The law's prediction for all prompts where the first half is trained on."""
-    recipe, _, prompts, correct, pi = linear
-    p = (pi * correct).sum(-1)
-    apart = correct - pi * (1 - correct) / (1 - p[:, None])
-    phi = np.asarray(prompts.features, float)
-    kernel = phi @ phi[:half].T + 1  # the bias is a feature too
-    if not aligned:
-        kernel, apart = kernel * (apart @ apart[:half].T > 0), correct
-    return transferred_speed(p[:half], recipe.group_size, GRPO, kernel=kernel, trained=apart[:half], moved=apart)
-
-
-def test_the_law_is_the_derivative_along_the_mean_update(linear):
-    recipe, parameters, prompts, _, pi = linear
-    found, p = pulls(recipe, parameters, jax.tree.map(lambda x: x[:6], prompts), prompts)
-    np.testing.assert_allclose(p, pi[np.arange(PROMPTS), prompts.answers[:, 0]], rtol=1e-3)
-    np.testing.assert_allclose(found, expected(linear), atol=1e-3)
-    assert np.abs(np.asarray(found) - expected(linear, aligned=False)).max() > 0.05  # answers alone are not the law
-
-
-@pytest.mark.slow
-def test_sampled_steps_average_to_the_law(linear):
-    """4000 steps of GRPO from one policy: the log-odds of every prompt, trained or not."""
-    from rlsignal.sim.grpo import experience, loss
-
-    recipe, parameters, prompts, *_ = linear
-    trained, setting = jax.tree.map(lambda x: x[:6], prompts), recipe.setting()
-
-    def log_odds(theta):
-        log_pi = log_probabilities(recipe.policy, theta, prompts.features)
-        at = jnp.take_along_axis(log_pi, prompts.answers, -1)[:, 0]
-        return at - jnp.log1p(-jnp.exp(at))
-
-    @jax.jit
-    @partial(jax.vmap)
-    def moved(key):
-        drawn = experience(key, parameters, parameters, trained, recipe, setting)
-        gradient = jax.grad(lambda theta: loss(theta, drawn, None, recipe, setting)[0])(parameters)
-        return jax.jvp(log_odds, (parameters,), (jax.tree.map(jnp.negative, gradient),))[1]
-
-    each = np.asarray(moved(jax.random.split(KEY, 4000)), float)
-    error = each.std(0, ddof=1) / np.sqrt(len(each))
-    assert np.abs((each.mean(0) - expected(linear)) / error).max() < 4.5
-    assert np.abs((each.mean(0) - expected(linear, aligned=False)) / error).max() > 20
-
-
-def test_the_alignment_number_is_of_unsolved_prompts():
-    pull = np.array([[1.0, -3.0, 5.0]])
-    assert alignment(pull, np.array([[0.0, 0.0, 1.0]]))[0] == pytest.approx(-1)
-    assert alignment(pull, np.array([[0.5, 0.5, 0.5]]), k=1)[0] == pytest.approx(1)
-
-
 @pytest.mark.slow
 def test_the_study_on_small_sizes():
     teacher = Network(widths=(24,), tokens=1, choices=8)
     task = Teacher(Network(widths=(8,), tokens=1, choices=8), demonstrations=64, prompts=64)  # 64 is a batch of RL
     student = Network(features=160, widths=(), tokens=1, choices=8)
     starts = (1, 2, 3, 4, 5, 7)
-    small = replace(CASES[0], task=task, teacher=teacher, student=student, rate=5.0, starts=starts)
+    small = replace(CASES[0], task=task, teacher=teacher, student=student, starts=starts)
+    trainers = replace(CASES[0].trainers[0], rate=5.0), Trainer("2 epochs", 5.0, optax.sgd, RLOO, epochs=2)
+    small = replace(small, trainers=trainers)
     found = what_decides((small,), depths=(30, 300), steps=60, seeds=2)
     json.dumps(found)
-    (first,) = found["cases"]
+    first, other = found["cases"]
+    assert (first["trainer"], other["trainer"]) == ("", "2 epochs")
+    for a, b in zip(first["starts"], other["starts"], strict=True):  # one student, trained in two ways
+        assert (a["pass_at_1"], a["entropy"]) == (b["pass_at_1"], b["entropy"])
+        assert a["after"] != b["after"]
+        assert a["alignment"] != b["alignment"]
     rows = {(x["start"], x["deep"]): x for x in first["starts"]}
     for name in (STARTS[3], STARTS[4], STARTS[5]):
         assert rows[name, True]["pass_at_1"] == pytest.approx(rows[STARTS[1], True]["pass_at_1"], abs=2e-3)
@@ -153,9 +104,29 @@ def test_the_study_on_small_sizes():
         assert first["one_or_nearest"][0][deep]["estimate"] > 0
 
 
-def test_a_network_is_distilled(policies):
-    """What the linear students of the small study leave out: the network's own way to a copy."""
-    policy = Network(features=3, widths=(48,), tokens=2, choices=CHOICES)
+@pytest.mark.parametrize("kind", ["network", pytest.param("recurrent", marks=pytest.mark.slow)])
+def test_a_policy_is_distilled(policies, kind):
+    """What the linear students of the small study leave out: the way to a copy."""
+    if kind == "network":
+        policy, wanted = Network(features=3, widths=(48,), tokens=2, choices=CHOICES), policies[0]
+    else:
+        policy, wanted = Sequence(features=3, width=32, tokens=2, choices=3, ends=False), policies[0].reshape(-1, 1, 12)
+        wanted = wanted[..., :9] / wanted[..., :9].sum(-1, keepdims=True)
     features = jax.random.normal(KEY, (PROMPTS, 3))
-    found = jax.jit(distilled, static_argnums=(0, 4))(policy, policy.init(KEY), features, policies[0], 1500)
-    assert np.abs(nn.softmax(policy.read(found, features)) - policies[0]).mean() < 0.01
+    found = jax.jit(distilled, static_argnums=(0, 4))(policy, policy.init(KEY), features, wanted, 800)
+    assert np.abs(jnp.exp(log_parts(policy, found, features)) - wanted).mean() < 0.01
+
+
+def test_what_is_independent_given_the_prompt():
+    """Of a network the tokens, of a recurrent policy the response; in both, together, the policy."""
+    features = jax.random.normal(KEY, (PROMPTS, 4))
+    for policy, shape in (
+        (Network(features=4, widths=(5,), tokens=2, choices=3), (PROMPTS, 2, 3)),
+        (Sequence(features=4, width=5, tokens=2, choices=3, ends=False), (PROMPTS, 1, 9)),
+    ):
+        parameters = jax.tree.map(lambda x: 3 * x + 0.2, policy.init(KEY))
+        parts = log_parts(policy, parameters, features)
+        assert parts.shape == shape
+        first, last = parts[:, 0], parts[:, -1]
+        both = (first[:, :, None] + last[:, None]).reshape(PROMPTS, -1) if shape[1] > 1 else first
+        np.testing.assert_allclose(both, log_probabilities(policy, parameters, features), atol=1e-5)
