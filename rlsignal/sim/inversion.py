@@ -170,8 +170,7 @@ def inversion_map(
         steps=recipe.steps,
         rollouts=rollouts,
         estimator=estimator.name,
-        optimizer=getattr(recipe.optimizer, "__name__", str(recipe.optimizer))
-        + (" with dynamic sampling" if recipe.dynamic_sampling else ""),
+        optimizer=recipe.optimizer_name + (" with dynamic sampling" if recipe.dynamic_sampling else ""),
         learning_rate=float(learning_rate),
         temperature=float(temperature),
         kl=float(kl),

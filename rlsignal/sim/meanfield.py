@@ -157,9 +157,8 @@ def leap(
 def check_plain_ascent(recipe: Recipe) -> None:
     """An error unless the mean field holds for the recipe's steps."""
     if recipe.optimizer is not optax.sgd:
-        name = getattr(recipe.optimizer, "__qualname__", recipe.optimizer)
         raise ValueError(
-            f"optimizer must be optax.sgd, plain ascent, for the mean field, got {name}. "
+            f"optimizer must be optax.sgd, plain ascent, for the mean field, got {recipe.optimizer_name}. "
             "Under other optimizers the mean of the updates is not the update at the mean; sample with train_tabular."
         )
     if recipe.dynamic_sampling:

@@ -9,6 +9,7 @@ float32: a pass rate is resolved to 6e-8 when sampled, and exactly (in logs) whe
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -104,6 +105,14 @@ class Recipe:
     def interval(self) -> int:
         """Steps between two records."""
         return self.record_every or self.steps
+
+    @property
+    def optimizer_name(self) -> str:
+        """Of the optimizer as it was given, the arguments of a partial included."""
+        function = self.optimizer.func if isinstance(self.optimizer, partial) else self.optimizer
+        given = self.optimizer.keywords.items() if isinstance(self.optimizer, partial) else ()
+        name = getattr(function, "__name__", type(function).__name__)
+        return name + f"({', '.join(f'{key}={value}' for key, value in given)})" * bool(given)
 
     @property
     def records(self) -> int:
