@@ -275,6 +275,16 @@ def predictors() -> str:
         return f"{by_name[name]['mistaken']['trained']:.0%}"
 
     others = _evidence("other_trainers")["trainers"]
+    columns = list(outcomes)[::3]
+    under = [
+        [x["trainer"], outcomes[outcome], *(_signed(y["correlation"][outcome], 2) for y in x["scores"])]
+        for x in others
+        for outcome in columns
+    ]
+    ahead = {
+        outcome: ", ".join(f"{_signed(x['speed_given_pass_rates'][outcome], 2)} ({x['trainer']})" for x in others)
+        for outcome in columns
+    }
     elsewhere = "; ".join(
         f"with {x['trainer']} it is "
         f"{_signed(x['entropy_given_informative']['trained'], 2)} (trained) and "
@@ -315,7 +325,7 @@ stage looks at is the mean over tokens here, and that stage needs 150 steps of R
   other way round it is {partial["informative_given_entropy"]}. **Under other trainers it is otherwise on
   fresh prompts**: {elsewhere}
   ([evidence/other_trainers.json](evidence/other_trainers.json); {others[0]["ladders"]} ladders each). A correlation is no cause: at equal pass rates
-  entropy has [no sign of its own](what-decides.md). Larger groups, which may saturate the informative fraction, and a KL term were not drawn here.
+  entropy has [no sign of its own](what-decides.md). Larger groups, which may saturate the informative fraction, were not drawn here.
 - **A short run of RL is no oracle.** Pass@1 after 100 of 600 steps, which costs a sixth of the runs that it would save,
   ranks no better than what the same prompts' samples say before.
 - **Where they fail.** These three are better about fresh pass@k than about what RL makes of its own prompts, where the speed of
@@ -345,6 +355,16 @@ What they know beyond the pass rates, as partial rank correlations:
   {value("pass@10", "fresh")}).
 - **Where they stop.** They are of the first step, under plain ascent, where the runs were 600 steps of AdamW; and no evaluation has them: they take
   a gradient of the policy.
+
+## Under other trainers
+
+Rank correlations over {others[0]["ladders"]} ladders under each trainer ([evidence/other_trainers.json](evidence/other_trainers.json)); the numbers before RL are those of
+plain GRPO:
+
+{_table(["trainer", "outcome", *(y["name"] for y in others[0]["scores"])], under)}
+
+What the first speed of pass@1 knows beyond the informative fraction and pass@1, for trained pass@1: {ahead["trained"]}. For fresh peak
+pass@10: {ahead["fresh"]}, so there it was a matter of plain GRPO.
 
 ## What it does not say
 
@@ -678,7 +698,8 @@ holds 0. That is what SFT does to neighbours: it leaves mass on answers that are
 
 ## Other trainers, and a recurrent policy
 
-The same one-token networks under plain ascent (rate 0.1), RLOO, groups of 64, 4 epochs on the same rollouts, or five times as many steps; and a
+The same one-token networks under plain ascent (rate 0.1, which a trial had shown to be stable), RLOO, groups of 64, 4 epochs on the same
+rollouts, or five times as many steps, five rows that share their students; and a
 gated recurrent unit (width 96, two tokens of 8 choices, 64 + 64 prompts) whose second token depends on the first, so that responses are changed as a
 whole. {elsewhere["seeds"]} seeds each; copies miss the pass rates they were asked for by at most {other_miss:.4f} on average. Trained pass@1:
 

@@ -82,6 +82,7 @@ def test_the_alignment_number_is_of_unsolved_prompts():
     assert alignment(pull, np.array([[0.5, 0.5, 0.5]]), k=1)[0] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_the_pull_is_that_of_any_policy_estimator_and_number_of_correct_responses():
     """A recurrent policy with two correct responses, moved a little along the mean over prompts of w(p) grad p."""
     policy, g, keys = Sequence(features=4, width=8, tokens=2, choices=3), 4, jax.random.split(KEY, 4)

@@ -117,6 +117,7 @@ def test_a_policy_is_distilled(policies, kind):
     assert np.abs(jnp.exp(log_parts(policy, found, features)) - wanted).mean() < 0.01
 
 
+@pytest.mark.slow
 def test_what_is_independent_given_the_prompt():
     """Of a network the tokens, of a recurrent policy the response; in both, together, the policy."""
     features = jax.random.normal(KEY, (PROMPTS, 4))
