@@ -260,6 +260,14 @@ def archives(case: Case) -> str:
         syntax.LARGEST = before
 
 
+def _names_a_file(odd: str) -> bool:
+    """Whether the system takes this as a part of a file's name."""
+    try:
+        return bool(odd.strip("./")) and "\x00" not in odd and len(os.fsencode(odd)) < 200
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+
+
 def names(case: Case) -> str:
     """Odd names of files, columns, prompts and checkpoints, through the command line and into a page."""
     chance = case.chance
@@ -267,7 +275,7 @@ def names(case: Case) -> str:
     odd = chance.choice(ODD)
     where = chance.choice(("file", "column", "prompt", "checkpoint", "key"))
     file = case.folder / "rows.jsonl"
-    if where == "file" and odd.strip("./") and "\x00" not in odd and len(odd.encode(errors="surrogateescape")) < 200:
+    if where == "file" and _names_a_file(odd):
         file = case.folder / f"{odd.replace('/', '_')}.jsonl"
     for i, row in enumerate(rows):
         if where in ("column", "key"):
