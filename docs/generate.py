@@ -379,6 +379,7 @@ def ladder() -> str:
     mitigated = {row["name"]: row for row in _evidence("mitigations")["mitigated"]}
     inverting, safe = found["ladders"]
     sequences, many, modular = other["ladders"]
+    slow, fast = _evidence("linear")["ladders"]
     at = inverting["depths"].index(inverting["optimum"])
 
     def readings(of: dict[str, Any]) -> list[list[Any]]:
@@ -485,6 +486,10 @@ raises pass@10 on fresh prompts above where it started (the step of the peak is 
 **Other tasks**, best rates: a gated recurrent unit that writes sequences of up to 4 tokens (exact metrics over all of them;
 entropy per token as the paper measures it) loses {drop(sequences)}; four correct answers of different rarity lose
 {drop(many)}.
+
+**A linear policy**, without hidden layers, hardly over-trains on the inverting task (RL rates 0.001 and 0.01, {slow["seeds"]} seeds;
+[evidence/linear.json](evidence/linear.json)). At the ladder's SFT rate fresh peak pass@{slow["k"]} rises to the last depth, from {slow["after"][0]:.3f} to
+{slow["after"][-1]:.3f}; at ten times that rate it loses {drop(fast)}, where the network loses {inverting["after"][at] - inverting["after"][-1]:.3f}.
 
 **The trap**: modular addition. SFT transfers nothing to pairs that it has not seen, so pass@1 before RL *falls* with depth,
 the untrained network is the best start or nearly so, and what GRPO learns does not transfer either. It looks like a

@@ -180,6 +180,21 @@ def others(runner: "Runner") -> dict[str, Any]:
     return {"ladders": [{**x.summary, **_during(x, rate=0)} for x in found]}
 
 
+def linear(runner: "Runner") -> dict[str, Any]:
+    """The inverting ladder with a policy that is linear in the prompt, fine-tuned at two rates."""
+    from rlsignal import sim
+
+    policy = sim.Network(widths=())
+    sft, grpo = sim.SFTRecipe(policy), sim.GRPORecipe(policy, record_every=50)
+    found = []
+    for rate in (1e-3, 1e-2):
+        setting = sft.setting(learning_rate=rate)
+        task = replace(sim.INVERTING, name=f"linear policy, SFT rate {rate:g}")
+        x = sim.depth_ladder(task, sft, grpo, rates=(1e-3, 1e-2), seeds=8, sft_setting=setting, runner=runner)
+        found.append({**x.summary, **_during(x, rate=1)})
+    return {"ladders": found}
+
+
 def budget(runner: "Runner") -> dict[str, Any]:
     """Group sizes under a budget of rollouts, three dispersions and two estimators."""
     from experiments.budget import BUDGETS, by_rule, under_a_budget
@@ -225,6 +240,7 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "entropy_inside": inside,
     "swap": swap,
     "others": others,
+    "linear": linear,
     "budget": budget,
     "settings": settings,
     "axes": axes,
