@@ -226,6 +226,15 @@ def axes(runner: "Runner") -> dict[str, Any]:
     }
 
 
+def law_of_pass_at_k(runner: "Runner") -> dict[str, Any]:
+    """The map's law where training is for pass@4, beside plain GRPO."""
+    from experiments.settings import BASE, under_settings
+    from rlsignal.estimators import pass_at_k_training
+
+    wanted: dict[str, Any] = {"pass@4 training": (BASE, {"estimator": pass_at_k_training(4)}), "GRPO": (BASE, {})}
+    return {"map": under_settings(wanted, runner=runner)}
+
+
 RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "inversion": inversion,
     "ladder": ladder,
@@ -243,6 +252,7 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "linear": linear,
     "budget": budget,
     "settings": settings,
+    "law_of_pass_at_k": law_of_pass_at_k,
     "axes": axes,
 }
 
