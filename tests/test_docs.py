@@ -204,6 +204,8 @@ class TestInversionPage:
 
     def test_what_the_law_and_the_mean_field_miss(self):
         words = " ".join(self.PAGE.split())
+        under = json.loads((ROOT / "docs" / "evidence" / "law_of_pass_at_k.json").read_text(encoding="utf-8"))
+        assert f"Trained for pass@4 it is {under['map']['rows'][0]['law_error']:.3f}" in words
         assert f"differ by at most {self.MADE['mean_field_error']['max']:.3f}" in words
         assert f"explains {self.MADE['explained']['entropy']:.0%} of the variance" in words
         assert f"in pass@1 and dispersion, {self.MADE['explained']['dispersion']:.0%}." in words
