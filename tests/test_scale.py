@@ -339,15 +339,6 @@ def broken(*_):
     raise MemoryError("too much")
 
 
-def test_a_sweep_that_was_run_twice_is_cleared_once(tmp_path):
-    folder = keeping.BlockFolder(tmp_path / "blocks")
-    runner = sim.Runner(store=folder, width=2)
-    once, again = (sim.sweep(draw, CELLS, label="draws", runner=runner) for _ in range(2))
-    assert same(once, again)
-    folder.clear()
-    assert not (tmp_path / "blocks").exists()
-
-
 def test_a_folder_of_blocks_is_cleared_of_what_it_made_and_nothing_else(tmp_path):
     folder = BlockFolder(tmp_path / "blocks")
     sim.sweep(draw, CELLS, label="two draws", runner=sim.Runner(store=folder, width=2))

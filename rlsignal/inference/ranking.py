@@ -227,10 +227,11 @@ def disagreement_probability(first: ArrayLike, second: ArrayLike) -> float:
     if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
         raise ValueError(f"first and second must be [prompts] with at least 2, got shapes {x.shape} and {y.shape}.")
     (a, b), noise = (x.mean(), y.mean()), np.cov(x, y) / len(x)
-    if min(noise[0, 0], noise[1, 1]) <= 1e-300:  # a difference that is certain
+    certain = noise.diagonal() <= 1e-24 * np.square([x, y]).mean(1)  # all alike, but for rounding
+    if certain.any():
         signs = [
-            np.heaviside(mean, 0.5) if variance <= 1e-300 else ndtr(mean / np.sqrt(variance))
-            for mean, variance in ((a, noise[0, 0]), (b, noise[1, 1]))
+            np.heaviside(mean, 0.5) if known else ndtr(mean / np.sqrt(variance))
+            for mean, variance, known in zip((a, b), noise.diagonal(), certain, strict=True)
         ]
         return float(signs[0] * (1 - signs[1]) + (1 - signs[0]) * signs[1])
     h, k = a / np.sqrt(noise[0, 0]), b / np.sqrt(noise[1, 1])
@@ -245,7 +246,7 @@ def _opposite(h: float, k: float, r: float) -> float:
     if r < -1 + 1e-12:  # its negative
         return float(1 - abs(ndtr(h) - ndtr(-k)))
     root = np.sqrt(1 - r * r)
-    h, k = (x if x else 1e-300 for x in (h, k))  # T is continuous there; only the ratio needs care
+    h, k = (x if x else 1e-150 for x in (h, k))  # T is continuous there; only the ratio needs care
     apart = h * k < 0
     return 2 * float(owens_t(h, (k / h - r) / root) + owens_t(k, (h / k - r) / root)) + float(apart)
 

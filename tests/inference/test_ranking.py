@@ -480,6 +480,16 @@ class TestDisagreement:
         assert disagreement_probability(one, -one) == 1
         assert disagreement_probability(one, one) == 0
         assert disagreement_probability(one, zero) == 0.5
+        third = np.array([0.1, 0.2, -0.3])  # of mean 0
+        for alike in (np.full(3, 0.1), np.full(3, 1 / 3), np.full(3, 1e-9)):  # whose variance is no exact 0
+            assert disagreement_probability(alike, third) == pytest.approx(0.5)
+            assert disagreement_probability(alike, alike + 1e-13 * third) == 0  # nearly certain
+
+    @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+    def test_a_mean_of_zero_beside_one_far_from_it(self, scale):
+        far, even = scale * np.array([1, 1 + 1e-9, 1 - 1e-9]), np.array([0.1, 0.2, -0.3])
+        with np.errstate(all="raise"):
+            assert disagreement_probability(far, even) == pytest.approx(0.5)
 
     def test_lengths_that_differ_are_refused(self):
         with pytest.raises(ValueError, match=r"^first and second must be \[prompts\] with at least 2, got shapes"):
