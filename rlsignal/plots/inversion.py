@@ -78,11 +78,11 @@ def plot_sharpening(
     ax.set_ylabel("pass@1 of the start")
     if alone:
         keys = [
-            Line2D([], [], color=_INK, label=result.way),
-            Line2D([], [], color=_LAW, linestyle=":", linewidth=2, label="the law: prompts above p_c"),
-            Line2D([], [], color="#777777", linestyle="", marker="o", markeredgecolor="white", label="sampled GRPO"),
+            (Line2D([], [], color=_INK, label=result.way), True),
+            (Line2D([], [], color=_LAW, ls=":", lw=2, label="the law: prompts above p_c"), np.isfinite(law).any()),
+            (Line2D([], [], color="#777777", ls="", marker="o", mec="white", label="sampled GRPO"), ran.any()),
         ]
-        shown = keys if np.isfinite(sampled).any() else keys[:2]
+        shown = [key for key, there in keys if there]
         ax.legend(handles=shown, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=9, frameon=False)
     return ax
 
@@ -292,10 +292,11 @@ def plot_map(result: InversionMap) -> Figure:
         ax.set_title(title, fontsize=11)
     outcome = ScalarMappable(Normalize(0, 1), _COLOURS)
     top.colorbar(outcome, ax=faces.tolist(), label="pass@1 after GRPO")
+    dots = " Dots: sampled GRPO." * bool(np.isfinite(result.sharpening.sampled).any())
+    law = " Dotted: the law, the share of\nprompts that start above p_c." * bool(np.isfinite(result.law_error).any())
     figure.suptitle(
         "Where GRPO turns the order of checkpoints: A starts ahead of B and ends behind it.\n"
-        f"Colour and solid lines: {result.way}. Dots: sampled GRPO. Dotted: the law, the share of\n"
-        "prompts that start above p_c. Dash-dotted: entropy of the start.",
+        f"Colour and solid lines: {result.way}.{dots}{law} Dash-dotted: entropy of the start.",
         fontsize=11,
     )
     return figure
