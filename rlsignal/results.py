@@ -232,7 +232,7 @@ class InversionMap(Result):
         """The figures for machines; JSON-ready."""
         return {
             "group_sizes": list(self.group_sizes),
-            "mean_field_error": dict(zip(("max", "mean"), self.mean_field_error, strict=True)),
+            "mean_field_error": dict(zip(("max", "mean"), map(plain, self.mean_field_error), strict=True)),
             "inverted_share": self._by_size(self.inverted_share[:, 0]),
             "inverted_share_at_equal_rollouts": self._by_size(self.inverted_share[:, 1]),
             "inverted_share_at_k": self._by_size(self.share_at_k[:, 0]),
@@ -258,8 +258,8 @@ class InversionMap(Result):
         """How outcomes are found: there is a mean field for plain ascent alone."""
         return "mean field" if self.optimizer == "sgd" else "sampled"
 
-    def _by_size(self, values: np.ndarray) -> dict[str, float]:
-        return {str(g): float(value) for g, value in zip(self.group_sizes, values, strict=True)}
+    def _by_size(self, values: np.ndarray) -> dict[str, float | None]:
+        return {str(g): plain(float(value)) for g, value in zip(self.group_sizes, values, strict=True)}
 
     def _parts(self) -> Iterable[Part]:
         face = self.sharpening
@@ -277,7 +277,7 @@ class InversionMap(Result):
         rows = []
         for i, g in enumerate(self.group_sizes):
             shares = (
-                f"{share:.1%} ({sampled:.1%})"
+                f"{share:.1%} ({sampled:.1%})" if np.isfinite(sampled) else f"{share:.1%} (-)"
                 for share, sampled in zip(self.inverted_share[i], self.sampled_share[i], strict=True)
             )
             rows.append((str(g), *shares, f"{self.noise_floor[i].max():.4f}", f"{face.exchange_rate[i, 0, y, x]:.3f}"))
@@ -303,9 +303,15 @@ class InversionMap(Result):
         if self.optimizer == "sgd":
             so = "So what a nat is worth above is the pass rates that go with it."
             unsure = "More draws would tell whether a nat has a worth of its own."
+            if self.kl:
+                yield f"The law leaves out KL: a weight of {self.kl:g} sets fixed points that prompts do not pass."
+            elif self.controls[2].effect.low > self.least:
+                yield (
+                    "What decides is the share of prompts that start above p_c; dispersion does, as long as it sets "
+                    "that share."
+                )
             yield (
-                "What decides is the share of prompts that start above p_c; dispersion does, as long as it sets that "
-                "share. Entropy inside the classes moves p_c alone: with every pass rate held, "
+                "Entropy inside the classes moves p_c alone: with every pass rate held, "
                 f"{held.values[-1] - held.values[0]:.2g} nats more move pass@1 by {signed(held.effect)}. "
                 f"{so if held.effect.high < self.least else unsure}"
             )
@@ -314,8 +320,9 @@ class InversionMap(Result):
                 + ", ".join(f"{error:.3f} (g={g})" for g, error in errors)
                 + f" at {self.steps} steps."
             )
-            apart = f"at most {largest:.3f}, on average {mean:.3f}"
-            yield f"Mean field against sampling, per cell of the first face: {apart}."
+            if np.isfinite(largest):
+                apart = f"at most {largest:.3f}, on average {mean:.3f}"
+                yield f"Mean field against sampling, per cell of the first face: {apart}."
         else:
             yield f"All is sampled, by {self.optimizer}: the mean field and the law are of plain ascent."
         yield "A tabular policy: no prompt learns from another. What this does not show is in docs/inversion.md."

@@ -41,9 +41,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--correct", type=int, default=2, help="of these responses (default %(default)s)")
     add_estimator(parser, "whose updates are simulated")
     parser.add_argument("--optimizer", choices=("sgd", "adam"), default="sgd", help="adam is sampled throughout")
-    parser.add_argument(
-        "--learning-rate", type=float, default=1.0, metavar="X", help="(default 1, of plain ascent; adam takes 0.02)"
-    )
+    parser.add_argument("--learning-rate", type=float, metavar="X", help="default 1 of plain ascent, 0.02 of adam")
     parser.add_argument("--dynamic-sampling", action="store_true", help="steps are means over informative groups")
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="of the rollouts (default 1)")
     parser.add_argument("--kl", type=float, default=0.0, metavar="B", help="weight of the KL to the start (default 0)")
@@ -85,7 +83,9 @@ def run(chosen: argparse.Namespace) -> int:
         if chosen.grid is not None:
             _validate.whole("grid", chosen.grid, 2)
             grid = {"pass_rates": np.linspace(0.05, 0.6, chosen.grid), "entropies": np.geomspace(0.1, 2.2, chosen.grid)}
-        training: dict[str, Any] = {"estimator": chosen.estimator or GRPO, "learning_rate": chosen.learning_rate}
+        usual = {"sgd": 1.0, "adam": 0.02}[chosen.optimizer]
+        rate = usual if chosen.learning_rate is None else chosen.learning_rate
+        training: dict[str, Any] = {"estimator": chosen.estimator or GRPO, "learning_rate": rate}
         training |= {"seed": chosen.seed, "runner": runner}
         recipe = sim.Recipe(
             prompts=chosen.prompts,

@@ -241,7 +241,7 @@ def compare(
 
 def _best(names: Sequence[str], values: Sequence[float]) -> str:
     """The one with the largest value, if it is one."""
-    top = [name for name, value in zip(names, values, strict=True) if value == max(values)]
+    top = [name for name, value in zip(names, values, strict=True) if value > max(values) - 1e-12]
     return top[0] if len(top) == 1 else ""
 
 

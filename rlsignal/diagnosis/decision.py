@@ -94,12 +94,20 @@ def decide(
     widest = max(abs(end) for table in apart for b in against for end in (table[ahead][b].low, table[ahead][b].high))
     verdict = "start from" if not rivals else "tie" if widest <= LEAST else "sample more"
     i = clearest(closest)
+    if verdict == "sample more":  # the budget that keeps it open
+        i = int(np.argmax([max(-table[ahead][closest].low, table[ahead][closest].high) for table in apart]))
     difference = apart[i][ahead][closest]
     reasons = [
         f"After {budgets[i]:g} (learning rate times steps) {names[ahead]} ends at {ends[i][ahead].value:.3f} and "
         f"{names[closest]} at {ends[i][closest].value:.3f} in the forecast, a difference of {signed(difference)}."
     ]
-    if verdict == "sample more":
+    if verdict == "sample more" and difference.warning:
+        few = " and ".join(names[x] for x in (ahead, closest) if ends[i][x].span)
+        reasons.append(
+            f"So few prompts of {few} have a correct sample that all may be within reach of RL, or none: sample more "
+            "prompts, or more of each."
+        )
+    elif verdict == "sample more":
         reasons.append(_how_many(counts[ahead], counts[closest], max(widest, LEAST), difference))
     out = [names[b] for b in everyone if b not in (ahead, *rivals)]
     if rivals and out:

@@ -227,10 +227,10 @@ def disagreement_probability(first: ArrayLike, second: ArrayLike) -> float:
     if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
         raise ValueError(f"first and second must be [prompts] with at least 2, got shapes {x.shape} and {y.shape}.")
     (a, b), noise = (x.mean(), y.mean()), np.cov(x, y) / len(x)
-    certain = noise.diagonal() <= 1e-24 * np.square([x, y]).mean(1)  # all alike, but for rounding
+    certain = noise.diagonal() <= 1e-24 * np.maximum(np.square([x, y]).mean(1), 1)  # all alike, but for rounding
     if certain.any():
         signs = [
-            np.heaviside(mean, 0.5) if known else ndtr(mean / np.sqrt(variance))
+            np.heaviside(mean if abs(mean) > 1e-12 else 0.0, 0.5) if known else ndtr(mean / np.sqrt(variance))
             for mean, variance, known in zip((a, b), noise.diagonal(), certain, strict=True)
         ]
         return float(signs[0] * (1 - signs[1]) + (1 - signs[0]) * signs[1])

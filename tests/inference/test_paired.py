@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from rlsignal import GRPO, Recorded
 from rlsignal.inference.paired import Score, part_difference, score_difference, score_ratio, unseen_share
+from rlsignal.theory import forecast
 
 
 def scores(values):
@@ -43,6 +45,27 @@ class TestScoreDifference:
         assert abs(missed - 0.05) > 4 * error  # the one-sided share
 
 
+class TestOfPopulation:
+    def test_few_solved_prompts_span_all_that_their_counts_allow(self):
+        def answer(data):
+            return np.asarray(forecast(data, 8, GRPO, budget=300))
+
+        one, none = (Score.of_population(Recorded([0] * 19 + [c], 8), answer) for c in (1, 0))
+        assert one.value > 0.99  # a slope there is 0, and yet all hangs on one sample
+        for score in (one, none):
+            assert score.span[0] < 0.01
+            assert score.span[1] > 0.99
+        apart = score_difference(one, none)
+        assert apart.low < 0 < apart.high <= 1
+
+    def test_many_solved_prompts_have_slopes(self):
+        correct = np.array([0, 1, 2, 4] * 30)
+        score = Score.of_population(Recorded(correct, 4), lambda data: np.asarray(data.mean))
+        half = 1.980099876 * (correct / 4).std(ddof=1) / 120**0.5  # Student's quantile with 119 degrees
+        assert score.span is None
+        assert score.within(0.95) == pytest.approx((score.value - half, score.value + half), rel=1e-6)
+
+
 class TestScoreRatio:
     def test_is_students_interval_of_the_logarithm(self):
         x, y = np.array([0.9, 0.4, 0.7, 0.2]), np.array([0.5, 0.5, 0.1, 0.1])
@@ -66,4 +89,16 @@ def test_parts_that_agree_inside_are_not_certain():
     values, labels = np.repeat([0.0, 1.0], 6), np.arange(12)
     found = part_difference(values, labels < 6, labels >= 6, labels)
     assert found.value == 1
-    assert found.low == pytest.approx(1 - 2 * unseen_share(12))
+    assert found.low == pytest.approx(1 - 2 * unseen_share(6, 0.975))  # each part may have missed some
+
+
+@pytest.mark.parametrize(("before", "after", "share"), [(95, 5, 0.2), (20, 20, 0.1), (180, 20, 0.05)])
+def test_a_small_part_has_missed_more_than_a_large_one(before, after, share):
+    """First all 0, then rarely 1; the share missed by all units together held 34 to 89 of 100."""
+    draws = np.random.default_rng(0).random((600, after)) < share
+    first = np.arange(before + after) < before
+    held = 0
+    for draw in draws:
+        found = part_difference(np.r_[np.zeros(before), draw], first, ~first, np.arange(before + after))
+        held += found.low <= share <= found.high or draw.any()
+    assert held == 600
