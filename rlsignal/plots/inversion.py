@@ -164,8 +164,9 @@ def plot_boundary(
     i, b = _chosen(result, g, budget)
     if estimator.name != result.estimator:
         raise ValueError(f"estimator must be the map's, {result.estimator}, got {estimator.name}.")
-    if result.optimizer != "sgd":
-        raise ValueError(f"result must be of plain ascent, as the law is, got {result.optimizer}. See its faces.")
+    if result.optimizer != "sgd" or result.kl:
+        got = f"{result.optimizer} and KL weighed {result.kl:g}"
+        raise ValueError(f"result must be of plain ascent without KL, as the law is, got {got}. See its faces.")
     if result.temperature != 1:
         raise ValueError(
             f"result must have rollouts at temperature 1, got {result.temperature:g}, where pass rates are no Beta's. "
