@@ -96,9 +96,8 @@ def run(chosen: argparse.Namespace) -> int:
             dynamic_sampling=chosen.dynamic_sampling,
         )
         middle = replace(recipe, group_size=sorted(chosen.group_sizes)[len(chosen.group_sizes) // 2])
-        ends = (
-            sim.simulate_checkpoints(own, middle, **training) if own else None
-        )  # first: it refuses what has no answer
+        # before the map: it refuses what has no answer
+        ends = sim.simulate_checkpoints(own, middle, **training) if own else None
         result = sim.inversion_map(
             recipe,
             group_sizes=chosen.group_sizes,

@@ -130,7 +130,8 @@ def inversion_map(
 
     Raises
     ------
-    ValueError : sizes out of range, a grid with fewer than two values, rollouts that a g does not divide.
+    ValueError : sizes out of range or given twice, fewer than two prompts, a grid with fewer than two values, rollouts
+        that a g does not divide.
 
     Source: defined in docs/inversion.md.
 
@@ -144,6 +145,9 @@ def inversion_map(
     sizes = tuple(_validate.group_size(g) for g in group_sizes)
     if not sizes:
         raise ValueError("group_sizes must be at least one group size, got none.")
+    if len(set(sizes)) < len(sizes):
+        raise ValueError(f"group_sizes must differ, got {', '.join(map(str, sizes))}. Name each once.")
+    _validate.whole("prompts", recipe.prompts, 2, way_out="The pass rates of one prompt have no dispersion.")
     draws = _validate.whole("draws", draws, 2, way_out="One draw says nothing of the noise.")
     for g in sizes:
         if _validate.whole("rollouts", rollouts, g) % g:
