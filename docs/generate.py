@@ -1336,6 +1336,10 @@ def settings() -> str:
             for row in made["calibration"]["rows"]
         ],
     )
+    open_rows = [row for row in made["calibration"]["rows"] if row["to"] < 1]
+    asked = sum(row["pairs"] for row in open_rows)
+    chance, right = (sum(row["pairs"] * row[x] for row in open_rows) / asked for x in ("stated", "right"))
+    noise = sum(row["pairs"] * row["stated"] * (1 - row["stated"]) for row in open_rows) ** 0.5 / asked
     populations, faces = axes["populations"], axes["side_by_side"]
     real = _table(
         ["pass rates as in", "pass@1 before", "dispersion", "after", "by the law", "entropy", "dispersion", "shape"],
@@ -1414,6 +1418,9 @@ checkpoints near each other ({made["calibration"]["prompts"]} prompts, Beta popu
 from the true pass rates:
 
 {stated}
+
+Of the {asked} answers below 0.99 the mean stated chance is {chance:.3f}, and {right:.3f} were right: {abs(right - chance) / noise:.1f} standard errors
+{"less" if right < chance else "more"}, if answers were independent; the same pairs stand behind all three numbers of samples.
 
 The truth here is the model's own end from the true pass rates. That a language model ends where the model says is not shown
 by this table.
