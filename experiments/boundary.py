@@ -43,9 +43,13 @@ def boundary(
     )
     collision = mean_collision(recipe)
     if picture is not None:
+        import matplotlib.pyplot as plt
+
         from rlsignal.plots import plot_boundary
 
-        plot_boundary(found, START, collision=collision).figure.savefig(picture, dpi=100)
+        figure, ax = plt.subplots(layout="constrained")
+        plot_boundary(found, START, collision=collision, ax=ax)
+        figure.savefig(picture, dpi=100)
     steps = (recipe.steps, recipe.steps // recipe.group_size)
     budgets = [{"steps": n, **law_error(found, b, n, collision)} for b, n in enumerate(steps)]
     sizes = {"group_size": recipe.group_size, "draws": draws, "prompts": recipe.prompts}

@@ -131,7 +131,7 @@ def by_rule(mean: float, dispersion: float, budgets: tuple[int, ...]) -> list[di
     for scaling in (0.0, 0.5, 1.0):
         for estimator in (RLOO, GRPO, MAXRL):
             for step in (0.25, 1.0, 4.0):
-                options = {"step": step, "scaling": scaling}
+                options: dict[str, Any] = {"step": step, "scaling": scaling}
                 best = [
                     group_size_for_budget(Beta(mean, dispersion), estimator, rollouts=n, **options).best
                     for n in budgets
@@ -199,7 +199,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
 
     colours = {0.1: "#00204d", 0.3: "#b07d00", 0.6: "#8c2d04"}
     figure = plt.figure(figsize=(9.6, 10), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(2, 1))
+    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=(2, 1))
     axes, lasts = upper.subplots(2, 3, sharex=True, sharey=True), lower.subplots(1, 2, sharey=True)
     for estimator, each, last in zip((GRPO, RLOO), axes, lasts, strict=True):
         of = [row for row in found["rows"] if row["estimator"] == estimator.name]
@@ -216,12 +216,12 @@ def draw(found: dict[str, Any], path: Path) -> None:
             name = TASKS[0][0].name, estimator.name, rho
             best = [row for row in found["best"] if (row["task"], row["estimator"], row["dispersion"]) == name]
             shift = 1 + 0.12 * (DISPERSIONS.index(rho) - 1)
-            x = np.array([row["rollouts"] for row in best]) * shift
-            y = np.array([[row[key] for key in ("chain", "simulated", "low", "high")] for row in best])
-            last.plot(x, y[:, 0], color=colours[rho], label=f"dispersion {rho:g}")
-            last.errorbar(
-                x, y[:, 1], yerr=[y[:, 1] - y[:, 2], y[:, 3] - y[:, 1]], fmt="o", capsize=3, color=colours[rho]
+            at = np.array([row["rollouts"] for row in best]) * shift
+            chain, drawn, low, high = (
+                np.array([row[key] for row in best]) for key in ("chain", "simulated", "low", "high")
             )
+            last.plot(at, chain, color=colours[rho], label=f"dispersion {rho:g}")
+            last.errorbar(at, drawn, yerr=[drawn - low, high - drawn], fmt="o", capsize=3, color=colours[rho])
         last.set_xscale("log", base=2)
         last.set_xticks(BUDGETS, [str(n) for n in BUDGETS])
         last.minorticks_off()

@@ -126,6 +126,7 @@ def recorded(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
         if not (RECORDED / file).is_file():
             continue
         whole = read(RECORDED / file)
+        assert isinstance(whole, Rollouts), file
         whole = whole.at(checkpoint=whole.checkpoints[0]) if whole.checkpoints else whole
         most = int(whole.samples.min())
         for n in sizes:

@@ -85,7 +85,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     at = found["path"]
     depths = at["depths"]
     figure = plt.figure(figsize=(9.6, 8.4), layout="constrained")
-    upper, lower = figure.subfigures(2, 1)
+    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False)
     axes, last = upper.subplots(1, 2, sharey=True), lower.subplots()
     planes = (("entropy", "response entropy (nats)"), ("dispersion", "dispersion"))
     for ax, (name, label) in zip(axes, planes, strict=True):

@@ -72,8 +72,15 @@ class Trainer:
     def recipe(self, policy: Policy, steps: int) -> GRPORecipe:
         """What is compiled for."""
         steps *= self.times
-        sizes = {"group_size": self.group_size, "epochs": self.epochs, "steps": steps, "record_every": steps // 12}
-        return GRPORecipe(policy, attempts=(K,), optimizer=self.optimizer, **sizes)
+        return GRPORecipe(
+            policy,
+            attempts=(K,),
+            optimizer=self.optimizer,
+            group_size=self.group_size,
+            epochs=self.epochs,
+            steps=steps,
+            record_every=steps // 12,
+        )
 
 
 @dataclass(frozen=True)
@@ -121,10 +128,12 @@ TRAINERS = (
     Trainer("4 epochs", epochs=4),
     Trainer("3000 steps", times=5),
 )
+_RECURRENT = Sequence(width=96, tokens=2, choices=8, ends=False)
 SEQUENCE = Case(
     "two tokens, recurrent",
-    Teacher(Sequence(width=32, tokens=2, choices=8, ends=False), demonstrations=256, prompts=64),
-    *[Sequence(width=96, tokens=2, choices=8, ends=False)] * 2,
+    Teacher(replace(_RECURRENT, width=32), demonstrations=256, prompts=64),
+    teacher=_RECURRENT,
+    student=_RECURRENT,
     starts=(0, 1, 2, 3),
 )
 ELSEWHERE = (replace(ONE_TOKEN, starts=(1, 2, 3), trainers=TRAINERS), SEQUENCE)
@@ -268,16 +277,18 @@ class Copied:
         teacher, student = self.teacher, self.grpo[0].policy
         mine, other = (jax.tree.map(lambda x, i=i: x[i], checkpoints) for i in (deep, 1 - deep))
         both = Prompts(*(jnp.concatenate(x) for x in zip(task.train, task.fresh, strict=True)))
-        policies = [jnp.exp(log_parts(teacher, x, both.features)) for x in (mine, other)]
-        parts, choices = policies[0].shape[1:]
+        here, there = (jnp.exp(log_parts(teacher, x, both.features)) for x in (mine, other))
+        parts, choices = here.shape[1:]
         tokens = spelled(teacher, both.answers[:, 0]) if parts > 1 else both.answers
         correct = nn.one_hot(tokens, choices)
-        wanted = changed(shape_key, start, *policies, correct, nearest(both.features, tokens))
+        wanted = changed(shape_key, start, here, there, correct, nearest(both.features, tokens))
         if linear(student):
             features = random_features(feature_key, both.features, student.features)
             both, count = both._replace(features=features), len(task.train.features)
-            train, fresh = features[:count], features[count:]
-            task = task._replace(train=task.train._replace(features=train), fresh=task.fresh._replace(features=fresh))
+            task = task._replace(
+                train=task.train._replace(features=features[:count]),
+                fresh=task.fresh._replace(features=features[count:]),
+            )
             begin = solved(features, wanted)
         else:
             copy = distilled(student, student.init(student_key), both.features, wanted, self.steps)
@@ -385,7 +396,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
 
     figure, axes = plt.subplots(2, len(found["cases"]), figsize=(9.6, 6.6), layout="constrained", sharey="col")
     same = [STARTS[i] for i in SAME_PASS_RATES]
-    colours = dict(zip(same, plt.colormaps["tab10"].colors, strict=False))
+    colours = dict(zip(same, ("#222222", "#b07d00", "#31688e", "#d62728", "#2a9d8f", "#aaaaaa"), strict=True))
     for (above, below), case in zip(axes.T, found["cases"], strict=True):
         for x in (x for x in case["starts"] if x["start"] in same):
             look = {"color": colours[x["start"]], "marker": "s" if x["deep"] else "o", "linestyle": "", "markersize": 8}
