@@ -1,13 +1,14 @@
 """The alignment number: how fast GRPO on some prompts moves others at first, before any RL (F9)."""
 
+from functools import partial
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax, nn
-from scipy.special import comb
 
+from rlsignal.sim.meanfield import weight
 from rlsignal.sim.policies import Parameters, Policy, Prompts, log_probabilities
 
 Values = TypeVar("Values", Array, np.ndarray[Any, Any])
@@ -22,17 +23,17 @@ def pulls(
     trained prompts of w_g(p) grad p (F9), w_g of the estimator with this table [2, g+1]. For any policy and number of
     correct responses, by one forward-mode product.
     """
-    g = table.shape[-1] - 1
-    j, gain = np.arange(g), (table[1, 1:] - table[0, :-1]) * comb(g - 1, np.arange(g)).astype(np.float32)
+    weights = jax.vmap(partial(weight, table=jnp.asarray(table)))
 
     def log_p(theta: Parameters, prompts: Prompts) -> Array:
         log_pi = log_probabilities(policy, theta, prompts.features)
         return nn.logsumexp(jnp.take_along_axis(log_pi, prompts.answers, -1), -1)
 
     def objective(theta: Parameters) -> Array:
-        p = jnp.exp(log_p(theta, trained))
-        rate = lax.stop_gradient(p)[:, None]
-        return (lax.stop_gradient((gain * rate**j * (1 - rate) ** (g - 1 - j)).sum(-1)) * p).mean()
+        at = log_p(theta, trained)
+        p = jnp.exp(at)
+        log_q = jnp.log(jnp.maximum(1 - p, jnp.finfo(p.dtype).tiny))
+        return (lax.stop_gradient(weights(at, log_q)) * p).mean()
 
     along = jax.grad(objective)(parameters)
     at, speed = jax.jvp(lambda theta: log_p(theta, on), (parameters,), (along,))

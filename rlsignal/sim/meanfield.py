@@ -48,11 +48,11 @@ def _of_prompt(logits: Array, recipe: Recipe, setting: Setting) -> Array:
     total = correct + incorrect
     p, q = correct / total, incorrect / total  # neither as 1 minus the other
     least = jnp.finfo(p.dtype).tiny  # a floor that no sum can see: 0 * log 0 would be NaN, and so would its derivative
-    weight = _weight(jnp.log(jnp.maximum(p, least)), jnp.log(jnp.maximum(q, least)), setting.table)
+    w = weight(jnp.log(jnp.maximum(p, least)), jnp.log(jnp.maximum(q, least)), setting.table)
     is_correct = jnp.arange(recipe.responses) < recipe.correct
     if recipe.natural:
-        return jnp.where(is_correct, weight, 0.0) * setting.temperature
-    pull = weight / total / setting.temperature
+        return jnp.where(is_correct, w, 0.0) * setting.temperature
+    pull = w / total / setting.temperature
     return shares * jnp.where(is_correct, pull * q, -(pull * p))
 
 
@@ -171,8 +171,8 @@ def check_no_kl(setting: Setting, instead: str) -> None:
         raise ValueError(f"kl must be 0 where steps are passed over, got {setting.kl}. Use {instead}.")
 
 
-def _weight(log_p: Array, log_q: Array, table: Array) -> Array:
-    """w_g(p) of a prompt as a Bernstein sum over J ~ Binomial(g-1, p) times A+(J+1) - A-(J)."""
+def weight(log_p: Array, log_q: Array, table: Array) -> Array:
+    """w_g(p) of a prompt, for any g (W1): as a Bernstein sum over J ~ Binomial(g-1, p) times A+(J+1) - A-(J)."""
     others = table.shape[-1] - 2
     j = np.arange(others + 1)
     log_choose = np.concatenate([[0.0], np.cumsum(np.log((others - j[:-1]) / (j[:-1] + 1)))])

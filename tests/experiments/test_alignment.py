@@ -30,24 +30,34 @@ def linear():
     return recipe, solved(features, wanted), Prompts(features, answers), correct, np.asarray(wanted[:, 0], float)
 
 
-def expected(linear, *, half=6, aligned=True):
+def expected(linear, g=8, *, half=6, aligned=True):
     """The law's prediction for all prompts where the first half is trained on."""
-    recipe, _, prompts, correct, pi = linear
+    _, _, prompts, correct, pi = linear
     p = (pi * correct).sum(-1)
     apart = correct - pi * (1 - correct) / (1 - p[:, None])
     phi = np.asarray(prompts.features, float)
     kernel = phi @ phi[:half].T + 1  # the bias is a feature too
     if not aligned:
         kernel, apart = kernel * (apart @ apart[:half].T > 0), correct
-    return transferred_speed(p[:half], recipe.group_size, GRPO, kernel=kernel, trained=apart[:half], moved=apart)
+    return transferred_speed(p[:half], g, GRPO, kernel=kernel, trained=apart[:half], moved=apart)
 
 
-def test_the_law_is_the_derivative_along_the_mean_update(linear):
+@pytest.mark.parametrize("g", [8, 256])  # C(255, 127) is beyond float32
+def test_the_law_is_the_derivative_along_the_mean_update(linear, g):
     recipe, parameters, prompts, _, pi = linear
-    found, p = pulls(recipe.policy, parameters, jax.tree.map(lambda x: x[:6], prompts), prompts, recipe.setting().table)
+    found, p = pulls(recipe.policy, parameters, jax.tree.map(lambda x: x[:6], prompts), prompts, GRPO.table(g))
     np.testing.assert_allclose(p, pi[np.arange(PROMPTS), prompts.answers[:, 0]], rtol=1e-3)
-    np.testing.assert_allclose(found, expected(linear), atol=1e-3)
-    assert np.abs(np.asarray(found) - expected(linear, aligned=False)).max() > 0.05  # answers alone are not the law
+    np.testing.assert_allclose(found, expected(linear, g), atol=1e-3)
+    assert np.abs(np.asarray(found) - expected(linear, g, aligned=False)).max() > 0.05  # answers alone are not the law
+
+
+def test_the_pull_of_solved_prompts_is_none(linear):
+    """To float32, p is 1: neither a NaN nor a pull is left."""
+    recipe, _, prompts, *_ = linear
+    sure = jax.tree.map(lambda x: 1e4 * x, solved(prompts.features, nn.one_hot(prompts.answers, CHOICES)))
+    found, p = pulls(recipe.policy, sure, prompts, prompts, GRPO.table(256))
+    np.testing.assert_array_equal(p, 1)
+    np.testing.assert_array_equal(found, 0)
 
 
 @pytest.mark.slow

@@ -146,13 +146,15 @@ class TestEdges:
 
     @pytest.mark.slow
     @pytest.mark.usefixtures("mixed")
-    def test_under_adam_and_dynamic_sampling_all_is_sampled(self):
+    def test_under_adam_and_dynamic_sampling_all_is_sampled_with_its_kl(self):
         recipe = replace(TINY, optimizer=optax.adam, dynamic_sampling=True)
-        found = inversion_map(recipe, group_sizes=(2,), rollouts=20, draws=2, learning_rate=0.1)
+        found = inversion_map(recipe, group_sizes=(2,), rollouts=20, draws=2, learning_rate=0.1, kl=0.5)
         build, learn = jax.random.split(jax.random.fold_in(jax.random.key(0), 1))
         recipe = replace(recipe, group_size=2)
         run = jax.jit(train_tabular, static_argnums=2)
-        alone = run(learn, sharpened_logits(build, TINY, 0.3, 0.7), recipe, recipe.setting(learning_rate=0.1))[1]
+        start = sharpened_logits(build, TINY, 0.3, 0.7)
+        alone, free = (run(learn, start, recipe, recipe.setting(learning_rate=0.1, kl=x))[1] for x in (0.5, 1e-9))
+        assert abs(alone.pass_at_1[-1] - free.pass_at_1[-1]) > 1e-3
         assert found.sharpening.outcome[0, 0, 3, 3, 1] == pytest.approx(float(alone.pass_at_1[-1]), abs=1e-4)
         assert alone.pass_at_1[-1] > 0.33
         np.testing.assert_array_equal(found.sharpening.sampled, found.sharpening.outcome)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from rlsignal import DR_GRPO, GRPO, MAXRL, RLOO, Estimator, Fixed
@@ -348,6 +349,22 @@ class TestDynamicSampling:
         recipe = replace(self.ALIKE, dynamic_sampling=True)
         final, _, _ = self.run(KEY, certain, recipe, recipe.setting())
         np.testing.assert_array_equal(final, certain)
+
+    @pytest.mark.slow
+    def test_beside_it_kl_keeps_its_weight(self):
+        """With two responses w/(1 - p^g - q^g) = kl (logit p - logit p0) where a run stands still, and w_2 = 1.
+
+        Not at w = kl (...), which is the end if KL is divided too, or nothing is.
+        """
+        start, kl = logit(0.3), 2.0
+        recipe = Recipe(prompts=1024, responses=2, correct=1, group_size=2, steps=200, dynamic_sampling=True)
+        logits = jnp.broadcast_to(jnp.array([start, 0.0], jnp.float32), (1024, 2))
+        final, _, _ = self.run(KEY, logits, recipe, recipe.setting(learning_rate=RATE, kl=kl))
+        x = np.asarray(final[:, 0] - final[:, 1], np.float64)
+        right = brentq(lambda x: 1 / (2 * expit(x) * expit(-x)) - kl * (x - start), start, 1.0)
+        allowed = 5 * x.std() / 32 + RATE / 20
+        assert abs(x.mean() - right) < allowed
+        assert abs(x.mean() - (start + 1 / kl)) > 4 * allowed
 
     def test_degenerate_groups_are_dropped_even_where_the_estimator_speaks(self):
         speaks = Estimator("not centred", correct=lambda K, g: 1.0, incorrect=lambda K, g: -1.0)
