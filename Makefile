@@ -25,7 +25,7 @@ help:
 	@echo "make pages      write anew the pages of docs/ that the library computes"
 	@echo "make evidence   the long runs behind docs/ (into docs/evidence/, a quarter of an hour; RUN=ladder for one)"
 	@echo "make evidence-coverage  how often intervals hold the truth (a quarter of an hour)"
-	@echo "make evidence-decisions  how often verdicts are right (a quarter of an hour)"
+	@echo "make evidence-decisions  how often verdicts are right (four minutes)"
 	@echo "make evidence-warnings  false alarms and lead times of warnings (a minute)"
 	@echo "make bench      measure speed as ratios within one run (into benchmarks/latest.json)"
 	@echo "make bench-reading  read and diagnose a 1 GB dump of rollouts (a minute)"

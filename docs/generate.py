@@ -627,7 +627,11 @@ def what_decides() -> str:
         [starts[one["name"]][x, is_deep] for is_deep in (False, True)] for x in (copy, even)
     )
     before = [x[key] for key in ("pass_at_1", "fresh_pass_at_k") for x in (one_copy, deep_copy)]
-    near = [x["over_copy"][0] for case in cases for x in case["starts"] if "nearest" in x["start"]]
+    near, near_trained = (
+        [x["over_copy"][i] for case in cases for x in case["starts"] if "nearest" in x["start"]] for i in (0, 2)
+    )
+    higher = sum(x["low"] > 0 for x in near_trained)
+    trained = [x["estimate"] for x in near_trained]
     numbers = [[starts[case["name"]][copy, is_deep]["alignment"][0] for is_deep in (False, True)] for case in cases]
     lower = sum(first < second for first, second in numbers)
     at_zero = sum(x["low"] < 0 < x["high"] for x in near)
@@ -690,7 +694,7 @@ checkpoint's errors are the less harmful ones, and with pass rates alone the inv
 
 All of these have the copy's pass rate on every prompt. *Permuted*: each prompt's incorrect masses change places, so its entropy is the
 copy's too. *Even*: the most entropy there can be. The last column compares two starts with one entropy on every prompt, with
-{0.95:.0%} of the incorrect mass on one answer: the same for all prompts, or the answer of the nearest prompt.
+{0.95:.0%} of the incorrect mass on one answer: the same for all prompts, or the answer of the nearest prompt. Fresh peak pass@{k}:
 
 {_table(["", "depth", "permuted, over the copy", "even, over the copy", "same for all, over the nearest prompt's"], shapes)}
 
@@ -698,8 +702,9 @@ So at given pass rates it matters what a checkpoint gets wrong, by as much as th
 permuted masses have the copy's entropy and end higher in every row; even masses have most entropy ({one_copy["entropy"]:.2f} to
 {one_even["entropy"]:.2f} nats at depth {shallow}, {deep_copy["entropy"]:.2f} to {deep_even["entropy"]:.2f} at {deep}, one token), and end higher at
 depth {shallow} and hardly or not at {deep}; one error for all prompts has less entropy than the copy in every row and ends highest. A
-start whose errors are the nearest prompt's answer ends where the copy ends: in {at_zero} of {len(near)} rows the interval of the difference
-holds 0. That is what SFT does to neighbours: it leaves mass on answers that are correct next door.
+start whose errors are the nearest prompt's answer ends where the copy ends in fresh peak pass@{k}: in {at_zero} of {len(near)} rows the interval of
+the difference holds 0. In trained pass@1 it does not always: {min(trained):+.3f} to {max(trained):+.3f}, above the copy in {higher} rows by the
+interval. That is what SFT does to neighbours: it leaves mass on answers that are correct next door.
 
 ## Other trainers, and a recurrent policy
 
@@ -1377,7 +1382,8 @@ entropy. Explained: what pass@1 and entropy, and pass@1 and dispersion, know of 
 
 Between {min(inverted):.0%} and {max(inverted):.0%} of the pairs invert. The dispersion control lowers the outcome by {-max(dispersion):.2f} to {-min(dispersion):.2f}, entropy
 inside the classes moves it by {min(within):+.2f} to {max(within):+.2f}. A KL term of weight 1 ends all at fixed points below 1 ([K1](theory.md#K1)), so
-little is left to turn, and the law, which leaves KL out, fails.
+little is left to turn, and the law, which leaves KL out, fails. It fails for pass@4 training too: there the weight vanishes where 4
+samples nearly always hold a correct one, and the prompts that take off stop short of 1 ([inversion.md](inversion.md#the-law-behind-it)).
 
 Rollouts at another temperature: starts and ends are still measured at 1, where the controls hold pass rates. The law leaves
 out KL and is of plain ascent alone. Dynamic sampling is at equal rollouts: steps are means over the informative groups, so they grow

@@ -62,6 +62,8 @@ COMPARED: dict[str, tuple[tuple[Rates, ...], int, int, bool]] = {
     "a little better everywhere": ((beta(0.3, 0.3), beta(0.34, 0.3)), 200, 16, False),
     "twice as good, few samples": ((beta(0.1, 0.3), beta(0.2, 0.3)), 100, 4, False),
     "one of four is best": ((beta(0.3, 0.7), beta(0.3, 0.7), beta(0.3, 0.3), beta(0.3, 0.7)), 200, 16, False),
+    "equal, hardly ever solved": ((beta(0.002, 0.05),) * 2, 200, 16, True),
+    "hardly ever solved, one four times as good": ((beta(0.002, 0.05), beta(0.008, 0.05)), 200, 16, False),
 }
 
 SIZED: dict[str, tuple[Rates, int, int]] = {

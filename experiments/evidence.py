@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from math import isfinite
+from operator import methodcaller
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,19 @@ def other_trainers(runner: "Runner") -> dict[str, Any]:
         table["scores"] = [x for x in table["scores"] if x["name"] in shown]
         found.append({"trainer": name, **table})
     return {"trainers": found}
+
+
+def larger_groups(runner: "Runner") -> dict[str, Any]:
+    """The same random ladders trained in groups of 8 and of 64: does the informative fraction saturate?"""
+    from experiments.predictors import score_predictors
+
+    shown = "entropy per token", "pass@1", "pass@10", "informative", "informative, g = 64"
+    found = []
+    for g in (8, 64):
+        table = score_predictors(64, tuning=4, group_size=g, sizes=(64,), runner=runner).summary
+        table["scores"] = [x for x in table["scores"] if x["name"] in shown]
+        found.append({"group_size": g, **table})
+    return {"trained": found}
 
 
 def mitigations(runner: "Runner") -> dict[str, Any]:
@@ -204,7 +218,7 @@ def budget(runner: "Runner") -> dict[str, Any]:
 
 
 def settings(runner: "Runner") -> dict[str, Any]:
-    """The map's claims under fourteen settings; budgets of turning orders; how sure an order of checkpoints is."""
+    """The map's claims under fifteen settings; budgets of turning orders; how sure an order of checkpoints is."""
     from experiments.checkpoint_calibration import calibrate
     from experiments.settings import flips, under_settings
 
@@ -226,20 +240,12 @@ def axes(runner: "Runner") -> dict[str, Any]:
     }
 
 
-def law_of_pass_at_k(runner: "Runner") -> dict[str, Any]:
-    """The map's law where training is for pass@4, beside plain GRPO."""
-    from experiments.settings import BASE, under_settings
-    from rlsignal.estimators import pass_at_k_training
-
-    wanted: dict[str, Any] = {"pass@4 training": (BASE, {"estimator": pass_at_k_training(4)}), "GRPO": (BASE, {})}
-    return {"map": under_settings(wanted, runner=runner)}
-
-
 RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "inversion": inversion,
     "ladder": ladder,
     "predictors": predictors,
     "other_trainers": other_trainers,
+    "larger_groups": larger_groups,
     "mitigations": mitigations,
     "matched_starts": matched,
     "what_decides": deciding,
@@ -252,7 +258,6 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "linear": linear,
     "budget": budget,
     "settings": settings,
-    "law_of_pass_at_k": law_of_pass_at_k,
     "axes": axes,
 }
 
@@ -281,7 +286,7 @@ def main() -> None:
         path = ROOT / "docs" / "evidence" / f"{name}.json"
         text = json.dumps(_short(found), indent=1, allow_nan=False) + "\n"
         store.writable_folder(path.parent)
-        store.write_atomically(path, lambda file, text=text: file.write(text.encode()))
+        store.write_atomically(path, methodcaller("write", text.encode()))
         blocks.clear()
         print(f"Wrote {path.relative_to(ROOT)} in {found['provenance']['seconds']} s.")
 

@@ -5,7 +5,7 @@ predictor ranks its six checkpoints before RL, from exact pass rates and again f
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -86,12 +86,14 @@ class PredictorScore(Result):
     correlation : mean over ladders of Spearman's rho within a ladder, 95% with ladders as the units.
     loss : how far below the best checkpoint the one that it would choose ends.
     mistaken : share of ladders in which that is more than 0.02.
+    by_depth : its mean over ladders at each checkpoint.
     """
 
     name: str
     correlation: dict[str, Estimate]
     loss: dict[str, Estimate]
     mistaken: dict[str, float]
+    by_depth: tuple[float, ...]
 
     def _parts(self) -> Iterable[Part]:
         parts = (f"{signed(x)} ({outcome})" for outcome, x in self.correlation.items())
@@ -154,6 +156,7 @@ class PredictorTable(Result):
                     "correlation": _summaries(x.correlation),
                     "loss": _summaries(x.loss),
                     "mistaken": x.mistaken,
+                    "by_depth": list(x.by_depth),
                 }
                 for x in self.scores
             ],
@@ -222,9 +225,13 @@ class TrainedLadder(NamedTuple):
 
 @dataclass(frozen=True)
 class Experiment:
-    """One random ladder; hashable by value."""
+    """One random ladder; hashable by value.
+
+    kind : with the training that is run. group_size : of the alignment number, which is of GRPO whatever the trainer.
+    """
 
     kind: Kind
+    group_size: int
 
     def __call__(self, key: Array, setting: LadderSetting) -> TrainedLadder:
         kind, policy = self.kind, self.kind.sft.policy
@@ -234,7 +241,7 @@ class Experiment:
         demonstrations = jax.tree.map(lambda x: x[shown], task.demonstrations)
         checkpoints = finetune(sft_key, policy.init(start_key), demonstrations, kind.sft, setting.sft)
 
-        table = np.asarray(GRPO.table(kind.grpo.group_size), np.float32)  # whatever the trainer
+        table = np.asarray(GRPO.table(self.group_size), np.float32)
         both = Prompts(*(jnp.concatenate(x) for x in zip(task.train, task.fresh, strict=True)))
 
         def halves(values: Array) -> Array:
@@ -258,6 +265,8 @@ def score_predictors(
     tuning: int = 90,
     kinds: tuple[Kind, ...] = KINDS,
     trainer: dict[str, Any] | None = None,
+    group_size: int | None = None,
+    sizes: tuple[int, ...] = (),
     seed: int = 0,
     runner: Runner | None = None,
 ) -> PredictorTable:
@@ -268,6 +277,8 @@ def score_predictors(
     ladders, tuning : how many in all, and how many of them only set the forecast's time scale.
     kinds : of task, in turn.
     trainer : keywords of `GRPORecipe.setting`, such as the estimator; default plain GRPO. Predictors do not see it.
+    group_size : of the training, where it is not the kind's own; predictors keep that one.
+    sizes : further ones at which the informative fraction of exact pass rates is scored.
     seed : of everything.
     runner : how the ladders are run; default `Runner()`.
 
@@ -301,16 +312,17 @@ record_every=10))
         _validate.whole("attempts", kind.grpo.attempts[0], 1, SAMPLES, way_out=way_out)
     drawn, found = _drawn(rng, count, kinds), []
     for i, kind in enumerate(kinds):
-        which = np.arange(i, count, len(kinds))
+        which, seen = np.arange(i, count, len(kinds)), kind.grpo.group_size
+        run = replace(kind, grpo=replace(kind.grpo, group_size=group_size or seen))
         cells = (
             jnp.stack([jax.random.key(seed * 1_000_003 + int(ladder)) for ladder in which]),
-            jax.tree.map(lambda x, which=which: x[which], _settings(drawn, kind, trainer)),
+            jax.tree.map(lambda x, which=which: x[which], _settings(drawn, run, trainer)),
         )
-        label = ", ".join((f"random ladders: {kind.name}", *(trainer or {})))
-        results = sweep(Experiment(kind), cells, label=label, runner=runner, on_cpu=1)
+        label = ", ".join((f"random ladders: {kind.name}", f"g = {run.grpo.group_size}", *(trainer or {})))
+        results = sweep(Experiment(run, seen), cells, label=label, runner=runner, on_cpu=1)
         found += [(int(ladder), kind, jax.tree.map(lambda x, j=j: x[j], results)) for j, ladder in enumerate(which)]
     found.sort(key=lambda item: item[0])
-    return _table([(kind, trained) for _, kind, trained in found], tuning, rng, drawn["rl_rate"])
+    return _table([(kind, trained) for _, kind, trained in found], tuning, rng, drawn["rl_rate"], sizes)
 
 
 def _drawn(rng: np.random.Generator, count: int, kinds: tuple[Kind, ...]) -> dict[str, np.ndarray]:
@@ -346,12 +358,17 @@ def _known_before(p: PassRate, g: int, k: int, budgets: tuple[float, ...]) -> di
 
 
 def _table(
-    found: list[tuple[Kind, TrainedLadder]], tuning: int, rng: np.random.Generator, rl_rates: np.ndarray
+    found: list[tuple[Kind, TrainedLadder]],
+    tuning: int,
+    rng: np.random.Generator,
+    rl_rates: np.ndarray,
+    sizes: tuple[int, ...],
 ) -> PredictorTable:
     """Scores over the test ladders. Everything that could be tuned has been, on the others."""
-    exact, sampled, outcomes, entropies, early = [], [], [], [], []
+    exact, sampled, outcomes, entropies, early, larger = [], [], [], [], [], []
     for kind, trained in found:
         p = np.clip(trained.pass_rates.astype(np.float64), 1e-30, 1 - 1e-7)
+        larger.append({f"informative, g = {size}": informative_probability(p, size).mean(-1) for size in sizes})
         g, k = kind.grpo.group_size, kind.grpo.attempts[0]
         counts = rng.binomial(SAMPLES, p)
         exact.append([_known_before(Fixed(x), g, k, BUDGETS) for x in p])
@@ -386,6 +403,7 @@ def _table(
             shown = "forecast" if name == budget else name
             by[shown] = [x[name] for x in exact[i]]
             by[f"{shown}, {SAMPLES} samples"] = [x[name] for x in sampled[i]]
+        by |= larger[i]
         for shown, both in (("alignment number", found[i][1].alignment), ("first speed of pass@1", found[i][1].speed)):
             by[shown], by[f"{shown}, fresh prompts"] = both.T
         steps = found[i][0].grpo.interval * 2
@@ -432,7 +450,8 @@ def _score(name: str, rows: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> P
         correlation[outcome] = paired_estimate(ranks[np.isfinite(ranks)])
         loss[outcome] = paired_estimate(losses)
         mistaken[outcome] = float(np.mean(losses > LOSS))
-    return PredictorScore(name, correlation, loss, mistaken)
+    by_depth = np.mean([values for values, _ in rows], 0)
+    return PredictorScore(name, correlation, loss, mistaken, tuple(by_depth.tolist()))
 
 
 def _share_inverted(rows: list[tuple[np.ndarray, dict[str, np.ndarray]]], outcome: str) -> float:

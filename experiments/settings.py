@@ -32,6 +32,7 @@ SETTINGS: dict[str, tuple[Recipe, dict[str, Any]]] = {
     "Dr. GRPO": (BASE, {"estimator": estimators.DR_GRPO}),
     "MaxRL": (BASE, {"estimator": estimators.MAXRL}),
     "GRPO of NeMo-RL": (BASE, {"estimator": estimators.GRPO_NEMO}),
+    "pass@4 training": (BASE, {"estimator": estimators.pass_at_k_training(4)}),
     "g = 2": (BASE, {"group_sizes": (2,)}),
     "g = 64": (BASE, {"group_sizes": (64,)}),
     "learning rate 0.1": (BASE, {"learning_rate": 0.1}),
@@ -210,7 +211,8 @@ def flips(pairs: int = 60, *, seed: int = 0, runner: Runner | None = None) -> di
     """Pairs of Beta starts whose order turns within a budget of 150: when, predicted and simulated; to 0.4."""
     recipe, rate = Recipe(prompts=256, steps=1000, record_every=2), 0.2
     resolution = rate * recipe.interval
-    generator, chosen = np.random.default_rng(seed), []
+    generator = np.random.default_rng(seed)
+    chosen: list[tuple[tuple[float, float], tuple[float, float]]] = []
     while len(chosen) < pairs:
         (m, r), (n, s) = generator.uniform((0.1, 0.2), (0.6, 0.9), (2, 2))
         if abs(m - n) > 0.02 and budget_to_flip(Beta(m, r), Beta(n, s), 8, GRPO, collision=1.2) < 150:

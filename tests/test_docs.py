@@ -54,8 +54,11 @@ FAMILIES = "".join(sorted({label[0] for label in ANCHORS}))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_example_on_the_page_runs(page):
+def test_every_example_on_the_page_runs(page, request, monkeypatch, tmp_path):
     blocks = python_blocks(page.read_text(encoding="utf-8"))
+    if '"map/' in blocks:  # as after `rlsignal map`
+        (tmp_path / "map").symlink_to(Path(request.getfixturevalue("mapped")["files"][0]).parent)
+        monkeypatch.chdir(tmp_path)
     test = doctest.DocTestParser().get_doctest(blocks, {}, page.name, str(page), 0)
     said: list[str] = []
     doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=said.append)
@@ -179,10 +182,13 @@ class TestInversionPage:
         made = json.loads((ROOT / "docs" / "evidence" / "entropy_inside.json").read_text(encoding="utf-8"))
         for x in made["starts"]:
             value, low, high = (f"{x['sampled']['effect'][name]:+.3f}" for name in ("estimate", "low", "high"))
-            sizes = f"| {x['mean']:g} | {x['dispersion']:g} | {x['responses']} | {x['correct']} |"
+            sizes = f"| {x['mean']:g} | {x['dispersion']:g} | {x['correct']} of {x['responses']} | {x['steps']} |"
             after = " to ".join(f"{y:.3f}" for y in x["sampled"]["after"])
-            field = f"{x['mean field']['effect']['estimate']:+.3f}"
-            assert f"{sizes} {after} | {value} [{low}, {high}] | {field} |" in self.PAGE
+            field, law = x["mean field"]["effect"]["estimate"], x["law"][1] - x["law"][0]
+            assert f"{sizes} {after} | {value} [{low}, {high}] | {field:+.3f} | {law:+.3f} |" in self.PAGE
+            assert x["miss"] < 3e-7
+        most = min(x["sampled"]["effect"]["estimate"] for x in made["starts"])
+        assert f"it costs up to {-most:.2f})" in self.PAGE
 
     def test_the_boundary_s_errors(self):
         made = json.loads((ROOT / "docs" / "evidence" / "boundary.json").read_text(encoding="utf-8"))
@@ -204,8 +210,9 @@ class TestInversionPage:
 
     def test_what_the_law_and_the_mean_field_miss(self):
         words = " ".join(self.PAGE.split())
-        under = json.loads((ROOT / "docs" / "evidence" / "law_of_pass_at_k.json").read_text(encoding="utf-8"))
-        assert f"Trained for pass@4 it is {under['map']['rows'][0]['law_error']:.3f}" in words
+        made = json.loads((ROOT / "docs" / "evidence" / "settings.json").read_text(encoding="utf-8"))
+        under = {row["setting"]: row for row in made["map"]["rows"]}["pass@4 training"]
+        assert f"Trained for pass@4 it is {under['law_error']:.3f}" in words
         assert f"differ by at most {self.MADE['mean_field_error']['max']:.3f}" in words
         assert f"explains {self.MADE['explained']['entropy']:.0%} of the variance" in words
         assert f"in pass@1 and dispersion, {self.MADE['explained']['dispersion']:.0%}." in words

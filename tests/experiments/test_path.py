@@ -43,7 +43,9 @@ def test_a_path_is_placed_by_entropy_of_the_response():
 
 @pytest.mark.slow
 def test_entropy_inside_the_classes_slows_rare_successes():
-    rare = (0.01, 0.0, 32, 2)
-    (found,) = entropy_inside((rare,), draws=2, prompts=16, steps=30, ways=("mean field",))["starts"]
-    assert found["mean field"]["after"][1] < found["mean field"]["after"][0]
+    rare = (0.01, 0.0, 32, 2, 30)
+    (found,) = entropy_inside((rare,), draws=2, prompts=16, ways=("mean field",))["starts"]
+    assert found["miss"] < 1e-6
     assert found["nats"][1] > found["nats"][0]
+    assert found["law"] == [1, 0]  # p_c lies on either side of 0.01
+    assert found["mean field"]["after"][0] > 0.5 > found["mean field"]["after"][1]
