@@ -193,7 +193,7 @@ def decisions() -> str:
         (
             "group-size",
             "`recommend_group_size`: advice is wrong where the best size is outside of its range, or where its own "
-            "size has less than two thirds of the best score. Refused data withholds it.",
+            "size has less than 0.85 of the best score. Refused data withholds it.",
         ),
         (
             "track",

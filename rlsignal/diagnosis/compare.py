@@ -169,6 +169,10 @@ def compare(
     ('deep', 'shallow', 'start from', 'shallow')
     """
     g = _validate.group_size(group_size)
+    for budget in budgets:
+        _validate.scalar("budgets", _validate.within("budgets", budget, 0, np.inf))
+    if not budgets:
+        raise ValueError("budgets must be at least one, got none. The forecast is made at each.")
     named = _named(checkpoints, reading)
     if len(named) < 2:
         raise ValueError(

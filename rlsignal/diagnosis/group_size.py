@@ -1,6 +1,6 @@
 """Which group size, for a budget of rollouts: the sizes that the data does not tell apart, and one of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,8 @@ class GroupSizeAdvice(Result):
     """Which group size, and why. `print` it for the reasons.
 
     group_size : the recommendation.
-    range : the smallest and the largest size that are as good, or that the samples do not show to be worse.
+    range : the smallest and the largest size whose scores are not distinguished from the best: within a tenth of it, or
+        not shown by the samples to be below that.
     rollouts : per step, the budget that is shared out.
     estimator : whose weights are shown.
     lines : one GroupSizeLine for each group size.
@@ -82,7 +83,7 @@ class GroupSizeAdvice(Result):
     def _parts(self) -> Iterable[Part]:
         yield from read_line(self.read_as)
         low, high = self.range
-        span = f" ({low} to {high} are about as good)" if low < high else ""
+        span = f" ({low} to {high} are not distinguished)" if low < high else ""
         yield f"g = {self.group_size}{span}, for {self.rollouts} rollouts a step under {self.estimator}."
         yield from (f"- {reason}" for reason in self.reasons)
         yield ""
@@ -161,14 +162,19 @@ class GroupSizeLine(Result):
         }
 
 
-FLAT = 0.3
-"""Scores within this share of the best are as good: more than that no count of groups can promise."""
+FLAT = 0.1
+"""Scores within this share of the best are as good: so little of a budget is nothing to choose by."""
 
-PRECISE = 8
-"""From here on finding the baseline adds at most 1/7 to the variance of an update."""
+UNDETERMINED = (
+    "Counts alone do not fix the best g: the noise g/(g-1) is that of rollouts whose correct and incorrect scores vary "
+    "alike. Give the gradient noise (scores=, between=) and the best g is computed."
+)
 
 LEVEL = 0.02
 """A rise of the informative share that is about none: the table of sizes ends with it."""
+
+FEW = 8
+"""With fewer informative groups than this, single prompts decide an update."""
 
 HARD, EVEN = 0.05, 0.5
 """The pass rates whose weights are compared."""
@@ -200,10 +206,9 @@ def recommend_group_size(
 ) -> GroupSizeAdvice:
     """A group size for a budget of rollouts per step, with the sizes that are as good, its reasons and its doubts.
 
-    The score of a size is the number of informative groups in a step over the noise of their baselines, g/(g-1). Sizes
-    whose score is at least 0.7 of the best, or which the samples do not show to be below that, make up the range. The
-    best is recommended, or 8 where that is larger and in the range. With the gradient noise given, `best_group_size`
-    decides instead.
+    The score of a size is the number of informative groups in a step over the noise of their baselines, g/(g-1). The
+    size with the highest score is recommended. Sizes whose score is at least 0.9 of that, or which the samples do not
+    show to be below it, make up the range. With the gradient noise given, `best_group_size` decides instead.
 
     Parameters
     ----------
@@ -237,20 +242,25 @@ def recommend_group_size(
     --------
     >>> advice = recommend_group_size(Beta(0.28, 0.54), rollouts=512)
     >>> advice.group_size, advice.range
-    (8, (2, 8))
-    >>> advice.reasons[0]
-    'At g = 8 a step has 64 prompts and 29.4 informative groups, worth 25.7 with a perfect baseline.'
+    (4, (4, 4))
+    >>> print(advice.reasons[0])
+    At g = 4 a step has 128 prompts and 43.2 informative groups, worth 32.4 with a perfect baseline: the most of all
+    sizes.
     """
-    rollouts = _validate.whole("rollouts", rollouts, 4)
+    rollouts = _validate.whole("rollouts", rollouts, 4, 10**9)
     least = _validate.whole("prompts", prompts, 1)
     largest = _validate.whole("largest", largest, 2, 4096)
-    batch, draws = _validate.whole("batch", batch, 1), _validate.whole("draws", draws, 1)
+    batch, draws = _validate.whole("batch", batch, 1, 10**5), _validate.whole("draws", draws, 1, 10**4)
+    if steps is not None:
+        _validate.whole("steps", steps, 1, 10**9)
+    if pool is not None:
+        _validate.whole("pool", pool, 1, 10**9)
     if tokens is not None:
         _validate.within("tokens", tokens, 0, np.inf, open_ends=True)
     if rollout_seconds is not None:
         _validate.within("rollout_seconds", rollout_seconds, 0, np.inf, open_ends=True)
     if steps is None and pool is not None:
-        raise ValueError("steps must be given with pool, got a pool alone. How long is the run?")
+        raise ValueError("steps must be given with `pool`, got none. How long is the run?")
     per_prompt = 0.0 if tokens is None else tokens[0] / tokens[1]
     if (scores is None) != (between is None):
         raise ValueError("scores and between must be given together, got one of them. See best_group_size().")
@@ -262,32 +272,29 @@ def recommend_group_size(
     if scores is not None and between is not None:
         best_of_noise = min(best_group_size(scores, between), rollouts)
         sizes, cost[best_of_noise] = sorted({*sizes, best_of_noise}), best_of_noise + per_prompt
-    factor = {g: (g - 1) / g / cost[g] for g in sizes}  # of the share, in the score of one rollout's cost
+    held = {g: int(budget / cost[g]) for g in sizes}  # prompts in a step
+    factor = {g: held[g] * (g - 1) / g for g in sizes}  # of the share, in the score
     shares = {g: share(g) for g in sizes}
-    allowed = [g for g in sizes if int(budget / cost[g]) >= least] or sizes[:1]
+    allowed = [g for g in sizes if held[g] >= least] or sizes[:1]
     known_sizes = [g for g in allowed if shares[g].value > 0]  # with a value: below four times the samples
     within = [shares[g].value for g in allowed if shares[g].how == "samples"]
     if not known_sizes or (within and max(within) == 0):
-        why = (
-            "no group is informative: the samples of every prompt are all correct or all incorrect"
-            if np.isfinite(shares[allowed[0]].value)
-            else "one sample of a prompt is too few"
-        )
-        raise ValueError(f"p must show informative groups, but {why}. Sample more, or use other prompts.")
+        raise ValueError(f"p must {_missing(p)}")
     score = {g: shares[g].value * factor[g] for g in sizes}
     best = max(known_sizes, key=lambda g: score[g])
     close = [g for g in known_sizes if score[g] >= (1 - FLAT) * score[best]]
-    possible = [g for g in allowed if shares[g].high > 0]
-    similar = [g for g in possible if g in close or not apart(best, g, factor[best] * (1 - FLAT), factor[g])]
-    chosen = best_of_noise or (PRECISE if best < PRECISE in close else best)
+    possible = [g for g in allowed if g not in close and shares[g].high > 0]
+    unsure = [g for g in possible if not apart(best, g, factor[best] * (1 - FLAT), factor[g])]
+    similar = close + unsure
+    chosen = best_of_noise or best
     lines = tuple(
         GroupSizeLine(
             group_size=g,
             informative=shares[g],
-            prompts=int(budget / cost[g]),
-            informative_groups=int(budget / cost[g]) * shares[g].value,
+            prompts=held[g],
+            informative_groups=held[g] * shares[g].value,
             noise=g / (g - 1),
-            score=int(budget / cost[g]) * shares[g].value * (g - 1) / g,
+            score=score[g],
             hard=_hard(estimator, g),
             per_hour=None if rollout_seconds is None else _scaled(shares[g], 3600 / rollout_seconds / cost[g]),
         )
@@ -295,14 +302,13 @@ def recommend_group_size(
     )
     return GroupSizeAdvice(
         group_size=chosen,
-        range=(min(*similar, chosen), max(*similar, chosen)) if similar else (chosen, chosen),
+        range=(chosen, chosen) if best_of_noise else (min(similar), max(similar)),
         rollouts=rollouts,
         estimator=estimator.name,
         lines=lines,
-        reasons=tuple(_reasons(chosen, best, lines, rollouts, least, best_of_noise)),
+        reasons=tuple(_reasons(chosen, lines, rollouts, least, close, unsure, best_of_noise is not None)),
         doubts=(
-            "Counts alone do not fix the best g: the noise g/(g-1) is that of rollouts whose correct and incorrect "
-            "scores vary alike. Give the gradient noise (scores=, between=) and the best g is computed.",
+            *(() if best_of_noise else (UNDETERMINED,)),
             f"Under {estimator.name} g also changes what is optimised: at g = {chosen} a prompt at p = {HARD:g} weighs "
             f"{_hard(estimator, chosen):.2f} of one at {EVEN:g}. Compare sizes at a learning rate tuned for each.",
             "At equal steps larger groups look better, at equal rollouts they rarely do: say which one you compare.",
@@ -335,6 +341,23 @@ def _scaled(share: Estimate, factor: float) -> Estimate:
     return Estimate(factor * share.value, factor * share.low, factor * share.high, share.how, share.warning)
 
 
+def _missing(p: Any) -> str:
+    """What a source lacks of which no group is informative, and the way out."""
+    if isinstance(p, TrainingLog):
+        return "have informative groups, got none in its last rows. Use other prompts, or another checkpoint."
+    if not isinstance(p, Rollouts | Recorded):
+        return f"leave groups that are informative, got {pass_rate(p)}, under which none is. Nothing is to be chosen."
+    correct, samples = np.asarray(p.correct), np.broadcast_to(p.samples, np.shape(p.correct))
+    drawn, prompts = f"{samples.sum():,} over {len(samples):,} prompts", f"{len(samples):,} prompts"
+    if correct.sum() == 0:
+        return f"have a correct sample, got none of {drawn}. Sample more, or take easier prompts or another checkpoint."
+    if (correct == samples).all():
+        return f"have an incorrect sample, got none of {drawn}. Sample more, or take harder prompts."
+    if (samples < 2).sum() * 2 > len(samples):
+        return f"have two samples of at least half of its {prompts}, got fewer. Sample more of each."
+    return f"have a prompt with both correct and incorrect samples, got none of {prompts}. Sample more of each."
+
+
 Apart = Callable[[int, int, float, float], bool]
 """(g, h, factor of g, factor of h): whether the samples show that the first share's product is the larger one."""
 
@@ -348,7 +371,9 @@ def _source(
         trend = track(p, logged_at, window=max(min(50, rows), 1), groups=groups)
         mean, degenerate = float(trend.reward[-1]), float(trend.degenerate[-1])
         if np.isnan(degenerate):
-            raise ValueError("the log must count degenerate groups for advice, got mean rewards only.")
+            raise ValueError(
+                "p must count degenerate groups where it is a log, got mean rewards only. Log their share."
+            )
         independent = max(int(trend.independent[-1]), 2)
         fit = log_estimate(mean, max(degenerate, float(trend.from_the_mean[-1])), trend.group_size, independent)
         drawn = trend.groups * trend.window
@@ -409,35 +434,49 @@ def _hard(estimator: Estimator, g: int) -> float:
 
 
 def _reasons(
-    chosen: int, best: int, lines: tuple[GroupSizeLine, ...], rollouts: int, least: int, best_of_noise: int | None
+    chosen: int,
+    lines: tuple[GroupSizeLine, ...],
+    rollouts: int,
+    least: int,
+    close: Sequence[int],
+    unsure: Sequence[int],
+    by_noise: bool,
 ) -> Iterable[str]:
-    """Why this size: what it has, what the next ones would have, and what the budget does to it."""
+    """Why this size: what it has, which are not distinguished from it, and what the budget does to it."""
     by_size = {line.group_size: line for line in lines}
     here = by_size[chosen]
-    if best_of_noise is not None:
+    beyond = any(x.prompts < least and x.score > here.score for x in lines)
+    most = f": the most of all sizes{f' that leave {least} prompts' if beyond else ''}"
+    if by_noise:
         yield f"The gradient noise that you gave is least at g = {chosen}, whatever the budget."
     yield (
         f"At g = {chosen} a step has {here.prompts} prompts and {here.informative_groups:.1f} informative groups, "
-        f"worth {here.score:.1f} with a perfect baseline."
+        f"worth {here.score:.1f} with a perfect baseline{'' if by_noise else most}."
     )
-    if best_of_noise is None and chosen != best:
-        yield (
-            f"g = {best} scores highest. {chosen} is within {FLAT:.0%} of it, less than counts can decide, and leaves "
-            f"a baseline that adds at most 1/{chosen - 1} to the variance of an update."
-        )
+    others = [g for g in close if g != chosen]
+    if others and not by_noise:
+        yield f"{_sizes(others)} within {FLAT:.0%} of that, too little to choose by."
+    if unsure and not by_noise:
+        yield f"{_sizes(unsure)} not shown by these samples to be worth {FLAT:.0%} less: more of them would decide."
     for g in (chosen // 2, 2 * chosen):
         if g in by_size and np.isfinite(by_size[g].score):
             other = by_size[g]
+            change = f"{other.score / here.score - 1:+.0%}"
             yield (
-                f"g = {g} would have {other.prompts} and {other.informative_groups:.1f}, worth {other.score:.1f}: "
-                f"{other.score / here.score - 1:+.0%}."
+                f"g = {g} would have {other.prompts} and {other.informative_groups:.1f}, worth "
+                + (f"{other.score:.1f}: {change}." if change[1:] != "0%" else "as much.")
             )
     if rollouts % chosen:
         yield f"{rollouts} rollouts do not divide by {chosen}: {rollouts % chosen} of them are left over."
     if here.prompts < least:
         yield f"The budget is below {least} prompts of two rollouts; a step has {here.prompts} prompts."
-    elif here.informative_groups < least:
-        yield f"Fewer than {least} informative groups a step: single prompts decide an update. Raise the budget first."
+    elif here.informative_groups < FEW:
+        yield f"Fewer than {FEW} informative groups a step: single prompts decide an update. Raise the budget first."
+
+
+def _sizes(sizes: Sequence[int]) -> str:
+    *first, last = map(str, sizes)
+    return f"g = {', '.join(first)} and {last} are" if first else f"g = {last} is"
 
 
 def _sampling(share: Estimate, population: PassRate, g: int, batch: int, draws: int) -> Iterable[str]:
@@ -462,12 +501,10 @@ def _sampling(share: Estimate, population: PassRate, g: int, batch: int, draws: 
 def _run(population: PassRate, estimator: Estimator, rollouts: int, steps: int, pool: int | None) -> Iterable[str]:
     """What a budget of steps reaches, and which size ends highest for each way to set the learning rate."""
     if pool is None and not isinstance(population, Recorded):
-        raise ValueError(
-            "pool must be given with steps, got none: the prompts in the data set, which p does not count."
-        )
+        raise ValueError("pool must be given with `steps`, got none. It is the number of prompts in the data set.")
     prompts = len(np.atleast_1d(population.correct)) if isinstance(population, Recorded) else 0
-    prompts = prompts if pool is None else _validate.whole("pool", pool, 1)
-    each = _validate.whole("steps", steps, 1) * rollouts // prompts
+    prompts = prompts if pool is None else pool
+    each = steps * rollouts // prompts
     if each < 4:
         raise ValueError(f"steps must be enough for 4 rollouts of each of {prompts} prompts, got {steps}. Run longer.")
     shown = float(np.asarray(discoverable_pass_rate(each)))

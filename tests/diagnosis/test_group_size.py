@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from rlsignal import GRPO, RLOO, Beta, Recorded, informative_probability, read, recommend_group_size
+from rlsignal import GRPO, RLOO, Beta, Fixed, Recorded, informative_probability, read, recommend_group_size
 from rlsignal.estimators import GRPO_NEMO
 from rlsignal.theory import (
     Scores,
@@ -19,22 +19,37 @@ from rlsignal.theory import (
 class TestAdvice:
     @pytest.mark.parametrize(
         ("p", "size", "span"),
-        [(0.3, 8, (2, 8)), (0.5, 4, (2, 4)), (0.05, 8, (4, 16)), (0.01, 16, (4, 64)), (Beta(0.28, 0.54), 8, (2, 8))],
+        [(0.3, 4, (4, 4)), (0.5, 4, (4, 4)), (0.05, 8, (4, 8)), (0.01, 16, (8, 32)), (Beta(0.28, 0.54), 4, (4, 4))],
     )
     def test_larger_groups_where_successes_are_rare(self, p, size, span):
         advice = recommend_group_size(p)
         assert (advice.group_size, advice.range) == (size, span)
 
-    def test_says_why_8_and_not_the_best_and_gives_no_interval_to_what_is_known(self):
-        known, sampled = Beta(0.28, 0.54), Recorded([0, 1, 4, 8, 14, 16] * 20, 16)
-        for p in (known, sampled):
-            advice = recommend_group_size(p)
-            best = max(advice.lines, key=lambda line: np.nan_to_num(line.score))
-            assert best.group_size == 4 != advice.group_size
-            assert "g = 4 scores highest. 8 is within 30% of it" in advice.reasons[1]
-            assert best.score * 0.7 <= next(line.score for line in advice.lines if line.group_size == 8)
-            assert ("[95%]" in str(advice)) == (p is sampled)
-        assert not any("scores highest" in reason for reason in recommend_group_size(0.01).reasons)
+    @pytest.mark.parametrize("p", [0.3, 0.05, 0.01, Beta(0.28, 0.54), Recorded([0, 1, 4, 8, 14, 16] * 20, 16)])
+    @pytest.mark.parametrize("rollouts", [500, 512, 100])
+    def test_no_line_of_the_table_is_worth_more_than_the_advice_and_it_says_so(self, p, rollouts):
+        advice = recommend_group_size(p, rollouts=rollouts)
+        best = max((x for x in advice.lines if x.prompts >= 8), key=lambda line: np.nan_to_num(line.score))
+        assert best.group_size == advice.group_size
+        assert "with a perfect baseline: the most of all sizes" in advice.reasons[0]
+        assert ("[95%]" in str(advice)) == isinstance(p, Recorded)
+
+    def test_sizes_that_are_not_told_apart_are_named_with_the_reason(self):
+        low, high = (recommend_group_size(Beta(0.28, 0.54)).lines[i].score for i in (2, 1))
+        assert low < 0.8 * high  # a fifth of a budget is worth naming a size for
+        near = recommend_group_size(0.05)
+        assert (near.group_size, near.range) == (8, (4, 8))
+        assert near.reasons[1] == "g = 4 is within 10% of that, too little to choose by."
+        drawn = np.random.default_rng(0).binomial(8, np.random.default_rng(1).beta(0.6, 1.4, 12))
+        few = recommend_group_size(Recorded(drawn, 8))
+        assert few.range[0] <= few.group_size < few.range[1]
+        assert "not shown by these samples to be worth 10% less: more of them would decide." in few.reasons[1]
+        assert f"({few.range[0]} to {few.range[1]} are not distinguished)" in str(few)
+
+    def test_where_a_step_must_keep_prompts_the_claim_is_about_sizes_that_do(self):
+        advice = recommend_group_size(0.01, rollouts=512, prompts=64)
+        assert advice.group_size == 8
+        assert advice.reasons[0].endswith("the most of all sizes that leave 64 prompts.")
 
     def test_the_score_is_informative_groups_over_their_noise(self):
         for line in recommend_group_size(Beta(0.28, 0.54), rollouts=512).lines:
@@ -91,19 +106,19 @@ class TestAdvice:
         scores = Scores([0.05, 0.3], 0.001)
         advice = recommend_group_size(0.3, scores=scores, between=0.001)
         assert advice.group_size == best_group_size(scores, 0.001) == 12
+        assert advice.range == (12, 12)
         assert advice.reasons[0].startswith("The gradient noise that you gave is least at g = 12")
+        assert not any("the most of" in x or "within" in x for x in advice.reasons)
+        assert not any("Counts alone" in x for x in advice.doubts)
 
     def test_budgets_that_are_tiny_or_do_not_divide_are_reported(self):
         assert any(
-            "500 rollouts do not divide by 8: 4 of them" in x for x in recommend_group_size(0.3, rollouts=500).reasons
+            "510 rollouts do not divide by 4: 2 of them" in x for x in recommend_group_size(0.3, rollouts=510).reasons
         )
         tiny = recommend_group_size(0.3, rollouts=8)
         assert tiny.group_size == 2
         assert any("The budget is below 8 prompts" in x for x in tiny.reasons)
         assert any("Raise the budget first" in x for x in recommend_group_size(0.01, rollouts=64).reasons)
-
-    def test_a_step_keeps_the_prompts_that_it_must_have(self):
-        assert recommend_group_size(0.01, rollouts=512, prompts=64).group_size == 8
 
     def test_long_prompts_favour_large_groups(self):
         plain, long = (recommend_group_size(0.3, tokens=x) for x in (None, (4000, 500)))
@@ -149,8 +164,8 @@ class TestAdvice:
         assert f"gives up {often} of the time" in chance
         rng = np.random.default_rng(0)
         measured = recommend_group_size(Recorded(rng.binomial(8, rng.beta(0.6, 1.4, 200)), 8))
-        low, high = (8 / x for x in (measured.lines[2].informative.high, measured.lines[2].informative.low))
-        assert f"[{low:.0f}, {high:.0f}] rollouts for each group of 8" in measured.sampling[0]
+        low, high = (4 / x for x in (measured.lines[1].informative.high, measured.lines[1].informative.low))
+        assert f"[{low:.0f}, {high:.0f}] rollouts for each group of 4" in measured.sampling[0]
         needed = int(chance.split("; ")[1].split(" are")[0])
         assert shortfall_probability(0.01, 16, kept=64, sampled=64 * needed) <= 0.01
         assert shortfall_probability(0.01, 16, kept=64, sampled=64 * (needed - 1)) > 0.01
@@ -163,7 +178,7 @@ class TestAdvice:
     def test_for_machines(self):
         summary = json.loads(json.dumps(recommend_group_size(0.3).summary, allow_nan=False))
         assert {"group_size", "range", "lines", "informative", "reasons"} <= summary.keys()
-        assert summary["range"] == [2, 8]
+        assert summary["range"] == [4, 4]
 
     @pytest.mark.parametrize(
         ("p", "arguments", "message"),
@@ -174,9 +189,16 @@ class TestAdvice:
             (0.3, {"tokens": (0, 100)}, r"^tokens must lie in \(0, inf\), got 0 at index 0\."),
             (0.3, {"rollout_seconds": -1}, r"^rollout_seconds must lie in \(0, inf\), got -1\."),
             (0.3, {"between": 0.1}, r"^scores and between must be given together"),
-            (Recorded([0] * 50, 8), {}, r"^p must show informative groups, but no group is informative: "),
-            (Recorded([0] * 50 + [8] * 50, 8), {}, r"^p must show informative groups, but no group is informative: "),
-            (Recorded([0, 1] * 50, 1), {}, r"^p must show informative groups, but one sample of a prompt is too few\."),
+            (Recorded([0] * 50, 8), {}, r"^p must have a correct sample, got none of 400 over 50 prompts\. "),
+            (Recorded([8] * 50, 8), {}, r"^p must have an incorrect sample, got none of 400 over 50 prompts\. "),
+            (Recorded([0] * 50 + [8] * 50, 8), {}, r"^p must have a prompt with both correct and incorrect samples, "),
+            (Recorded([0, 1] * 50, 1), {}, r"^p must have two samples of at least half of its 100 prompts, got fewer"),
+            (
+                Beta(0, 0.2),
+                {},
+                r"^p must leave groups that are informative, got mean 0\.000, dispersion 0\.200, under which",
+            ),
+            (Fixed(1.0), {}, r"^p must leave groups that are informative, got pass rate 1\.000, under which none is\."),
         ],
     )
     def test_bad_input_is_refused(self, p, arguments, message):
@@ -208,8 +230,8 @@ class TestTheWholeRun:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"steps": 10}, r"^pool must be given with steps, got none"),
-            ({"pool": 10}, r"^steps must be given with pool"),
+            ({"steps": 10}, r"^pool must be given with `steps`, got none"),
+            ({"pool": 10}, r"^steps must be given with `pool`, got none"),
             ({"steps": 1, "pool": 512}, r"^steps must be enough for 4 rollouts of each of 512 prompts, got 1"),
         ],
     )
