@@ -37,6 +37,9 @@ def within(
     array = numbers(name, value)
     fine = (array > low) & (array < high) if open_ends else (array >= low) & (array <= high)
     if not np.all(fine):
+        if np.isinf(low) and np.isinf(high):
+            word = "finite" if open_ends else "a number"
+            raise ValueError(f"{name} must be {word}, got {_offender(array, ~fine)}.{_sentence(way_out)}")
         left, right = "()" if open_ends else "[]"
         raise ValueError(
             f"{name} must lie in {left}{low:.6g}, {high:.6g}{right}, got {_offender(array, ~fine)}.{_sentence(way_out)}"
@@ -52,6 +55,24 @@ def probability(name: str, value: ArrayLike, *, way_out: str = "") -> Floats:
     return within(name, array, 0.0, 1.0, way_out=way_out)
 
 
+def single(name: str, value: ArrayLike, *, zero: bool = False) -> Floats:
+    """Numbers above 0, or 0 with `zero`, of a size that float32 computes with; the error says which they are not."""
+    array = numbers(name, value)
+    fine = (array > 0) | ((array == 0) & zero)
+    if not np.all(fine):
+        raise ValueError(f"{name} must be {'at least' if zero else 'above'} 0, got {_offender(array, ~fine)}.")
+    low = 0 if zero else 1e-30
+    return within(name, array, low, 1e30, way_out="Outside of that float32 overflows or loses it.")
+
+
+def seed(value: Any, *, reserved: int = 0) -> int:
+    """Of a key of jax, which keeps 32 bits; `reserved` seeds that follow are taken too."""
+    number, largest = whole("seed", value, 0), 2**32 - 1 - reserved
+    if number > largest:
+        raise ValueError(f"seed must be at most {largest}, got {number}. Beyond, random numbers repeat small seeds'.")
+    return number
+
+
 def scalar(name: str, value: float | Floats) -> float:
     """The single number in `value`, or an error: roots and ratios are asked for one number at a time."""
     if np.ndim(value):
@@ -59,7 +80,7 @@ def scalar(name: str, value: float | Floats) -> float:
     return float(value)
 
 
-def whole(name: str, value: Any, smallest: int, largest: int | None = None, *, way_out: str = "") -> int:
+def whole(name: str, value: Any, smallest: int, largest: int = 2**63 - 1, *, way_out: str = "") -> int:
     """A Python int in [smallest, largest]. Floats are refused even when whole: they hide rounding mistakes."""
     if isinstance(value, list | tuple | range | np.ndarray) and np.ndim(value):
         loop = f"Ask for each size: [f(p, {name}) for {name} in sizes]." if len(name) == 1 else "Call once for each."
@@ -72,7 +93,7 @@ def whole(name: str, value: Any, smallest: int, largest: int | None = None, *, w
         raise ValueError(f"{name} must be a whole number of at least {smallest}, got {value}.")
     if number < smallest:
         raise ValueError(f"{name} must be at least {smallest}, got {number}.{_sentence(way_out)}")
-    if largest is not None and number > largest:
+    if number > largest:
         raise ValueError(f"{name} must be at most {largest}, got {number}.{_sentence(way_out)}")
     return number
 

@@ -70,7 +70,7 @@ def test_map_writes_what_it_says(mapped):
             ["map", "--checkpoints", "a.jsonl", "--kl", "0.1"],
             "rlsignal map: --checkpoints are followed by plain ascent at temperature 1 alone. Leave out --kl, ",
         ),
-        (["map", "--kl", "-1"], "rlsignal map: --kl must lie in [0, 1e+30], got -1."),
+        (["map", "--kl", "-1"], "rlsignal map: --kl must be at least 0, got -1."),
         (["map", "--seed", "-1"], "rlsignal map: --seed must be at least 0, got -1."),
     ],
     ids=" ".join,
@@ -494,7 +494,7 @@ class TestLongWork:
 
 
 ANSWERS = {
-    "Which group size?": r"\ng = \d+ .* for 512 rollouts a step",
+    "Which group size?": r"\ng = \d+.* for 512 rollouts a step",
     "Which checkpoint to start from?": r"\n(Start from step200|Sample more|A tie|It depends)",
     "Is my run without a signal?": r"\nThe run is degenerat",
     "What does dynamic sampling cost?": r"for each group of \d+ that it keeps[\s\S]*gives up [\s\S]* of the time",

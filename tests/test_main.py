@@ -1,5 +1,6 @@
 """The one handler of the command line: every error that is the caller's is one line with advice, and nothing hangs."""
 
+import json
 import os
 import re
 import signal
@@ -7,11 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from rlsignal.__main__ import main
+from rlsignal import sim
+from rlsignal.__main__ import _parser, main
 from rlsignal.commands import verify
+from rlsignal.commands.terminal import number, whole
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,6 +45,113 @@ def test_an_error_names_the_option_that_was_typed(tmp_path, capsys, typed, said)
     arguments = [str(tmp_path / x) if x.isupper() or x == "DATA2" else x for x in typed.split()]
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith(f"rlsignal {arguments[0]}: {said}")
+
+
+class Started(Exception):
+    """The work has begun: what was typed is fine."""
+
+
+def numeric_options():
+    commands = _parser()._subparsers._group_actions[0].choices
+    for command, parser in commands.items():
+        for option in parser._actions:
+            if option.option_strings and option.type in (whole, number):
+                yield pytest.param(command, option, id=f"{command} {option.option_strings[-1]}")
+
+
+class TestNumbers:
+    """Every option that takes a number, with numbers that no option is for."""
+
+    TYPED: ClassVar = {
+        "diagnose": "FILE --group-size 2",
+        "compare": "FILE OTHER --group-size 2",
+        "track": "LOG --group-size 8",
+        "group-size": "FILE",
+        "verify": "",
+        "map": "--prompts 8 --steps 4 --draws 2 --group-sizes 2 --rollouts 8 --grid 2 --output OUT",
+        "ladder": "--seeds 2 --steps 2 --depths 0 2 --output OUT",
+    }
+
+    @pytest.fixture
+    def files(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        rows = [{"prompt": i, "n": 2, "c": i % 3} for i in range(9)]
+        for name in ("FILE", "OTHER"):
+            Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        steps = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5, "loss": 0.0} for t in range(60)]
+        Path("LOG").write_text("".join(json.dumps(row) + "\n" for row in steps))
+
+    @pytest.fixture
+    def idle(self, files, monkeypatch):
+        """No command works."""
+
+        def begin(*_, **__):
+            raise Started
+
+        work = ("diagnosis.diagnose._diagnosis", "diagnosis.compare.group_estimate", "diagnosis.group_size._source")
+        for name in (*work, "proofs.verify.check", "sim.Runner.run"):
+            monkeypatch.setattr(f"rlsignal.{name}", begin)
+        monkeypatch.setattr(sim.Runner, "hardware", "none")
+
+    @pytest.mark.usefixtures("idle")
+    @pytest.mark.parametrize(("command", "option"), [*numeric_options()])
+    def test_what_is_refused_is_named_as_it_was_typed_with_a_reason_that_fits(self, capsys, command, option):
+        name = option.option_strings[-1]
+        for value in ("-1", "nan", "1e300", "1" + "0" * 20, "some"):
+            more = ["10"] * (option.nargs - 1) if isinstance(option.nargs, int) else []
+            context = ["--steps", "100"] if name == "--pool" else []
+            try:
+                status = main([command, *self.TYPED[command].split(), *context, name, value, *more])
+            except Started:
+                status = 0
+            except SystemExit as end:  # argparse
+                status = end.code
+            error = capsys.readouterr().err
+            assert status in (0, 2)
+            if value == "some" or (value in ("nan", "1e300") and option.type is whole):
+                kind = "a whole number" if option.type is whole else "a number"
+                assert f"error: argument {name}: must be {kind}, got {value!r}" in error
+            elif status:
+                assert re.match(rf"rlsignal {command}: {name} (must |needs |cannot act )", error), error
+                assert error.count("\n") == 1
+                assert ("float32" in error) <= (value == "1e300" or value.startswith("10"))
+
+    @pytest.mark.usefixtures("files")
+    @pytest.mark.parametrize(
+        ("typed", "said"),
+        [
+            ("map --temperature -1", "--temperature must be above 0, got -1."),
+            ("map --learning-rate 0", "--learning-rate must be above 0, got 0."),
+            ("map --kl nan", "--kl must be at least 0, got nan."),
+            ("map --kl 1e31", "--kl must lie in [0, 1e+30], got 1e+31. Outside of that float32 overflows or loses it."),
+            (
+                "map --seed 4294967296",
+                "--seed must be at most 4294967295, got 4294967296. Beyond, random numbers repeat",
+            ),
+            ("map --correct 0", "--correct must be at least 1, got 0. Each prompt needs a correct and an incorrect"),
+            ("ladder --noise -1", "--noise must lie in [0, 1], got -1."),
+            ("ladder --kl -1", "--kl must lie in [0, 1e+30], got -1."),
+            ("diagnose FILE --window 0", "--window must be at least 1, got 0."),
+            ("diagnose FILE --require pass@1>=e", "--require must be a quantity ("),
+            ("track LOG --threshold 0.5", "--threshold needs single rewards, and LOG has means only. Leave it out."),
+            (
+                "group-size NONE",
+                "'NONE' must have a correct sample, got none of 320 over 40 prompts. Sample more, or take",
+            ),
+            ("group-size ALL", "'ALL' must have an incorrect sample, got none of 320 over 40 prompts."),
+            ("group-size ONE", "'ONE' must have two samples of at least half of its 40 prompts, got fewer."),
+            ("group-size --mean 0 --dispersion 0.2", "--mean must leave groups that are informative, got mean 0.000, "),
+            ("group-size --mean 30 --dispersion 0.2", "--mean must lie in [0, 1], got 30. If these are percentages, "),
+            ("group-size --mean 0.3 --dispersion 0.2 --steps 9", "--pool must be given with --steps, got none."),
+            ("group-size FILE --pool 9", "--steps must be given with --pool, got none."),
+        ],
+    )
+    def test_the_reason_and_the_way_out_fit_the_value(self, capsys, typed, said):
+        for name, n, c in (("NONE", 8, 0), ("ALL", 8, 8), ("ONE", 1, 1)):
+            rows = [{"prompt": i, "n": n, "c": c if n > 1 else i % 2} for i in range(40)]
+            Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert main(typed.split()) == 2
+        assert capsys.readouterr().err.startswith(f"rlsignal {typed.split()[0]}: {said}")
 
 
 class TestOneLine:

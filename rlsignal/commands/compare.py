@@ -9,7 +9,7 @@ import rlsignal
 from rlsignal import store
 from rlsignal._show import visible
 from rlsignal.commands.data import add_data, given, read, short_names, write_page
-from rlsignal.commands.terminal import command
+from rlsignal.commands.terminal import command, number, whole
 
 
 def add(commands: Any) -> None:
@@ -22,10 +22,10 @@ def add(commands: Any) -> None:
         example="base.jsonl step200.jsonl --group-size 8",
     )
     add_data(parser, "+")
-    parser.add_argument("--group-size", type=int, metavar="G", help="rollouts per prompt of the run (default 8)")
+    parser.add_argument("--group-size", type=whole, metavar="G", help="rollouts per prompt of the run (default 8)")
     parser.add_argument(
         "--budgets",
-        type=float,
+        type=number,
         nargs="+",
         metavar="X",
         help="learning rate times steps of the model's forecasts (default 30 300 3000), not of your optimizer",

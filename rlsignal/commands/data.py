@@ -12,6 +12,7 @@ from typing import Any
 import rlsignal
 from rlsignal import store
 from rlsignal._show import Result
+from rlsignal.commands.terminal import number, whole
 from rlsignal.data.columns import KINDS
 
 COLUMNS = {
@@ -27,10 +28,10 @@ COLUMNS = {
     "rate": "shares of correct samples",
 }
 NUMBERS = {
-    "rollouts-per-group": (int, "N", "consecutive rows that are one group; of a log, rollouts per prompt"),
-    "groups": (int, "N", "groups behind each row of a log"),
-    "threshold": (float, "X", "rewards above X count as correct"),
-    "missing": (float, "X", "the reward that stands for none"),
+    "rollouts-per-group": (whole, "N", "consecutive rows that are one group; of a log, rollouts per prompt"),
+    "groups": (whole, "N", "groups behind each row of a log"),
+    "threshold": (number, "X", "rewards above X count as correct"),
+    "missing": (number, "X", "the reward that stands for none"),
 }
 CHOICES = {
     "scorer": "which of several verdicts of each response",
@@ -58,8 +59,8 @@ def add_data(parser: argparse.ArgumentParser, files: str | None = None, *, logs:
         )
     for name, what in CHOICES.items():
         options.add_argument(f"--{name}", metavar="NAME", help=what)
-    for name, (number, metavar, what) in NUMBERS.items():
-        options.add_argument(f"--{name}", type=number, metavar=metavar, help=what)
+    for name, (kind, metavar, what) in NUMBERS.items():
+        options.add_argument(f"--{name}", type=kind, metavar=metavar, help=what)
     options.add_argument(
         "--explain", action="store_true", default=None, help="print the call that leaves nothing to guess"
     )
@@ -92,6 +93,7 @@ def as_options(message: str) -> str:
 
 ARGUMENTS = {
     "g": ("group_size", "group_sizes", "rollouts_per_group", "logged_at"),
+    "group_size": ("group_size", "group_sizes"),
     "rollouts": ("budget", "rollouts"),
     "budget": ("budgets",),
 }
@@ -99,14 +101,24 @@ ARGUMENTS = {
 
 
 def as_typed(message: str, chosen: argparse.Namespace) -> str:
-    """An error that begins with an argument, "g must be at least 2, got 1", names the option that has this value."""
-    found = re.match(r"(\w+) must .*?, got ([^\s,]*[^\s,.])", message)
+    """An error that begins with an argument, "g must be at least 2, got 1", names the option that has this value.
+
+    What stands for the data names the file, or the number that was given in its place; an argument in backticks is its
+    option too.
+    """
+    message = re.sub(r"`(\w+)`", lambda x: f"--{x[1].replace('_', '-')}" if hasattr(chosen, x[1]) else x[0], message)
+    found = re.match(r"(\w+) (must|needs) ", message)
     if found is None:
         return message
-    names = ARGUMENTS.get(found[1], (found[1],))
-    typed = [name for name in names if found[2] in _shown(getattr(chosen, name, None))]
-    default = [name for name in names if name not in COLUMNS and getattr(chosen, name, 0) is None and len(names) == 1]
-    return f"--{name.replace('_', '-')}{message[found.end(1) :]}" if (name := (*typed, *default, "")[0]) else message
+    file = getattr(chosen, "data", None)
+    if found[1] in ("p", "data"):
+        source = repr(file) if isinstance(file, str) else "--mean" if getattr(chosen, "mean", None) is not None else ""
+        return (source or found[1]) + message[found.end(1) :]
+    value = re.search(r", got ([^\s,]*[^\s,.])", message)
+    names = [name for name in ARGUMENTS.get(found[1], (found[1],)) if hasattr(chosen, name)]
+    typed = [name for name in names if value and value[1] in _shown(getattr(chosen, name))]
+    alone = names if len(names) == 1 and names[0] not in COLUMNS else []
+    return f"--{name.replace('_', '-')}{message[found.end(1) :]}" if (name := (*typed, *alone, "")[0]) else message
 
 
 def _shown(values: Any) -> list[str]:

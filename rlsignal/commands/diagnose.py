@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 import rlsignal
-from rlsignal import store
+from rlsignal import _validate, store
 from rlsignal._show import Result, figure, visible
 from rlsignal.commands.data import add_data, checkpoint_named, given, read, refuse_idle, write_page
-from rlsignal.commands.terminal import command
+from rlsignal.commands.terminal import command, whole
 from rlsignal.commands.track import tracked
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.diagnosis.diagnose import with_samples
@@ -30,12 +30,12 @@ def add(commands: Any) -> None:
     )
     add_data(parser)
     parser.add_argument(
-        "--group-size", type=int, metavar="G", help="rollouts per prompt (default 8, or what a log states)"
+        "--group-size", type=whole, metavar="G", help="rollouts per prompt (default 8, or what a log states)"
     )
     parser.add_argument("--at", metavar="NAME", help="diagnose this checkpoint (default the first)")
-    parser.add_argument("--batch", type=int, metavar="N", help="groups in a step (default 64)")
-    parser.add_argument("--fewest", type=int, metavar="N", help="leave out prompts with fewer samples than this")
-    parser.add_argument("--window", type=int, metavar="N", help="logged rows taken together over time (default 50)")
+    parser.add_argument("--batch", type=whole, metavar="N", help="groups in a step (default 64)")
+    parser.add_argument("--fewest", type=whole, metavar="N", help="leave out prompts with fewer samples than this")
+    parser.add_argument("--window", type=whole, metavar="N", help="logged rows taken together over time (default 50)")
     parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
     parser.add_argument("--counts", metavar="PATH", help="write {id, c, n} lines, which pass@k tools read")
     parser.add_argument("--ids", metavar="PATH", help="write a line a prompt: kind, and how likely it is of no use")
@@ -55,11 +55,11 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.keep is not None and chosen.ids is None:
         raise ValueError("--keep must be given with --ids, the file that it writes to, got --keep alone.")
     rule = _rule(chosen.require) if chosen.require is not None else None
+    window = 50 if chosen.window is None else _validate.whole("window", chosen.window, 1)
     data = read(chosen, chosen.data)
     if isinstance(data, TrainingLog) and chosen.group_size is None and data.group_size is None:
         refuse_idle(chosen, "a training log whose rows are not one group each", "group_size", "window", "html")
     g = chosen.group_size if chosen.group_size is not None else _group_size(data)
-    window = chosen.window if chosen.window is not None else 50
     if isinstance(data, TrainingLog) and not np.all(data.latest.samples == g):
         refuse_idle(chosen, "a training log whose rows are not one group each", "group_size", "window", "html")
         return tracked(chosen, data, g, min(window, len(data.latest.step)), chosen.groups)
@@ -104,7 +104,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _rule(text: str) -> tuple[str, bool, float]:
     """A quantity, whether it must be at least, and the limit."""
-    parts = re.fullmatch(r"\s*([a-z@0-9]+)\s*(>=|<=)\s*([0-9.eE+-]+)\s*", text)
+    parts = re.fullmatch(r"\s*([a-z@0-9]+)\s*(>=|<=)\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*", text)
     if parts is None or parts[1] not in REQUIRED:
         raise ValueError(
             f"--require must be a quantity ({', '.join(REQUIRED)}), >= or <=, and a number, got {text!r}, as in "

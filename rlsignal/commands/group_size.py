@@ -5,8 +5,9 @@ import json
 from typing import Any
 
 import rlsignal
+from rlsignal import _validate
 from rlsignal.commands.data import add_data, checkpoint_named, given, read, refuse_idle
-from rlsignal.commands.terminal import add_estimator, command
+from rlsignal.commands.terminal import add_estimator, command, number, whole
 from rlsignal.data.records import TrainingLog
 
 ADVICE = ("budget", "prompts", "estimator", "largest", "tokens", "rollout_seconds", "batch", "draws", "steps", "pool")
@@ -18,34 +19,36 @@ def add(commands: Any) -> None:
     parser = command(commands, "group-size", run, "which group size for a budget of rollouts?", example=example)
     add_data(parser, "?", logs=False)
     numbers = parser.add_argument_group("instead of a file")
-    numbers.add_argument("--mean", type=float, metavar="X", help="mean binary reward")
-    numbers.add_argument("--dispersion", type=float, metavar="X", help="of pass rates over prompts; 0: all are alike")
-    numbers.add_argument("--degenerate", type=float, metavar="X", help="logged fraction of groups with equal rewards")
-    numbers.add_argument("--logged-at", type=int, metavar="G", help="the group size behind --degenerate, or of a log")
+    numbers.add_argument("--mean", type=number, metavar="X", help="mean binary reward")
+    numbers.add_argument("--dispersion", type=number, metavar="X", help="of pass rates over prompts; 0: all are alike")
+    numbers.add_argument("--degenerate", type=number, metavar="X", help="logged fraction of groups with equal rewards")
+    numbers.add_argument("--logged-at", type=whole, metavar="G", help="the group size behind --degenerate, or of a log")
     parser.add_argument("--at", metavar="NAME", help="the checkpoint to advise, where FILE has several")
-    parser.add_argument("--budget", type=int, metavar="N", help="rollouts in a step (default 512)")
-    parser.add_argument("--prompts", type=int, metavar="N", help="a step must have so many at least (default 8)")
+    parser.add_argument("--budget", type=whole, metavar="N", help="rollouts in a step (default 512)")
+    parser.add_argument("--prompts", type=whole, metavar="N", help="a step must have so many at least (default 8)")
     parser.add_argument(
         "--tokens",
-        type=float,
+        type=number,
         nargs=2,
         metavar=("P", "C"),
         help="tokens of a prompt, read once a group, and a completion",
     )
     parser.add_argument(
         "--rollout-seconds",
-        type=float,
+        type=number,
         metavar="S",
         help="GPU seconds of a rollout, for informative groups per GPU hour",
     )
-    parser.add_argument("--batch", type=int, metavar="N", help="groups that dynamic sampling keeps (default 64)")
-    parser.add_argument("--draws", type=int, metavar="N", help="batches that it may draw for them (default 10)")
+    parser.add_argument("--batch", type=whole, metavar="N", help="groups that dynamic sampling keeps (default 64)")
+    parser.add_argument("--draws", type=whole, metavar="N", help="batches that it may draw for them (default 10)")
     parser.add_argument(
-        "--steps", type=int, metavar="N", help="of the whole run: what it reaches, which g ends highest"
+        "--steps", type=whole, metavar="N", help="of the whole run: what it reaches, which g ends highest"
     )
-    parser.add_argument("--pool", type=int, metavar="N", help="with --steps: prompts in the data set (default FILE's)")
+    parser.add_argument(
+        "--pool", type=whole, metavar="N", help="with --steps: prompts in the data set (default FILE's)"
+    )
     add_estimator(parser, "whose weights of hard prompts are shown")
-    parser.add_argument("--largest", type=int, metavar="G", help="the largest group looked at (default 64)")
+    parser.add_argument("--largest", type=whole, metavar="G", help="the largest group looked at (default 64)")
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -82,6 +85,8 @@ def _from_numbers(chosen: argparse.Namespace) -> Any:
     """The Beta that the numbers determine."""
     if chosen.mean is None:
         raise ValueError("FILE or --mean must be given, got neither. With --mean give --dispersion or --degenerate.")
+    for name, value in given(chosen, "mean", "dispersion", "degenerate").items():
+        _validate.probability(name, value)
     if chosen.degenerate is not None:
         if chosen.logged_at is None:
             raise ValueError("--logged-at must be given with --degenerate: the group size of the log.")

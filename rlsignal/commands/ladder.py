@@ -7,7 +7,7 @@ from typing import Any
 
 from rlsignal import _validate
 from rlsignal.commands.study import Report, add_study, run_study
-from rlsignal.commands.terminal import add_estimator, command
+from rlsignal.commands.terminal import add_estimator, command, number, whole
 from rlsignal.theory.frameworks import GRPO
 
 
@@ -21,24 +21,24 @@ def add(commands: Any) -> None:
         example="--seeds 3 --rates 1e-4 3e-4",
     )
     add_study(parser, "ladder")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="tasks and runs (default %(default)s)")
+    parser.add_argument("--seeds", type=whole, default=5, metavar="N", help="tasks and runs (default %(default)s)")
     parser.add_argument(
-        "--rates", type=float, nargs="+", default=(3e-4,), metavar="X", help="RL learning rates (default 3e-4)"
+        "--rates", type=number, nargs="+", default=(3e-4,), metavar="X", help="RL learning rates (default 3e-4)"
     )
     parser.add_argument(
         "--depths",
-        type=int,
+        type=whole,
         nargs="+",
         metavar="N",
         help="SFT steps of the checkpoints (default 0 30 100 300 1000 5000)",
     )
     parser.add_argument(
-        "--noise", type=float, metavar="X", help="chance that a demonstrated token of the inverting task is incorrect"
+        "--noise", type=number, metavar="X", help="chance that a demonstrated token of the inverting task is incorrect"
     )
-    parser.add_argument("--group-size", type=int, default=8, metavar="G", help="of GRPO (default %(default)s)")
+    parser.add_argument("--group-size", type=whole, default=8, metavar="G", help="of GRPO (default %(default)s)")
     add_estimator(parser, "of the policy gradient")
-    parser.add_argument("--kl", type=float, default=0.0, metavar="X", help="weight of the KL to the start (default 0)")
-    parser.add_argument("--steps", type=int, default=1000, help="of RL, recorded 20 times (default %(default)s)")
+    parser.add_argument("--kl", type=number, default=0.0, metavar="X", help="weight of the KL to the start (default 0)")
+    parser.add_argument("--steps", type=whole, default=1000, help="of RL, recorded 20 times (default %(default)s)")
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -49,10 +49,10 @@ def run(chosen: argparse.Namespace) -> int:
 
         policy = sim.Network()
         sft = sim.SFTRecipe(policy, depths=tuple(chosen.depths)) if chosen.depths else sim.SFTRecipe(policy)
-        _validate.whole("steps", chosen.steps, 1)
+        _validate.whole("steps", chosen.steps, 1, 10**7)
         every = next(x for x in range(max(1, chosen.steps // 20), chosen.steps + 1) if chosen.steps % x == 0)
         grpo = sim.GRPORecipe(
-            policy, group_size=chosen.group_size, steps=chosen.steps, record_every=every, reference=chosen.kl > 0
+            policy, group_size=chosen.group_size, steps=chosen.steps, record_every=every, reference=chosen.kl != 0
         )
         setting = grpo.setting(chosen.estimator or GRPO, kl=chosen.kl)
         noisy = sim.INVERTING if chosen.noise is None else replace(sim.INVERTING, noise=chosen.noise)

@@ -11,7 +11,7 @@ import rlsignal
 from rlsignal import _validate
 from rlsignal.commands.data import short_names
 from rlsignal.commands.study import Report, add_study, run_study
-from rlsignal.commands.terminal import Several, add_estimator, command
+from rlsignal.commands.terminal import Several, add_estimator, command, number, whole
 from rlsignal.data.records import Rollouts
 from rlsignal.theory.frameworks import GRPO
 from rlsignal.theory.recorded import Recorded
@@ -28,25 +28,27 @@ def add(commands: Any) -> None:
     )
     add_study(parser, "map")
     parser.add_argument(
-        "--group-sizes", type=int, nargs="+", default=(4, 8, 32), metavar="G", help="of each map (default 4 8 32)"
+        "--group-sizes", type=whole, nargs="+", default=(4, 8, 32), metavar="G", help="of each map (default 4 8 32)"
     )
-    parser.add_argument("--steps", type=int, default=400, help="optimizer steps, the equal-steps budget (default 400)")
     parser.add_argument(
-        "--rollouts", type=int, default=3200, help="per prompt, the equal-rollouts budget (default %(default)s)"
+        "--steps", type=whole, default=400, help="optimizer steps, the equal-steps budget (default 400)"
     )
-    parser.add_argument("--prompts", type=int, default=512, help="prompts in a draw (default %(default)s)")
     parser.add_argument(
-        "--responses", type=int, default=32, help="of a prompt, all that there are (default %(default)s)"
+        "--rollouts", type=whole, default=3200, help="per prompt, the equal-rollouts budget (default %(default)s)"
     )
-    parser.add_argument("--correct", type=int, default=2, help="of these responses (default %(default)s)")
+    parser.add_argument("--prompts", type=whole, default=512, help="prompts in a draw (default %(default)s)")
+    parser.add_argument(
+        "--responses", type=whole, default=32, help="of a prompt, all that there are (default %(default)s)"
+    )
+    parser.add_argument("--correct", type=whole, default=2, help="of these responses (default %(default)s)")
     add_estimator(parser, "whose updates are simulated")
     parser.add_argument("--optimizer", choices=("sgd", "adam"), default="sgd", help="adam is sampled throughout")
-    parser.add_argument("--learning-rate", type=float, metavar="X", help="default 1 of plain ascent, 0.02 of adam")
+    parser.add_argument("--learning-rate", type=number, metavar="X", help="default 1 of plain ascent, 0.02 of adam")
     parser.add_argument("--dynamic-sampling", action="store_true", help="steps are means over informative groups")
-    parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="of the rollouts (default 1)")
-    parser.add_argument("--kl", type=float, default=0.0, metavar="B", help="weight of the KL to the start (default 0)")
-    parser.add_argument("--draws", type=int, default=8, help="draws of the prompts (default %(default)s)")
-    parser.add_argument("--grid", type=int, metavar="N", help="N x N starts of the first face (default 7 x 6)")
+    parser.add_argument("--temperature", type=number, default=1.0, metavar="T", help="of the rollouts (default 1)")
+    parser.add_argument("--kl", type=number, default=0.0, metavar="B", help="weight of the KL to the start (default 0)")
+    parser.add_argument("--draws", type=whole, default=8, help="draws of the prompts (default %(default)s)")
+    parser.add_argument("--grid", type=whole, metavar="N", help="N x N starts of the first face (default 7 x 6)")
     parser.add_argument("--no-sampling", action="store_true", help="the first face by the mean field alone")
     parser.add_argument(
         "--checkpoints",
@@ -81,7 +83,7 @@ def run(chosen: argparse.Namespace) -> int:
 
         grid: dict[str, Any] = {}
         if chosen.grid is not None:
-            _validate.whole("grid", chosen.grid, 2)
+            _validate.whole("grid", chosen.grid, 2, 100)
             grid = {"pass_rates": np.linspace(0.05, 0.6, chosen.grid), "entropies": np.geomspace(0.1, 2.2, chosen.grid)}
         usual = {"sgd": 1.0, "adam": 0.02}[chosen.optimizer]
         rate = usual if chosen.learning_rate is None else chosen.learning_rate

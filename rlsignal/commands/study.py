@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlsignal import saving, store
 from rlsignal._show import visible
-from rlsignal.commands.terminal import Bar, add_seed, prepare_jax
+from rlsignal.commands.terminal import Bar, add_seed, prepare_jax, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +40,7 @@ def add_study(parser: argparse.ArgumentParser, folder: str) -> None:
         "--dask", metavar="ADDRESS", help="run on Dask's workers: tcp://HOST:8786, or local:N for N of this machine"
     )
     parser.add_argument(
-        "--width", type=int, metavar="N", help="cells that run together on one device (default by its memory)"
+        "--width", type=whole, metavar="N", help="cells that run together on one device (default by its memory)"
     )
 
 

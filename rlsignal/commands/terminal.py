@@ -25,9 +25,25 @@ def command(
     return parser
 
 
+def whole(text: str) -> int:
+    """What argparse makes of a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+
+
+def number(text: str) -> float:
+    """What argparse makes of a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+
+
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """The option --seed."""
-    parser.add_argument("--seed", type=int, default=0, help="of every random number (default %(default)s)")
+    parser.add_argument("--seed", type=whole, default=0, help="of every random number (default %(default)s)")
 
 
 def add_estimator(parser: argparse.ArgumentParser, what: str) -> None:

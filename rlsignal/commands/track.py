@@ -8,7 +8,7 @@ import rlsignal
 from rlsignal import store
 from rlsignal._show import visible
 from rlsignal.commands.data import add_data, given, read, write_page
-from rlsignal.commands.terminal import command
+from rlsignal.commands.terminal import command, whole
 
 
 def add(commands: Any) -> None:
@@ -21,8 +21,10 @@ def add(commands: Any) -> None:
         example="trainer_state.json --group-size 8",
     )
     add_data(parser)
-    parser.add_argument("--group-size", type=int, metavar="G", help="rollouts per prompt (default what the log states)")
-    parser.add_argument("--window", type=int, metavar="N", help="logged rows taken together (default 20)")
+    parser.add_argument(
+        "--group-size", type=whole, metavar="G", help="rollouts per prompt (default what the log states)"
+    )
+    parser.add_argument("--window", type=whole, metavar="N", help="logged rows taken together (default 20)")
     parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
 
 

@@ -6,14 +6,16 @@ from time import perf_counter
 from typing import Any
 
 import rlsignal
-from rlsignal.commands.terminal import add_seed, command
+from rlsignal.commands.terminal import add_seed, command, whole
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
     parser = command(commands, "verify", run, "check every formula: closed form, exact enumeration, Monte Carlo")
     add_seed(parser)
-    parser.add_argument("--groups", type=int, default=200_000, help="groups drawn for each claim (default %(default)s)")
+    parser.add_argument(
+        "--groups", type=whole, default=200_000, help="groups drawn for each claim (default %(default)s)"
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:

@@ -122,7 +122,7 @@ def plot_take_offs(
     t = t - t[0]
     below = (p[0] > 0) & (p[0] < 0.5)
     rate = _of_each("collision", _validate.within("collision", collision, 1e-9, 2), p)[below]
-    rate = rate * _validate.within("learning_rate", learning_rate, 1e-30, 1e30)
+    rate = rate * _validate.single("learning_rate", learning_rate)
     expected = np.array([escape_time(x, g, estimator) for x in p[0, below]]) / rate
     seen = expected >= t[1]
     expected, observed = expected[seen], _passes_half(t, p[:, below])[seen]

@@ -149,11 +149,12 @@ def inversion_map(
         raise ValueError(f"group_sizes must differ, got {', '.join(map(str, sizes))}. Name each once.")
     _validate.whole("prompts", recipe.prompts, 2, way_out="The pass rates of one prompt have no dispersion.")
     draws = _validate.whole("draws", draws, 2, way_out="One draw says nothing of the noise.")
+    _validate.whole("draws", draws, 2, 10**4)
     for g in sizes:
         if _validate.whole("rollouts", rollouts, g) % g:
             raise ValueError(f"rollouts must be a multiple of every group size, got {rollouts} and g = {g}.")
     columns = _grid("pass_rates", pass_rates, 1)
-    key = jax.random.key(_validate.whole("seed", seed, 0))
+    key = jax.random.key(_validate.seed(seed))
     keys = jnp.stack([jax.random.split(jax.random.fold_in(key, draw)) for draw in range(draws)], axis=1)
     training = {"learning_rate": learning_rate, "temperature": temperature, "kl": kl}
     plan = _Plan(recipe, sizes, rollouts, estimator, training, keys, runner)

@@ -37,6 +37,9 @@ class LadderTask:
     draw: Callable[..., Task]
     noise: float = 0.0
 
+    def __post_init__(self) -> None:
+        _validate.scalar("noise", _validate.probability("noise", self.noise))
+
 
 INVERTING = LadderTask("inverting", Teacher(demonstrations=256), 0.3)
 """Few demonstrations, three tokens in ten of them incorrect."""
@@ -136,7 +139,7 @@ def depth_ladder(
     grpo = grpo or GRPORecipe(sft.policy, record_every=50)
     if len(sft.depths) < 2:
         raise ValueError(f"depths must be at least two, got {sft.depths}. A ladder compares checkpoints.")
-    speeds = _validate.within("rates", rates, 1e-30, 1e30)
+    speeds = _validate.single("rates", rates)
     if speeds.ndim != 1 or not len(speeds):
         raise ValueError(f"rates must be one or more learning rates, got {rates}.")
     this = plan(task, sft, grpo, seeds, seed, sft_setting, grpo_setting, runner)
@@ -197,7 +200,7 @@ def entropy_swap(
     """
     sft = sft or SFTRecipe(Network(), depths=(100, 5000))
     grpo = grpo or GRPORecipe(sft.policy, record_every=50)
-    speed = np.array([_validate.scalar("rate", _validate.within("rate", rate, 1e-30, 1e30))])
+    speed = np.array([_validate.scalar("rate", _validate.single("rate", rate))])
     this = plan(task, sft, grpo, seeds, seed, sft_setting, grpo_setting, runner)
     prepared = this.prepared()
     pair = jax.tree.map(lambda x: x[:, -2:], prepared.parameters)
@@ -266,7 +269,8 @@ def plan(
     if sft.policy != grpo.policy:
         raise ValueError(f"sft and grpo must train the same policy, got {sft.policy} and {grpo.policy}.")
     count = _validate.whole("seeds", seeds, 2, way_out="One seed says nothing of the noise.")
-    first = _validate.whole("seed", seed, 0)
+    _validate.whole("seeds", count, 2, 10**4)
+    first = _validate.seed(seed, reserved=count - 1)
     keys = jnp.stack([jax.random.key(first + i) for i in range(count)])
     settings = sft_setting or sft.setting(), grpo_setting or grpo.setting()
     return Plan(task, sft, grpo, keys, *settings, runner)

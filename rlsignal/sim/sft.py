@@ -55,7 +55,7 @@ class SFTRecipe:
     optimizer: Callable[[Any], optax.GradientTransformation] = optax.adamw
 
     def __post_init__(self) -> None:
-        depths = tuple(_validate.whole("depths", depth, 0) for depth in self.depths)
+        depths = tuple(_validate.whole("depths", depth, 0, 10**9) for depth in self.depths)
         if any(a >= b for a, b in pairwise(depths)):
             raise ValueError(f"depths must rise, got {self.depths}. Sort them, each once.")
         object.__setattr__(self, "depths", depths if depths[:1] == (0,) else (0, *depths))
@@ -68,10 +68,7 @@ class SFTRecipe:
         ------
         ValueError : a rate outside [1e-30, 1e30], smoothing outside [0, 1].
         """
-        way_out = "float32 holds no more."
-        rate = _validate.scalar(
-            "learning_rate", _validate.within("learning_rate", learning_rate, 1e-30, 1e30, way_out=way_out)
-        )
+        rate = _validate.scalar("learning_rate", _validate.single("learning_rate", learning_rate))
         share = _validate.scalar("smoothing", _validate.probability("smoothing", smoothing))
         return SFTSetting(jnp.asarray(rate, jnp.float32), jnp.asarray(share, jnp.float32))
 

@@ -78,12 +78,12 @@ class Recipe:
     dynamic_sampling: bool = False
 
     def __post_init__(self) -> None:
-        _validate.whole("prompts", self.prompts, 1)
-        _validate.whole("responses", self.responses, 2)
+        _validate.whole("prompts", self.prompts, 1, 10**9)
+        _validate.whole("responses", self.responses, 2, 10**9)
         way_out = "Each prompt needs a correct and an incorrect response; change `responses` or `correct`."
         _validate.whole("correct", self.correct, 1, self.responses - 1, way_out=way_out)
         _validate.whole("group_size", self.group_size, 2)
-        _validate.whole("steps", self.steps, 1)
+        _validate.whole("steps", self.steps, 1, 10**9)
         if not isinstance(self.attempts, tuple) or not self.attempts:
             raise ValueError(f"attempts must be a tuple of at least one k, got {self.attempts!r}. For pass@8: (8,).")
         for k in self.attempts:
@@ -135,10 +135,10 @@ class Recipe:
         (2, 5)
         """
         numbers = [
-            _validate.scalar(name, _validate.within(name, value, 1e-30, 1e30, way_out="float32 holds no more."))
+            _validate.scalar(name, _validate.single(name, value))
             for name, value in (("learning_rate", learning_rate), ("temperature", temperature))
         ]
-        weight = _validate.scalar("kl", _validate.within("kl", kl, 0, 1e30, way_out="float32 holds no more."))
+        weight = _validate.scalar("kl", _validate.single("kl", kl, zero=True))
         if self.dynamic_sampling:
             estimator = filtered(estimator, informative_counts)
         table = known(estimator).table(self.group_size)

@@ -296,8 +296,8 @@ class TestRankCorrelation:
         [
             (([1, 2], [1, 2, 3]), "predictor and outcome must be [units] alike, got shapes (2,) and (3,)."),
             (([[1, 2]], [[1, 2]]), "predictor and outcome must be [units] alike, got shapes (1, 2) and (1, 2)."),
-            (([1, np.nan], [1, 2]), "predictor must lie in (-inf, inf), got nan at index 1. " + "{out}"),
-            (([1, 2], [np.inf, 2]), "outcome must lie in (-inf, inf), got inf at index 0. " + "{out}"),
+            (([1, np.nan], [1, 2]), "predictor must be finite, got nan at index 1. " + "{out}"),
+            (([1, 2], [np.inf, 2]), "outcome must be finite, got inf at index 0. " + "{out}"),
             (([1], [1]), "predictor must have at least 2 units, got 1. One alone has no order."),
             (([], []), "predictor must have at least 2 units, got 0. One alone has no order."),
         ],
