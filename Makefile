@@ -23,7 +23,7 @@ help:
 	@echo "make test-engines  the map on Dask's and MPI's workers, bit for bit, in .venv-engines (two minutes)"
 	@echo "make lint       check format, style and types"
 	@echo "make pages      write anew the pages of docs/ that the library computes"
-	@echo "make evidence   the long runs behind docs/ (into docs/evidence/, a quarter of an hour; RUN=ladder for one)"
+	@echo "make evidence   the long runs behind docs/ (into docs/evidence/, two to three hours; RUN=ladder for one)"
 	@echo "make evidence-coverage  how often intervals hold the truth (a quarter of an hour)"
 	@echo "make evidence-decisions  how often verdicts are right (four minutes)"
 	@echo "make evidence-warnings  false alarms and lead times of warnings (a minute)"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.special import betaincinv
 
-from rlsignal import GRPO, Beta, Estimator, Fixed, degenerate_probability, verify
+from rlsignal import GRPO, Beta, Estimator, Fixed, degenerate_probability, informative_probability, verify
 from rlsignal.data.formats import FORMATS, Format
 from rlsignal.data.names import SYNONYMS
 from rlsignal.estimators import GRPO_NEMO, down_sampled, filtered
@@ -291,6 +291,26 @@ def predictors() -> str:
         f"{_signed(x['entropy_given_informative']['fresh'], 2)} (fresh)"
         for x in others
     )
+    larger = _evidence("larger_groups")
+    small, large = larger["trained"]
+    by_size = [
+        [f"g = {of['group_size']}", outcomes[outcome], *(_signed(x["correlation"][outcome], 2) for x in of["scores"])]
+        for of in (small, large)
+        for outcome in columns
+    ]
+    mistakes = {
+        of["group_size"]: {x["name"]: f"{x['mistaken']['trained']:.0%}" for x in of["scores"]}
+        for of in larger["trained"]
+    }
+    depths = [[x["name"], *(f"{y:.2f}" for y in x["by_depth"])] for x in small["scores"][2:]]
+    depths += [
+        [f"{outcomes[name]}, trained in groups of {of['group_size']}", *(f"{y:.2f}" for y in of["after"][name])]
+        for of in (small, large)
+        for name in columns
+    ]
+    ends = small["after"]["trained"]
+    at_64 = {x["name"]: x["by_depth"] for x in small["scores"]}["informative, g = 64"]
+    given = [_signed(large[name]["fresh"], 2) for name in ("entropy_given_informative", "entropy_given_larger")]
     return f"""# What predicts which checkpoint to start from?
 
 {found["ladders"]} random ladders, of six SFT depths each: an untrained policy, and fine-tuning for up to 3000 steps. Tasks
@@ -319,13 +339,13 @@ stage looks at is the mean over tokens here, and that stage needs 150 steps of R
 - **The best that an evaluation shows is pass@10**, with the informative fraction and the forecast close behind. All three ask
   how many prompts are within reach, and 16 samples of each prompt serve nearly as well as the exact pass rates.
 - **Depth, pass@1 and the paper's rule are alike**: they find that some fine-tuning is better than none, and little else.
-- **Under plain GRPO entropy adds nothing to the informative fraction that would favour more of it.** Ranking by entropy starts from the
+- **Under plain GRPO entropy adds nothing to the informative fraction of the groups that train that would favour more of it.** Ranking by entropy starts from the
   checkpoint that learned least. Once the informative fraction is known, the partial rank correlation of entropy with the outcome
   is {partial["entropy_given_informative"]}: nothing on fresh prompts, and *less* entropy is better on trained ones. The
-  other way round it is {partial["informative_given_entropy"]}. **Under other trainers it is otherwise on
+  other way round it is {partial["informative_given_entropy"]}. (In groups of 64: [below](#larger-groups).) **Under other trainers it is otherwise on
   fresh prompts**: {elsewhere}
   ([evidence/other_trainers.json](evidence/other_trainers.json); {others[0]["ladders"]} ladders each). A correlation is no cause: at equal pass rates
-  entropy has [no sign of its own](what-decides.md). Larger groups, which may saturate the informative fraction, were not drawn here.
+  entropy has [no sign of its own](what-decides.md).
 - **A short run of RL is no oracle.** Pass@1 after 100 of 600 steps, which costs a sixth of the runs that it would save,
   ranks no better than what the same prompts' samples say before.
 - **Where they fail.** These three are better about fresh pass@k than about what RL makes of its own prompts, where the speed of
@@ -365,6 +385,25 @@ plain GRPO:
 
 What the first speed of pass@1 knows beyond the informative fraction and pass@1, for trained pass@1: {ahead["trained"]}. For fresh peak
 pass@10: {ahead["fresh"]}, so there it was a matter of plain GRPO.
+
+## Larger groups
+
+{small["ladders"]} of such ladders, each trained in groups of 8 and in groups of 64 ([evidence/larger_groups.json](evidence/larger_groups.json);
+`{larger["provenance"]["command"]}`, {larger["provenance"]["seconds"]} s under other load). *Informative* is that of groups of 8, whichever way RL runs:
+
+{_table(["trained in groups of", "outcome", *(x["name"] for x in small["scores"])], by_size)}
+
+- **For trained pass@1 the informative fraction of groups of 64 is the worse guide**, where groups of 64 train too: choosing by it is a mistake in
+  {mistakes[8]["informative, g = 64"]} (g = 8) and {mistakes[64]["informative, g = 64"]} (g = 64) of the ladders, by pass@10, which holds, in {mistakes[8]["pass@10"]} and {mistakes[64]["pass@10"]}. It is not at its ceiling (at most {max(at_64):.2f}
+  on average), but a prompt that is solved once in 64 rollouts has {informative_probability(1 / 64, 64):.0%} informative groups of 64, and takes long to learn: the untrained
+  policies have {at_64[0]:.2f} of such groups and the deepest checkpoints {at_64[-1]:.2f}, and they end at {ends[0]:.2f} and {ends[-1]:.2f} (g = 8).
+- **For fresh peak pass@10 after training in groups of 64 it is as good as pass@10**, and entropy adds nothing to it: its partial
+  correlation is {given[1]} given that fraction, where it is {given[0]} given the fraction of groups of 8, which is of other groups
+  than train.
+
+Means over these ladders at each checkpoint, before RL and after:
+
+{_table(["SFT depth", *map(str, larger["depths"])], depths)}
 
 ## What it does not say
 
@@ -630,6 +669,8 @@ def what_decides() -> str:
     near, near_trained = (
         [x["over_copy"][i] for case in cases for x in case["starts"] if "nearest" in x["start"]] for i in (0, 2)
     )
+    apart = [x["sampled"]["effect"] for x in _evidence("entropy_inside")["starts"]]
+    least, most = (pick(apart, key=lambda x: x["estimate"]) for pick in (max, min))
     higher = sum(x["low"] > 0 for x in near_trained)
     trained = [x["estimate"] for x in near_trained]
     numbers = [[starts[case["name"]][copy, is_deep]["alignment"][0] for is_deep in (False, True)] for case in cases]
@@ -705,6 +746,10 @@ depth {shallow} and hardly or not at {deep}; one error for all prompts has less 
 start whose errors are the nearest prompt's answer ends where the copy ends in fresh peak pass@{k}: in {at_zero} of {len(near)} rows the interval of
 the difference holds 0. In trained pass@1 it does not always: {min(trained):+.3f} to {max(trained):+.3f}, above the copy in {higher} rows by the
 interval. That is what SFT does to neighbours: it leaves mass on answers that are correct next door.
+
+In a table, where no prompt learns from another and it makes no difference which answers carry the mass, more entropy at equal pass rates
+moves pass@1 by {_signed(least)} to {_signed(most)}, by how many prompts start at the edge of what the budget can lift
+([the map](inversion.md#what-this-does-not-show)). Here, in networks and starts of other pass rates, even masses end higher or are not shown to differ.
 
 ## Other trainers, and a recurrent policy
 

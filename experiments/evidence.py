@@ -98,7 +98,7 @@ def other_trainers(runner: "Runner") -> dict[str, Any]:
 
 def larger_groups(runner: "Runner") -> dict[str, Any]:
     """The same random ladders trained in groups of 8 and of 64: does the informative fraction saturate?"""
-    from experiments.predictors import score_predictors
+    from experiments.predictors import KINDS, score_predictors
 
     shown = "entropy per token", "pass@1", "pass@10", "informative", "informative, g = 64"
     found = []
@@ -106,7 +106,7 @@ def larger_groups(runner: "Runner") -> dict[str, Any]:
         table = score_predictors(64, tuning=4, group_size=g, sizes=(64,), runner=runner).summary
         table["scores"] = [x for x in table["scores"] if x["name"] in shown]
         found.append({"group_size": g, **table})
-    return {"trained": found}
+    return {"depths": list(KINDS[0].sft.depths), "trained": found}
 
 
 def mitigations(runner: "Runner") -> dict[str, Any]:

@@ -116,6 +116,9 @@ class PredictorTable(Result):
         of the alignment number and of the first speed of pass@1, on the trained prompts, once the informative fraction,
         or that and pass@1, are known.
     by_rate : mean rank correlation of the informative fraction with "trained" at slow and at fast RL rates.
+    after : by outcome, its mean over ladders at each checkpoint.
+    entropy_given_larger : as `entropy_given_informative`, of the informative fraction at the first of the further group
+        sizes; empty without any.
     """
 
     ladders: int
@@ -132,6 +135,8 @@ class PredictorTable(Result):
     speed_given_informative: dict[str, Estimate]
     speed_given_pass_rates: dict[str, Estimate]
     by_rate: tuple[float, ...]
+    after: dict[str, tuple[float, ...]]
+    entropy_given_larger: dict[str, Estimate]
 
     @property
     def best(self) -> str:
@@ -162,6 +167,8 @@ class PredictorTable(Result):
             ],
             **{name: _summaries(getattr(self, name)) for name in PARTIALS},
             "by_rate": list(self.by_rate),
+            "after": {name: list(x) for name, x in self.after.items()},
+            "entropy_given_larger": _summaries(self.entropy_given_larger),
         }
 
     def _parts(self) -> Iterable[Part]:
@@ -411,6 +418,7 @@ def _table(
         for name, values in by.items():
             scores.setdefault(name, []).append((np.asarray(values, np.float64), outcomes[i]))
     test = outcomes[tuning:]
+    first = [scores["entropy per token"], *(scores[name] for name in list(larger[0])[:1])]
     return PredictorTable(
         ladders=len(test),
         tuning=tuning,
@@ -424,6 +432,8 @@ def _table(
             for field, names in PARTIALS.items()
         },
         by_rate=_by_rate(scores["informative"], rl_rates[tuning:]),
+        after={name: tuple(np.mean([out[name] for out in test], 0).tolist()) for name in OUTCOMES},
+        entropy_given_larger={name: _partial(first, name) for name in OUTCOMES} if sizes else {},
     )
 
 

@@ -32,7 +32,7 @@ KIND = Kind(
 
 @pytest.fixture(scope="module")
 def table():
-    return score_predictors(8, tuning=3, kinds=(KIND,))
+    return score_predictors(8, tuning=3, kinds=(KIND,), sizes=(64,))
 
 
 def test_predictors_are_the_theory_s():
@@ -126,8 +126,26 @@ def test_the_table_scores_the_test_ladders_alone(table):
     assert "entropy per token, given informative: partial rank correlation" in str(table)
 
 
+def test_what_becomes_of_each_checkpoint_is_kept(table):
+    assert set(table.after) == set(table.entropy_given_larger) == {"trained", "fresh", "trained pass@k", "fresh pass@1"}
+    (before,) = (x.by_depth for x in table.scores if x.name == "pass@1")
+    assert len(before) == len(KIND.sft.depths)
+    assert np.greater(table.after["trained"], before).all()  # on the prompts that RL trains on
+
+
 def test_the_same_seed_gives_the_same_table(table):
-    assert score_predictors(8, tuning=3, kinds=(KIND,)).summary == table.summary
+    assert score_predictors(8, tuning=3, kinds=(KIND,), sizes=(64,)).summary == table.summary
+
+
+@pytest.mark.slow
+def test_training_in_larger_groups_changes_outcomes_and_no_predictor(table):
+    other = score_predictors(8, tuning=3, kinds=(KIND,), group_size=16, sizes=(64,))
+    known, again = ({x.name: x for x in found.scores} for found in (table, other))
+    for name in ("informative", "informative, g = 64", "pass@3, 16 samples", "alignment number"):
+        np.testing.assert_allclose(again[name].by_depth, known[name].by_depth, rtol=1e-5)
+    assert np.greater(known["informative, g = 64"].by_depth, known["informative"].by_depth).all()
+    later = "pass@1 after 20 RL steps"
+    assert np.abs(np.subtract(again[later].by_depth, known[later].by_depth)).max() > 1e-3
 
 
 @pytest.mark.parametrize(
