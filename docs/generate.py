@@ -393,7 +393,7 @@ pass@10: {ahead["fresh"]}, so there it was a matter of plain GRPO.
 
 {_table(["trained in groups of", "outcome", *(x["name"] for x in small["scores"])], by_size)}
 
-- **For trained pass@1 the informative fraction of groups of 64 is the worse guide**, where groups of 64 train too: choosing by it is a mistake in
+- **For trained pass@1 the informative fraction of groups of 64 is the worse guide**, also after training in such groups: choosing by it is a mistake in
   {mistakes[8]["informative, g = 64"]} (g = 8) and {mistakes[64]["informative, g = 64"]} (g = 64) of the ladders, by pass@10, which holds, in {mistakes[8]["pass@10"]} and {mistakes[64]["pass@10"]}. It is not at its ceiling (at most {max(at_64):.2f}
   on average), but a prompt that is solved once in 64 rollouts has {informative_probability(1 / 64, 64):.0%} informative groups of 64, and takes long to learn: the untrained
   policies have {at_64[0]:.2f} of such groups and the deepest checkpoints {at_64[-1]:.2f}, and they end at {ends[0]:.2f} and {ends[-1]:.2f} (g = 8).
