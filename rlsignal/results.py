@@ -187,8 +187,8 @@ class InversionMap(Result):
 
     sharpening : Face over (entropy, pass@1), in which one knob moves entropy and dispersion together, as SFT does.
     dispersion : Face over (dispersion, pass@1) at a fixed entropy inside the classes.
-    controls : entropy inside the classes; dispersion; where the hard prompts are, at one dispersion; the first again
-        under natural gradient.
+    controls : entropy inside the classes; dispersion; where the hard prompts are, at one dispersion; of plain ascent
+        also the first again under natural gradient.
     inverted_share, share_at_k, sampled_share, noise_floor, law_error : [G, B], over the sharpening face: the share of
         pairs of starts whose order turns, by pass@1 and by pass@k in the mean field, and by pass@1 sampled; the largest
         half-width of a paired 95% interval; the rms error of the reachability law.
@@ -262,13 +262,13 @@ class InversionMap(Result):
         return {str(g): plain(float(value)) for g, value in zip(self.group_sizes, values, strict=True)}
 
     def _parts(self) -> Iterable[Part]:
-        face = self.sharpening
+        face, plain_ascent = self.sharpening, self.optimizer == "sgd"
         y, x = len(face.rows) // 2, len(face.pass_rate) // 2
         yield (
             f"Where the order turns. Starts on a grid of {len(face.pass_rate)} pass@1 in [{face.pass_rate[0]:g}, "
             f"{face.pass_rate[-1]:g}] x {len(face.rows)} entropies in [{face.rows[0]:g}, {face.rows[-1]:g}] nats "
             f"({self.draws} draws of {self.prompts} prompts, {self.responses} responses, {self.correct} correct); "
-            f"{self.estimator}, {'plain ascent' if self.optimizer == 'sgd' else self.optimizer} at rate "
+            f"{self.estimator}, {'plain ascent' if plain_ascent else self.optimizer} at rate "
             f"{self.learning_rate:g}"
             + (f", rollouts at temperature {self.temperature:g}" if self.temperature != 1 else "")
             + (f", KL to the start weighed {self.kl:g}." if self.kl else ".")
@@ -277,11 +277,12 @@ class InversionMap(Result):
         rows = []
         for i, g in enumerate(self.group_sizes):
             shares = (
-                f"{share:.1%} ({sampled:.1%})" if np.isfinite(sampled) else f"{share:.1%} (-)"
+                f"{share:.1%}" + (f" ({sampled:.1%})" if np.isfinite(sampled) else " (-)") * plain_ascent
                 for share, sampled in zip(self.inverted_share[i], self.sampled_share[i], strict=True)
             )
             rows.append((str(g), *shares, f"{self.noise_floor[i].max():.4f}", f"{face.exchange_rate[i, 0, y, x]:.3f}"))
-        budgets = f"inverted at {self.steps} steps (sampled)", f"at {self.rollouts} rollouts (sampled)"
+        beside = " (sampled)" * plain_ascent  # where all is sampled a second figure would be the first again
+        budgets = f"inverted at {self.steps} steps{beside}", f"at {self.rollouts} rollouts{beside}"
         yield Table(("g", *budgets, "noise floor", "worth of a nat"), rows)
         if face.missing:
             yield f"{face.missing} of the {len(face.rows) * len(face.pass_rate)} starts do not exist; left out."
@@ -291,7 +292,8 @@ class InversionMap(Result):
             "with less entropy also has pass rates further apart, and the controls below take the two apart."
         )
         yield "What causes it: each control varies one property of the start (95% intervals over paired draws)."
-        yield Table(_CONTROL, [control._row for control in self.controls])
+        columns = len(_CONTROL) - (not plain_ascent)
+        yield Table(_CONTROL[:columns], [control._row[:columns] for control in self.controls])
         yield from (f"- {control._held}" for control in self.controls)
         (entropy, dispersion), held = self.explained, self.controls[0]
         yield (
@@ -300,7 +302,7 @@ class InversionMap(Result):
         )
         errors = zip(self.group_sizes, self.law_error[:, 0], strict=True)
         largest, mean = self.mean_field_error
-        if self.optimizer == "sgd":
+        if plain_ascent:
             so = "So what a nat is worth above is the pass rates that go with it."
             unsure = "More draws would tell whether a nat has a worth of its own."
             if self.kl:
@@ -324,7 +326,7 @@ class InversionMap(Result):
                 apart = f"at most {largest:.3f}, on average {mean:.3f}"
                 yield f"Mean field against sampling, per cell of the first face: {apart}."
         else:
-            yield f"All is sampled, by {self.optimizer}: the mean field and the law are of plain ascent."
+            yield f"All is sampled, by {self.optimizer}: mean field, law and natural gradient are of plain ascent."
         yield "A tabular policy: no prompt learns from another. What this does not show is in docs/inversion.md."
 
 

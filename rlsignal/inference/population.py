@@ -32,7 +32,7 @@ class BetaEstimate(Result):
 
     mean, dispersion : of the population.
     covariance : [2, 2], of these two.
-    units : prompts, clusters or groups behind it.
+    units, of : how many independent "prompts", "clusters" or "groups" are behind it.
     goodness_of_fit_p : p-value of "it is a Beta", from the counts; nan where they are too few for a test.
     warning : a reason against using it; empty if none is known.
     """
@@ -43,6 +43,7 @@ class BetaEstimate(Result):
     units: float
     goodness_of_fit_p: float = float("nan")
     warning: str = ""
+    of: str = "prompts"
 
     @property
     def distribution(self) -> Beta:
@@ -98,7 +99,7 @@ class BetaEstimate(Result):
         errors = self.standard_errors
         line = (
             f"Beta of mean {self.mean:.4g} ± {errors[0]:.2g} and dispersion {self.dispersion:.4g} ± {errors[1]:.2g}, "
-            f"from {self.units:.4g}"
+            f"from {self.units:.4g} {self.of}"
         )
         line += "" if np.isnan(self.goodness_of_fit_p) else f"; goodness-of-fit p = {self.goodness_of_fit_p:.2g}"
         yield f"{line}. Warning: {self.warning}" if self.warning else line
@@ -130,7 +131,7 @@ def beta_estimate(data: Recorded, *, clusters: ArrayLike | None = None) -> BetaE
     Examples
     --------
     >>> print(beta_estimate(Recorded(np.repeat(np.arange(9), [70, 30, 20, 16, 14, 12, 12, 12, 14]), 8)))
-    Beta of mean 0.3158 ± 0.023 and dispersion 0.4491 ± 0.033, from 200; goodness-of-fit p = 1
+    Beta of mean 0.3158 ± 0.023 and dispersion 0.4491 ± 0.033, from 200 prompts; goodness-of-fit p = 1
     """
     data = recorded("data", data)
     c, n = np.asarray(data.correct), np.asarray(data.samples)
@@ -168,7 +169,8 @@ def beta_estimate(data: Recorded, *, clusters: ArrayLike | None = None) -> BetaE
             f"the counts are not those of a Beta (p = {goodness_of_fit_p:.2g}); predictions may miss by more than "
             "their errors."
         )
-    return BetaEstimate(mean, rho, covariance, units, goodness_of_fit_p, warning.strip())
+    of_what = "prompts" if clusters is None else "clusters"
+    return BetaEstimate(mean, rho, covariance, units, goodness_of_fit_p, warning.strip(), of_what)
 
 
 def log_estimate(mean: float, degenerate: float, g: int, groups: int) -> BetaEstimate:
@@ -198,7 +200,7 @@ def log_estimate(mean: float, degenerate: float, g: int, groups: int) -> BetaEst
     >>> from rlsignal import degenerate_probability
     >>> run = log_estimate(0.2812, 0.542, 8, groups=512)
     >>> print(run)
-    Beta of mean 0.2812 ± 0.015 and dispersion 0.5419 ± 0.022, from 512
+    Beta of mean 0.2812 ± 0.015 and dispersion 0.5419 ± 0.022, from 512 groups
     >>> print(run.predict(degenerate_probability, 16))
     0.445 [0.397, 0.495]
     """
@@ -217,7 +219,7 @@ def log_estimate(mean: float, degenerate: float, g: int, groups: int) -> BetaEst
     noise = np.array([[of_mean, of_both], [of_both, share * (1 - share)]]) / groups
     by_mean, by_rho = _slopes(mean, rho, g)
     back = np.array([[1.0, 0.0], [-by_mean / by_rho, 1 / by_rho]]) if by_rho > 0 else np.diag([1.0, 0.0])
-    return BetaEstimate(mean, rho, back @ noise @ back.T, groups, warning=warning)
+    return BetaEstimate(mean, rho, back @ noise @ back.T, groups, warning=warning, of="groups")
 
 
 def posterior(prior: Beta, correct: ArrayLike, samples: int) -> Beta:

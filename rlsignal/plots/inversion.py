@@ -283,9 +283,9 @@ def plot_map(result: InversionMap) -> Figure:
         plot_sharpening(result, g=g, ax=ax).label_outer()
         title = f"g = {g}, {result.steps} steps:\n{result.inverted_share[i, 0]:.0%} of pairs inverted"
         ax.set_title(title, fontsize=11)
-    by_entropy, by_dispersion, by_reach, natural = result.controls
+    by_entropy, by_dispersion, by_reach, *natural = result.controls  # natural gradient: of plain ascent alone
     plot_dispersion(result, ax=causes[0])
-    plot_controls(by_entropy, natural, ax=causes[1])
+    plot_controls(by_entropy, *natural, ax=causes[1])
     plot_controls(by_dispersion, ax=causes[2])
     plot_controls(by_reach, ax=causes[3])
     titles = "Outcome over dispersion", "Entropy varied inside the classes", "Dispersion varied (Beta)"

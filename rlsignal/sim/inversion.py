@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array, nn
 
 from rlsignal import _validate
@@ -383,7 +382,7 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
     two_points = np.stack([two_point_log_odds(plan.recipe, low, MEAN, DISPERSION) for low in lowest])[:, None]
     same_dispersion = plan.shaped("reach control", two_points, entropy - reward_entropy(two_points))
     pass_rates = f"every pass rate (mean {MEAN:g}, dispersion {DISPERSION:g})"
-    return (
+    found = (
         _control(
             plan, "entropy", "entropy inside the classes (nats)", pass_rates, within, same_pass_rates, plan.middle
         ),
@@ -405,17 +404,20 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
             same_dispersion,
             plan.middle,
         ),
-        _control(
-            plan,
-            "natural gradient",
-            "entropy inside the classes (nats)",
-            f"{pass_rates}; learning rate {NATURAL_RATE:g}",
-            within,
-            same_pass_rates,
-            replace(plan.middle, natural=True, optimizer=optax.sgd, dynamic_sampling=False),
-            learning_rate=NATURAL_RATE,
-        ),
     )
+    if not plan.recipe.plain:
+        return found
+    natural = _control(
+        plan,
+        "natural gradient",
+        "entropy inside the classes (nats)",
+        f"{pass_rates}; learning rate {NATURAL_RATE:g}",
+        within,
+        same_pass_rates,
+        replace(plan.middle, natural=True),
+        learning_rate=NATURAL_RATE,
+    )
+    return *found, natural
 
 
 def _control(
