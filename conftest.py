@@ -1,6 +1,7 @@
-"""What every test and docstring example may use: the public names, and one small inversion map."""
+"""What tests may use, one small inversion map and ladder, and how docstring examples run."""
 
 import contextlib
+import functools
 import importlib.util
 import io
 import json
@@ -88,13 +89,21 @@ def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callab
     return folder
 
 
+_STUDIES: dict[str, Callable[..., Any]] = {}
+
+
 @pytest.fixture(autouse=True)
-def public_names(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
-    """Docstring examples see the public names, as after `from rlsignal import *`; those of plots a small result too."""
-    for module in (rlsignal.estimators, rlsignal.theory, rlsignal.inference, rlsignal):
-        doctest_namespace.update({name: getattr(module, name) for name in module.__all__})
-    if request.node.name.startswith("rlsignal.plots"):
-        plt.close("all")
-        for name in ("small_map", "small_ladder"):
-            if name in request.node.dtest.docstring:
-                doctest_namespace[name] = request.getfixturevalue(name)
+def pasted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A docstring's example runs as in a fresh interpreter: with the names that it imports itself, and no others.
+
+    A study that several examples simulate alike is simulated once.
+    """
+    if not isinstance(request.node, pytest.DoctestItem):
+        return
+    plt.close("all")
+    request.node.dtest.globs.clear()
+    if request.node.name.startswith(("rlsignal.plots", "rlsignal.sim")):
+        from rlsignal import sim
+
+        for name in ("inversion_map", "depth_ladder"):
+            monkeypatch.setattr(sim, name, _STUDIES.setdefault(name, functools.cache(getattr(sim, name))))

@@ -3,6 +3,7 @@
 By hand an answer is a number, by code a function; a function is tried at several arguments. The tempting mistakes are
 those that `rlsignal verify` rejects, wherever a claim has one.
 
+>>> from rlsignal.exercises import check
 >>> check("1.1", 0.25)
 <Reply: Not yet: that is 1/4, the variance when the two rewards differ. How often do they? See V1 in the theory.>
 >>> check("1.1", 0.105)
@@ -91,6 +92,7 @@ def check(name: str, answer: Any) -> Reply:
 
     Examples
     --------
+    >>> from rlsignal.exercises import check
     >>> check("2.3", lambda p, g: p**g + (1 - p) ** g).verdict
     'right'
     >>> print(check("2.3", lambda p, g: (1 - p) ** g))

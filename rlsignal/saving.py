@@ -52,6 +52,7 @@ def save(result: Result, path: store.Pathlike, *, provenance: Mapping[str, Any] 
 
     Examples
     --------
+    >>> from rlsignal import Estimate, load, save
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     written = save(Estimate(0.5, 0.4, 0.6), f"{folder}/share")
@@ -93,6 +94,7 @@ def load(path: store.Pathlike) -> Any:
 
     Examples
     --------
+    >>> from rlsignal import diagnose, load, save
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = save(diagnose([[0, 1], [1, 1]] * 30, 2), f"{folder}/found")

@@ -173,6 +173,7 @@ def save_counts(rollouts: Rollouts, path: Pathlike) -> Path:
 
     Examples
     --------
+    >>> from rlsignal.store import save_counts
     >>> import tempfile
     >>> from rlsignal import read
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -205,6 +206,9 @@ class BlockFolder:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import os
+    >>> from rlsignal.store import BlockFolder
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     kept = BlockFolder(f"{folder}/blocks")
@@ -247,6 +251,8 @@ class BlockStore:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal.store import BlockStore
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     BlockStore(folder, {"seed": "0"}).put(3, [np.arange(2)])

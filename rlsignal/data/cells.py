@@ -30,6 +30,7 @@ PART = re.compile(r"(\d+)\s*/\s*(\d+)")
 def missing(cell: Any) -> bool:
     """Nothing was written, or NaN.
 
+    >>> from rlsignal.data.cells import missing
     >>> [missing(x) for x in (None, "", " n/a", "NaN", float("nan"), 0, "x")]
     [True, True, True, True, True, False, False]
     """
@@ -50,6 +51,7 @@ def is_nan(cell: Any) -> bool:
 def number(cell: Any, *, comma: bool = False) -> float | None:
     """A cell as a float, None where it is no finite number; `comma` where a comma is the decimal sign.
 
+    >>> from rlsignal.data.cells import number
     >>> [number(x) for x in (True, "0.5", "37.5%", "1,024", "0,125", "x")], number("1,024", comma=True)
     ([1.0, 0.5, 0.375, 1024.0, 0.125, None], 1.024)
     """
@@ -81,6 +83,7 @@ def number(cell: Any, *, comma: bool = False) -> float | None:
 def part(cell: Any) -> tuple[int, int] | None:
     """(k, n) of "k/n".
 
+    >>> from rlsignal.data.cells import part
     >>> part("3/8"), part("2025/01/02")
     ((3, 8), None)
     """
@@ -101,6 +104,7 @@ def listed(cell: Any) -> list[Any] | None:
 def verdict(cell: Any, words: Mapping[str, int] = WORDS) -> int | None:
     """1 for correct, 0 for incorrect, None where a cell says neither.
 
+    >>> from rlsignal.data.cells import verdict
     >>> [verdict(x) for x in (True, 0.0, "1", "Timeout", "pass", 0.5, -1, None)]
     [1, 0, 1, 0, 1, None, None, None]
     """

@@ -575,6 +575,7 @@ def match(values: Sequence[Any], of: str = "") -> Format | None:
 def shape(value: Any, *, lists: bool = True, limit: int = 3000) -> dict[str, tuple[Any, ...]]:
     """The names of what a value holds, nested ones with dots, and where they lie.
 
+    >>> from rlsignal.data.formats import shape
     >>> shape({"id": 3, "scores": {"match": {"value": "C"}}, "tries": [{"ok": 1}]}, lists=False)["scores.match.value"]
     ('scores', 'match', 'value')
     """
@@ -614,6 +615,7 @@ _PATTERNS: dict[str, re.Pattern[str]] = {}
 def bare(name: Any) -> str:
     """A name as patterns and synonyms have it: lower case, without "train/" and the like.
 
+    >>> from rlsignal.data.formats import bare
     >>> bare("train/Problem ID")
     'problem_id'
     """
@@ -626,6 +628,7 @@ def bare(name: Any) -> str:
 def inside(value: Any, known: Format) -> Iterator[dict[str, Any]]:
     """The rows of a document, each with the plain fields of what encloses it.
 
+    >>> from rlsignal.data.formats import Format, inside
     >>> rows = Format(name="", where="", has="", rows="eval.*[]")
     >>> list(inside({"date": "x", "eval": {"a": [{"status": "pass"}]}}, rows))
     [{'date': 'x', 'key': 'a', 'status': 'pass'}]

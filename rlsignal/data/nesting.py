@@ -148,6 +148,8 @@ def unfold(
     Lists without a name are rewards only where a mapping from prompts holds nothing else, or where they are the rows of
     a matrix.
 
+    >>> from rlsignal.data.nesting import unfold
+    >>> from rlsignal.data.tables import Wanted
     >>> list(unfold({"a": [True, False], "b": [True, True]}, Wanted(), {}))
     [{'prompt': 'a', 'reward': [True, False]}, {'prompt': 'b', 'reward': [True, True]}]
     """

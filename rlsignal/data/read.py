@@ -78,6 +78,7 @@ def read(
 
     Examples
     --------
+    >>> from rlsignal import read
     >>> data = read([{"prompt": "2+2", "reward": 1}, {"prompt": "2+2", "reward": 0}, {"prompt": "6*7", "reward": 1}])
     >>> data.correct, data.samples
     (array([1, 1]), array([2, 1]))

@@ -162,6 +162,7 @@ def compare(
     --------
     A deeper checkpoint with more pass@1 and fewer informative groups:
 
+    >>> from rlsignal import compare
     >>> shallow = {"prompt": range(90), "n": [16] * 90, "c": [1, 2, 3, 4, 6, 8] * 15}
     >>> deep = {"prompt": range(90), "n": [16] * 90, "c": [0, 0, 0, 4, 14, 16] * 15}
     >>> found = compare({"shallow": shallow, "deep": deep})

@@ -59,6 +59,7 @@ def diagnose(
 
     Examples
     --------
+    >>> from rlsignal import diagnose
     >>> found = diagnose({"prompt": range(60), "n": [8] * 60, "c": [0, 0, 0, 1, 5, 8] * 10})
     >>> found.chosen.degenerate.value, round(found.chosen.from_the_mean, 3)
     (0.6666666666666666, 0.063)
@@ -110,6 +111,8 @@ def grouped(log: TrainingLog, g: int) -> Rollouts:
 
     Examples
     --------
+    >>> from rlsignal import read
+    >>> from rlsignal.diagnosis.diagnose import grouped
     >>> log = read([{"step": t, "reward_mean": t / 8, "loss": 0.0} for t in range(9)])
     >>> grouped(log, 8).correct
     array([0, 1, 2, 3, 4, 5, 6, 7, 8])

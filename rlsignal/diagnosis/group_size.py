@@ -240,6 +240,7 @@ def recommend_group_size(
 
     Examples
     --------
+    >>> from rlsignal import Beta, recommend_group_size
     >>> advice = recommend_group_size(Beta(0.28, 0.54), rollouts=512)
     >>> advice.group_size, advice.range
     (4, (4, 4))

@@ -101,6 +101,8 @@ def list_prompts(data: "Readable", group_size: int = 8, **reading: Any) -> Promp
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal.diagnosis.prompts import list_prompts
     >>> found = list_prompts({"prompt": range(400), "n": [16] * 400, "c": [0] * 200 + [7, 8, 9, 10] * 50}, 8)
     >>> {str(kind): int(number) for kind, number in zip(*np.unique(found.kind, return_counts=True))}
     {'hopeless': 200, 'informative': 200}

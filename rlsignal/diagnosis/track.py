@@ -149,6 +149,7 @@ def track(
 
     Examples
     --------
+    >>> from rlsignal import track
     >>> rows = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5 + t / 200} for t in range(80)]
     >>> trend = track(rows, 8, groups=64)
     >>> trend.degenerate.round(2), trend.warned_at

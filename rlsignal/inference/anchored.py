@@ -48,6 +48,9 @@ def anchored_estimate(data: Recorded, fit: BetaEstimate | None = None, *, streng
     --------
     Half of the prompts impossible, half even, which no Beta is:
 
+    >>> import numpy as np
+    >>> from rlsignal import Recorded, degenerate_probability
+    >>> from rlsignal.inference import anchored_estimate, beta_estimate
     >>> rng = np.random.default_rng(0)
     >>> data = Recorded(rng.binomial(8, np.repeat([0.0, 0.5], 200)), 8)
     >>> beta, anchored = beta_estimate(data).distribution, anchored_estimate(data)

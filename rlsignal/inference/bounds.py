@@ -68,6 +68,8 @@ def group_bounds(
 
     Examples
     --------
+    >>> from rlsignal import Beta
+    >>> from rlsignal.inference import group_bounds
     >>> from rlsignal import degenerate_probability
     >>> found = group_bounds(degenerate_probability, Beta(0.2, 1/3), 16, samples=8)
     >>> round(found.low, 4), round(found.high, 4)

@@ -83,6 +83,8 @@ def exponential_fit(entropy: ArrayLike, reward: ArrayLike) -> ExponentialFit:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal.inference import exponential_fit
     >>> h = np.array([2.0, 1.5, 1.0])
     >>> print(exponential_fit(h, 0.9 - 0.1 * np.exp(h)))
     R = -0.100 exp(H) + 0.900, explains 100.0%
@@ -116,6 +118,8 @@ def sigmoid_fit(compute: ArrayLike, reward: ArrayLike, *, skip: float = 0.0, sta
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal.inference import sigmoid_fit
     >>> c = np.arange(1.0, 60)
     >>> print(sigmoid_fit(c, 0.2 + 0.6 / (1 + (10 / c) ** 1.5), skip=5, start=0.2))
     sigmoid from 0.200: ceiling 0.8 ± ..., exponent 1.5 ± ..., midpoint 10 ± ...; residual ..., 55 points

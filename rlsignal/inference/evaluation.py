@@ -40,6 +40,8 @@ class Evaluation:
 
     Examples
     --------
+    >>> from rlsignal import Recorded
+    >>> from rlsignal.inference.evaluation import Evaluation
     >>> from rlsignal import degenerate_probability
     >>> seen = Evaluation(Recorded([0, 1, 2, 5, 8] * 40, 8))
     >>> print(seen.estimate(degenerate_probability, 8), seen.estimate(degenerate_probability, 16))

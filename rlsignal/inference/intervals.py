@@ -41,6 +41,7 @@ class Estimate(Result):
 
     Examples
     --------
+    >>> from rlsignal import Estimate
     >>> print(Estimate(0.5, 0.4, 0.6))
     0.500 [0.400, 0.600]
     """
@@ -87,6 +88,8 @@ def per_prompt_estimate(statistic: Statistic, data: Recorded, g: int) -> Floats:
 
     Examples
     --------
+    >>> from rlsignal import Recorded
+    >>> from rlsignal.inference import per_prompt_estimate
     >>> from rlsignal import degenerate_probability
     >>> per_prompt_estimate(degenerate_probability, Recorded([0, 2, 4], 4), 2)
     array([1.        , 0.33333333, 1.        ])
@@ -125,6 +128,8 @@ def group_estimate(
 
     Examples
     --------
+    >>> from rlsignal import Recorded
+    >>> from rlsignal.inference import group_estimate
     >>> from rlsignal import degenerate_probability
     >>> print(group_estimate(degenerate_probability, Recorded([0, 1, 2, 4] * 30, 4), 4))
     0.500 [0.411, 0.589]
@@ -221,6 +226,8 @@ def dispersion_estimate(data: Recorded, *, clusters: ArrayLike | None = None, le
 
     Examples
     --------
+    >>> from rlsignal import Recorded
+    >>> from rlsignal.inference import dispersion_estimate
     >>> print(dispersion_estimate(Recorded([0, 1, 2, 4] * 30, 4)))
     0.410 [0.309, 0.512]
     """

@@ -75,6 +75,8 @@ def gradient_noise(norms: Mapping[tuple[int, int], ArrayLike]) -> GradientNoise:
 
     Examples
     --------
+    >>> from rlsignal.inference import gradient_noise
+    >>> from rlsignal.inference.noise import GradientNoise
     >>> truth = GradientNoise(0.04, 0.5, 3.0, 12.0, (0.0,) * 4)
     >>> shapes = [(64, 16), (32, 16), (64, 8), (64, 4)]
     >>> found = gradient_noise({shape: truth.squared_norm(*shape) for shape in shapes})

@@ -58,6 +58,8 @@ def exchangeability(first: Recorded, second: Recorded) -> Exchangeability:
 
     Examples
     --------
+    >>> from rlsignal import Recorded
+    >>> from rlsignal.inference import exchangeability
     >>> before, after = Recorded([0, 4, 8] * 8, 8), Recorded([1, 5, 8] * 8, 8)
     >>> round(exchangeability(before, after).p_value, 3), exchangeability(before, before).p_value
     (0.026, 1.0)

@@ -70,6 +70,9 @@ class BetaEstimate(Result):
 
         Examples
         --------
+        >>> import numpy as np
+        >>> from rlsignal import Recorded
+        >>> from rlsignal.inference import beta_estimate
         >>> from rlsignal import degenerate_probability
         >>> fit = beta_estimate(Recorded(np.repeat(np.arange(9), [70, 30, 20, 16, 14, 12, 12, 12, 14]), 8))
         >>> print(fit.predict(degenerate_probability, 32))
@@ -130,6 +133,9 @@ def beta_estimate(data: Recorded, *, clusters: ArrayLike | None = None) -> BetaE
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal import Recorded
+    >>> from rlsignal.inference import beta_estimate
     >>> print(beta_estimate(Recorded(np.repeat(np.arange(9), [70, 30, 20, 16, 14, 12, 12, 12, 14]), 8)))
     Beta of mean 0.3158 ± 0.023 and dispersion 0.4491 ± 0.033, from 200 prompts; goodness-of-fit p = 1
     """
@@ -197,6 +203,7 @@ def log_estimate(mean: float, degenerate: float, g: int, groups: int) -> BetaEst
 
     Examples
     --------
+    >>> from rlsignal.inference import log_estimate
     >>> from rlsignal import degenerate_probability
     >>> run = log_estimate(0.2812, 0.542, 8, groups=512)
     >>> print(run)
@@ -242,6 +249,8 @@ def posterior(prior: Beta, correct: ArrayLike, samples: int) -> Beta:
     --------
     Eight failures do not make a pass rate of 0:
 
+    >>> from rlsignal import Beta
+    >>> from rlsignal.inference import posterior
     >>> posterior(Beta(0.3, 0.3), [0, 8], 8).mean.round(3)
     array([0.068, 0.842])
     """
@@ -308,6 +317,8 @@ def band(prior: Beta, samples: int, lowest: int, highest: int) -> Band:
 
     Examples
     --------
+    >>> from rlsignal import Beta
+    >>> from rlsignal.inference import band
     >>> from rlsignal import degenerate_probability, pass_at_k
     >>> kept = band(Beta(0.15, 0.4), 16, 1, 14)
     >>> round(kept.share, 3), round(kept.filter_mean, 3), round(kept.expected(pass_at_k, 1), 3)

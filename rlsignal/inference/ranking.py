@@ -63,6 +63,7 @@ def inversions(before: ArrayLike, after: ArrayLike, *, least: float = LEAST_LOSS
 
     Examples
     --------
+    >>> from rlsignal.inference import inversions
     >>> print(inversions([0.1, 0.3], [[0.8, 0.9], [0.5, 0.6]]))
     100% of the pairs inverted; outcomes within 0.000 may be noise
     """
@@ -140,6 +141,7 @@ def rank_correlation(predictor: ArrayLike, outcome: ArrayLike, *, clusters: Arra
 
     Examples
     --------
+    >>> from rlsignal.inference import rank_correlation
     >>> print(rank_correlation([1, 2, 3, 4, 5], [0.5, 0.7, 0.6, 0.3, 0.2]))
     Spearman -0.70 (p = 0.23), Kendall -0.60 (p = 0.23), 80% of the pairs inverted; 5 units, exact
     """
@@ -184,6 +186,7 @@ def paired_estimate(differences: ArrayLike, *, level: float = 0.95) -> Estimate:
 
     Examples
     --------
+    >>> from rlsignal.inference import paired_estimate
     >>> print(paired_estimate([0.1, 0.2, 0.3]))
     0.200 [-0.048, 0.448]
     """
@@ -219,6 +222,8 @@ def disagreement_probability(first: ArrayLike, second: ArrayLike) -> float:
     --------
     One checkpoint is ahead on every prompt by the first score, and as clearly behind by the second:
 
+    >>> import numpy as np
+    >>> from rlsignal.inference import disagreement_probability
     >>> ahead = np.array([0.1, 0.2, 0.3, 0.2, 0.1, 0.2])
     >>> round(disagreement_probability(ahead, -ahead), 3), round(disagreement_probability(ahead, ahead), 3)
     (1.0, 0.0)
@@ -271,6 +276,8 @@ def variance_explained(outcome: ArrayLike, *predictors: ArrayLike) -> float:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal.inference import variance_explained
     >>> x = np.linspace(-1, 1, 9)
     >>> round(variance_explained(x**2, x), 12)
     1.0

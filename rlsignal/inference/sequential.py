@@ -35,6 +35,7 @@ def log_e_process(informative: ArrayLike, groups: ArrayLike, *, level: float = 0
 
     Examples
     --------
+    >>> from rlsignal.inference import log_e_process
     >>> log_e_process([0.5, 0.5, 0.0, 0.0, 0.0], groups=64).round(1)
     array([-21.1, -22.2,   1. ,   4.5,   7.9])
     """
@@ -79,6 +80,8 @@ def overdispersion(informative: ArrayLike, groups: int, *, level: float = 0.1) -
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal.inference import overdispersion
     >>> steady, jumping = np.full(40, 0.2), np.tile([0.1, 0.3], 20)
     >>> [round(float(overdispersion(share, 64)[-1]), 1) for share in (steady, jumping)]
     [1.0, 7.0]

@@ -25,6 +25,7 @@ def plot_degenerate(found: Diagnosis, *, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
+    >>> from rlsignal.plots import plot_degenerate
     >>> from rlsignal import diagnose
     >>> plot_degenerate(diagnose([[0, 1, 1, 0], [0, 0, 0, 0], [1, 1, 1, 0]] * 20, 4)).get_xlabel()
     'group size (rollouts)'
@@ -73,6 +74,7 @@ def plot_comparison(compared: Comparison, *, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
+    >>> from rlsignal.plots import plot_comparison
     >>> from rlsignal import compare
     >>> shallow, deep = [{"prompt": range(9), "n": [8] * 9, "c": c} for c in ([1, 2, 4] * 3, [0, 4, 8] * 3)]
     >>> plot_comparison(compare({"shallow": shallow, "deep": deep})).get_xlabel()

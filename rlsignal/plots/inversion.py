@@ -55,7 +55,10 @@ def plot_sharpening(
 
     Examples
     --------
-    >>> plot_sharpening(small_map, g=4).get_ylabel()
+    >>> from rlsignal.plots import plot_sharpening
+    >>> from rlsignal.sim import Recipe, inversion_map
+    >>> result = inversion_map(Recipe(prompts=16, steps=10), group_sizes=(2, 4), rollouts=40, draws=2)
+    >>> plot_sharpening(result, g=4).get_ylabel()
     'pass@1 of the start'
     """
     i, b = _chosen(result, g, budget)
@@ -96,7 +99,10 @@ def plot_dispersion(
 
     Examples
     --------
-    >>> plot_dispersion(small_map).get_ylabel()
+    >>> from rlsignal.plots import plot_dispersion
+    >>> from rlsignal.sim import Recipe, inversion_map
+    >>> result = inversion_map(Recipe(prompts=16, steps=10), group_sizes=(2, 4), rollouts=40, draws=2)
+    >>> plot_dispersion(result).get_ylabel()
     'pass@1 of the start'
     """
     i, b = _chosen(result, g, budget)
@@ -158,7 +164,10 @@ def plot_boundary(
 
     Examples
     --------
-    >>> plot_boundary(small_map, (0.1, 0.3)).get_xlabel()
+    >>> from rlsignal.plots import plot_boundary
+    >>> from rlsignal.sim import Recipe, inversion_map
+    >>> result = inversion_map(Recipe(prompts=16, steps=10), group_sizes=(2, 4), rollouts=40, draws=2)
+    >>> plot_boundary(result, (0.1, 0.3)).get_xlabel()
     'dispersion of the start'
     """
     i, b = _chosen(result, g, budget)
@@ -235,7 +244,10 @@ def plot_controls(*controls: Control, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
-    >>> plot_controls(small_map.controls[1]).get_ylabel()
+    >>> from rlsignal.plots import plot_controls
+    >>> from rlsignal.sim import Recipe, inversion_map
+    >>> result = inversion_map(Recipe(prompts=16, steps=10), group_sizes=(2, 4), rollouts=40, draws=2)
+    >>> plot_controls(result.controls[1]).get_ylabel()
     'pass@1 after GRPO'
     """
     if not controls:
@@ -272,7 +284,10 @@ def plot_map(result: InversionMap) -> Figure:
 
     Examples
     --------
-    >>> len(plot_map(small_map).axes) > 5
+    >>> from rlsignal.plots import plot_map
+    >>> from rlsignal.sim import Recipe, inversion_map
+    >>> result = inversion_map(Recipe(prompts=16, steps=10), group_sizes=(2, 4), rollouts=40, draws=2)
+    >>> len(plot_map(result).axes) > 5
     True
     """
     sizes = result.group_sizes
@@ -311,6 +326,7 @@ def plot_checkpoints(ends: CheckpointEnds, result: InversionMap | None = None) -
 
     Examples
     --------
+    >>> from rlsignal.plots import plot_checkpoints
     >>> from rlsignal import Beta, sim
     >>> ends = sim.simulate_checkpoints({"a": Beta(0.3, 0.2), "b": Beta(0.4, 0.9)}, sim.Recipe(prompts=32), draws=8)
     >>> len(plot_checkpoints(ends).axes)

@@ -31,7 +31,13 @@ def plot_ladder(result: Ladder, *, rate: float | None = None, ax: Axes | None = 
 
     Examples
     --------
-    >>> plot_ladder(small_ladder).get_xlabel()
+    >>> from rlsignal.plots import plot_ladder
+    >>> from rlsignal.sim import GRPORecipe, LadderTask, Network, SFTRecipe, Teacher, depth_ladder
+    >>> policy = Network(widths=(16,), choices=4)
+    >>> task = LadderTask("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
+    >>> sft, grpo = SFTRecipe(policy, depths=(0, 10)), GRPORecipe(policy, batch=16, steps=20, record_every=10)
+    >>> result = depth_ladder(task, sft, grpo, seeds=2)
+    >>> plot_ladder(result).get_xlabel()
     'SFT depth (steps)'
     """
     alone = ax is None
@@ -78,7 +84,13 @@ def plot_signal(result: Ladder, *, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
-    >>> plot_signal(small_ladder).get_ylabel()
+    >>> from rlsignal.plots import plot_signal
+    >>> from rlsignal.sim import GRPORecipe, LadderTask, Network, SFTRecipe, Teacher, depth_ladder
+    >>> policy = Network(widths=(16,), choices=4)
+    >>> task = LadderTask("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
+    >>> sft, grpo = SFTRecipe(policy, depths=(0, 10)), GRPORecipe(policy, batch=16, steps=20, record_every=10)
+    >>> result = depth_ladder(task, sft, grpo, seeds=2)
+    >>> plot_signal(result).get_ylabel()
     'share, or nats per token'
     """
     alone = ax is None
@@ -115,7 +127,13 @@ def plot_ladders(*ladders: Ladder) -> Figure:
 
     Examples
     --------
-    >>> len(plot_ladders(small_ladder).axes)
+    >>> from rlsignal.plots import plot_ladders
+    >>> from rlsignal.sim import GRPORecipe, LadderTask, Network, SFTRecipe, Teacher, depth_ladder
+    >>> policy = Network(widths=(16,), choices=4)
+    >>> task = LadderTask("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
+    >>> sft, grpo = SFTRecipe(policy, depths=(0, 10)), GRPORecipe(policy, batch=16, steps=20, record_every=10)
+    >>> result = depth_ladder(task, sft, grpo, seeds=2)
+    >>> len(plot_ladders(result).axes)
     2
     """
     if not ladders:

@@ -45,6 +45,7 @@ def html(*results: Result, source: str = "") -> str:
 
     Examples
     --------
+    >>> from rlsignal.plots.page import html
     >>> from rlsignal import diagnose
     >>> "<h1>&lt;mine&gt;: does it" in html(diagnose([[0, 1], [1, 1]] * 30, 2), source="<mine>")
     True

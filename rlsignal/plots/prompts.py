@@ -50,6 +50,10 @@ def plot_prompts(
     --------
     Prompts of equal shares inside the classes, followed by the flow:
 
+    >>> import numpy as np
+    >>> from rlsignal import GRPO
+    >>> from rlsignal.plots import plot_prompts
+    >>> from rlsignal.theory import forecast, reachable_pass_rate
     >>> steps, starts = np.linspace(0, 200, 41), np.geomspace(3e-4, 0.3, 40)
     >>> rates = [forecast(starts, 8, GRPO, budget=float(t)) for t in steps]
     >>> plot_prompts(steps, rates, critical=reachable_pass_rate(8, GRPO, budget=200, collision=1.0)).get_ylabel()
@@ -113,6 +117,10 @@ def plot_take_offs(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal import GRPO
+    >>> from rlsignal.plots import plot_take_offs
+    >>> from rlsignal.theory import forecast
     >>> steps, starts = np.linspace(0, 200, 41), np.geomspace(3e-4, 0.3, 40)
     >>> rates = [forecast(starts, 8, GRPO, budget=float(t)) for t in steps]
     >>> plot_take_offs(steps, rates, 8).get_title()
@@ -159,6 +167,7 @@ def plot_simplex(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXR
 
     Examples
     --------
+    >>> from rlsignal.plots import plot_simplex
     >>> len(plot_simplex(8).axes)  # three triangles and the colours' scale
     4
     """

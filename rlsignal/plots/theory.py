@@ -37,6 +37,7 @@ def plot_variance(group_sizes: Sequence[int] = (2, 8, 64), *, top: float | None 
 
     Examples
     --------
+    >>> from rlsignal.plots import plot_variance
     >>> plot_variance((2, 8)).get_xlabel()
     'pass rate p'
     """
@@ -69,6 +70,8 @@ def plot_degenerate_groups(
 
     Examples
     --------
+    >>> from rlsignal import Beta
+    >>> from rlsignal.plots import plot_degenerate_groups
     >>> plot_degenerate_groups({"one prompt": 0.3, "a data set": Beta(0.3, 0.5)}).get_ylabel()
     'share of degenerate groups'
     """
@@ -107,6 +110,8 @@ def plot_weights(
 
     Examples
     --------
+    >>> from rlsignal import DR_GRPO, GRPO
+    >>> from rlsignal.plots import plot_weights
     >>> plot_weights(8, (GRPO, DR_GRPO)).get_ylabel()
     'weight of grad p'
     """
@@ -129,6 +134,7 @@ def plot_objectives(
 
     Examples
     --------
+    >>> from rlsignal.plots import plot_objectives
     >>> plot_objectives(8).get_ylabel()
     'h(p) / h(1)'
     """
@@ -157,6 +163,8 @@ def plot_population(*populations: Beta | Mixture, samples: int = 20, ax: Axes | 
 
     Examples
     --------
+    >>> from rlsignal import Beta
+    >>> from rlsignal.plots import plot_population
     >>> plot_population(Beta(0.3, 0.1), Beta(0.3, 0.7)).get_ylabel()
     'share of prompts'
     """
@@ -187,6 +195,7 @@ def plot_entropy_cap(*, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
+    >>> from rlsignal.plots import plot_entropy_cap
     >>> plot_entropy_cap().get_xlabel()
     'response entropy (nats)'
     """
@@ -227,6 +236,8 @@ def plot_budget(
 
     Examples
     --------
+    >>> from rlsignal import GRPO, Beta
+    >>> from rlsignal.plots import plot_budget
     >>> plot_budget(Beta(0.2, 0.3), GRPO, (64, 1024)).get_xlabel()
     'group size (rollouts)'
     """
@@ -271,6 +282,7 @@ def plot_curves(
 
     Examples
     --------
+    >>> from rlsignal.plots import plot_curves
     >>> plot_curves([0, 10, 20], {"flow": [0.1, 0.2, 0.3]}).get_xlabel()
     'step'
     """

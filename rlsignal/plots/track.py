@@ -23,6 +23,7 @@ def plot_trend(trend: Trend, *, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
+    >>> from rlsignal.plots import plot_trend
     >>> from rlsignal import track
     >>> rows = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5 + t / 200} for t in range(80)]
     >>> plot_trend(track(rows, 8, groups=64)).get_ylabel()

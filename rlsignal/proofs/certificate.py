@@ -99,6 +99,8 @@ def certify(estimator: Estimator, g: int = 8) -> Certificate:
 
     Examples
     --------
+    >>> from rlsignal import Estimator
+    >>> from rlsignal.proofs.certificate import certify
     >>> found = certify(Estimator("hits", lambda K, g: 1.0, lambda K, g: 0.0), 4)
     >>> print(found)
     hits in groups of 4: the library's weight is the enumerated one; rare successes weigh 1.000.

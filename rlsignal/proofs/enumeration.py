@@ -34,6 +34,8 @@ def fixed(p: Number) -> Urn:
 
     Examples
     --------
+    >>> from fractions import Fraction
+    >>> from rlsignal.proofs.enumeration import fixed
     >>> fixed(Fraction(1, 3))(2, 5)
     Fraction(1, 3)
     """
@@ -55,6 +57,8 @@ def beta(mean: Number, dispersion: Number) -> Urn:
 
     Examples
     --------
+    >>> from fractions import Fraction
+    >>> from rlsignal.proofs.enumeration import beta
     >>> beta(Fraction(1, 2), Fraction(1, 3))(1, 1)
     Fraction(2, 3)
     """
@@ -73,6 +77,7 @@ def recorded(correct: int, samples: int) -> Urn:
 
     Examples
     --------
+    >>> from rlsignal.proofs.enumeration import recorded
     >>> recorded(1, 4)(0, 2)
     Fraction(1, 2)
     """
@@ -92,6 +97,8 @@ def mixture(parts: Sequence[Urn], weights: Sequence[Number]) -> Urn:
     --------
     Of a prompt that is impossible or always solved, one rollout says which:
 
+    >>> from fractions import Fraction
+    >>> from rlsignal.proofs.enumeration import fixed, mixture
     >>> mixture([fixed(0), fixed(1)], [Fraction(1, 2), Fraction(1, 2)])(1, 1)
     Fraction(1, 1)
     """
@@ -114,6 +121,7 @@ def every_group(g: int) -> Iterator[Rewards]:
 
     Examples
     --------
+    >>> from rlsignal.proofs.enumeration import every_group
     >>> list(every_group(2))
     [(0, 0), (0, 1), (1, 0), (1, 1)]
     """
@@ -125,6 +133,8 @@ def chance(rewards: Rewards, urn: Urn) -> Fraction:
 
     Examples
     --------
+    >>> from fractions import Fraction
+    >>> from rlsignal.proofs.enumeration import chance, fixed
     >>> chance((1, 0), fixed(Fraction(1, 3)))
     Fraction(2, 9)
     """
@@ -151,6 +161,8 @@ def expectation(statistic: Statistic, urn: Urn, g: int) -> Fraction:
 
     Examples
     --------
+    >>> from fractions import Fraction
+    >>> from rlsignal.proofs.enumeration import expectation, fixed, variance
     >>> expectation(variance, fixed(Fraction(1, 5)), 8)  # V1: (1/5) (4/5) (7/8)
     Fraction(7, 50)
     """
@@ -162,6 +174,8 @@ def cases(statistic: Statistic, urn: Urn, g: int) -> Iterator[tuple[Fraction, Fr
 
     Examples
     --------
+    >>> from fractions import Fraction
+    >>> from rlsignal.proofs.enumeration import cases, fixed
     >>> [(str(share), value) for share, value in cases(sum, fixed(Fraction(1, 3)), 2)]
     [('4/9', 0), ('2/9', 1), ('2/9', 1), ('1/9', 2)]
     """
@@ -184,6 +198,7 @@ def pmf(urn: Urn, g: int) -> list[Fraction]:
 
     Examples
     --------
+    >>> from rlsignal.proofs.enumeration import pmf, recorded
     >>> pmf(recorded(2, 4), 2)
     [Fraction(1, 6), Fraction(2, 3), Fraction(1, 6)]
     """
@@ -213,6 +228,8 @@ def score(rewards: Rewards, p: Number) -> list[Fraction]:
 
     Examples
     --------
+    >>> from fractions import Fraction
+    >>> from rlsignal.proofs.enumeration import score
     >>> score((1, 0), Fraction(1, 4))
     [Fraction(4, 1), Fraction(-4, 3)]
     """
@@ -226,6 +243,8 @@ def slope(statistic: Statistic, p: Number, g: int) -> Fraction:
 
     Examples
     --------
+    >>> from fractions import Fraction
+    >>> from rlsignal.proofs.enumeration import slope
     >>> slope(any, Fraction(1, 2), 3)  # of pass@3: 3 (1-p)^2
     Fraction(3, 4)
     """
@@ -241,6 +260,8 @@ def push(advantages: Advantages, p: Number) -> Statistic:
 
     Examples
     --------
+    >>> from fractions import Fraction
+    >>> from rlsignal.proofs.enumeration import expectation, fixed, mean, push
     >>> centred = lambda rewards: [reward - mean(rewards) for reward in rewards]
     >>> expectation(push(centred, Fraction(1, 5)), fixed(Fraction(1, 5)), 8)  # Dr. GRPO's (g-1)/g
     Fraction(7, 8)

@@ -140,6 +140,7 @@ def verify(estimator: Estimator | None = None, *, seed: int = 0, groups: int = 2
 
     Examples
     --------
+    >>> from rlsignal import Estimator, verify
     >>> verify().passed
     True
     >>> verify(Estimator("sign", lambda K, g: 1.0, lambda K, g: -1.0)).beliefs[0].holds  # the same weight everywhere

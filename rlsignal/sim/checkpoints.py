@@ -86,6 +86,7 @@ def simulate_checkpoints(
     --------
     A little less pass@1, from prompts that are more alike:
 
+    >>> from rlsignal.sim import Recipe, simulate_checkpoints
     >>> from rlsignal import Beta
     >>> ends = simulate_checkpoints({"base": Beta(0.3, 0.2), "tuned": Beta(0.35, 0.9)}, Recipe(prompts=64), draws=8)
     >>> ends.after.mean(1).round(1), float(ends.ahead[0, 1])

@@ -72,6 +72,7 @@ class GRPORecipe:
 
     Examples
     --------
+    >>> from rlsignal.sim import GRPORecipe
     >>> from rlsignal.sim.policies import Network
     >>> GRPORecipe(Network(), steps=10, record_every=5).records
     3
@@ -131,6 +132,7 @@ class GRPORecipe:
 
         Examples
         --------
+        >>> from rlsignal.sim import GRPORecipe
         >>> from rlsignal.sim.policies import Network
         >>> GRPORecipe(Network(), group_size=4).setting(clip=(0.2, 0.28)).table.shape
         (2, 5)
@@ -252,6 +254,8 @@ def train_policy(
 
     Examples
     --------
+    >>> import jax
+    >>> from rlsignal.sim import GRPORecipe, train_policy
     >>> from rlsignal.sim.policies import Network
     >>> from rlsignal.sim.tasks import Teacher
     >>> teacher = Network(widths=(8,), choices=4)

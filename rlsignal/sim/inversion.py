@@ -136,6 +136,7 @@ def inversion_map(
 
     Examples
     --------
+    >>> from rlsignal.sim import Recipe, inversion_map
     >>> result = inversion_map(Recipe(prompts=16, steps=10), group_sizes=(2, 4), rollouts=40, draws=2)
     >>> result.sharpening.outcome.shape  # group sizes, budgets, entropies, pass rates, draws
     (2, 2, 7, 6, 2)

@@ -29,6 +29,8 @@ def jumps(recipe: Recipe, setting: Setting) -> bool:
 
     Examples
     --------
+    >>> from rlsignal.sim import Recipe
+    >>> from rlsignal.sim.jumping import jumps
     >>> recipe = Recipe(steps=400)
     >>> jumps(recipe, recipe.setting()), jumps(recipe, recipe.setting(learning_rate=0.01))
     (True, False)
@@ -77,6 +79,9 @@ def jump(
 
     Examples
     --------
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Recipe, jump
     >>> recipe = Recipe(prompts=8, responses=4, correct=1, steps=50)
     >>> final, metrics = jump(jax.random.key(0), jnp.zeros((8, 4)), recipe, recipe.setting())
     >>> bool(metrics.pass_at_1[-1] > metrics.pass_at_1[0])

@@ -129,6 +129,7 @@ def depth_ladder(
 
     Examples
     --------
+    >>> from rlsignal.sim import GRPORecipe, LadderTask, Network, SFTRecipe, Teacher, depth_ladder
     >>> policy = Network(widths=(16,), choices=4)
     >>> task = LadderTask("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
     >>> sft, grpo = SFTRecipe(policy, depths=(0, 10)), GRPORecipe(policy, batch=16, steps=20, record_every=10)
@@ -191,6 +192,8 @@ def entropy_swap(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal.sim import GRPORecipe, LadderTask, Network, SFTRecipe, Teacher, entropy_swap
     >>> policy = Network(widths=(16,), choices=4)
     >>> task = LadderTask("small", Teacher(Network(widths=(8,), choices=4), demonstrations=32, prompts=32), 0.3)
     >>> sft, grpo = SFTRecipe(policy, depths=(5, 100)), GRPORecipe(policy, batch=16, steps=20)

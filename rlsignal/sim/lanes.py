@@ -35,6 +35,8 @@ def run_lanes(turn: Callable[[Any, Any], tuple[Any, Array]], fixed: Any, state: 
 
     Examples
     --------
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim.lanes import run_lanes
     >>> def count_down(step, left):
     ...     return jnp.maximum(left - step, 0), left <= step
     >>> run_lanes(count_down, jnp.array([1, 2]), jnp.array([5, 3]))

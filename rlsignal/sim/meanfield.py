@@ -33,6 +33,8 @@ def expected_gradient(logits: Array, recipe: Recipe, setting: Setting) -> Array:
     --------
     Two responses, of which the first is correct: w_2(p) = 1 for every p, and grad p is p(1-p) and its negative.
 
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Recipe, expected_gradient
     >>> recipe = Recipe(prompts=1, responses=2, correct=1, group_size=2)
     >>> expected_gradient(jnp.zeros((1, 2)), recipe, recipe.setting()).round(3)
     Array([[ 0.25, -0.25]], dtype=float32)
@@ -77,6 +79,8 @@ def flow(logits: Array, recipe: Recipe, setting: Setting, *, measure: Measure = 
 
     Examples
     --------
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Recipe, flow
     >>> recipe = Recipe(prompts=8, responses=4, correct=1, steps=50)
     >>> final, metrics = flow(jnp.zeros((8, 4)), recipe, recipe.setting())
     >>> bool(metrics.pass_at_1[-1] > 0.9)
@@ -125,6 +129,8 @@ def leap(
 
     Examples
     --------
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Recipe, flow, leap
     >>> recipe = Recipe(prompts=8, responses=4, correct=1, steps=50)
     >>> slow, quick = (way(jnp.zeros((8, 4)), recipe, recipe.setting())[1].pass_at_1[-1] for way in (flow, leap))
     >>> bool(abs(slow - quick) < 1e-3)

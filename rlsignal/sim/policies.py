@@ -58,6 +58,10 @@ class Tabular:
 
     Examples
     --------
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Tabular
+    >>> from rlsignal.sim.policies import log_probabilities
     >>> policy = Tabular(prompts=3, choices=4)
     >>> log_probabilities(policy, policy.init(jax.random.key(0)), jnp.arange(3)).shape
     (3, 4)
@@ -230,6 +234,9 @@ def number(policy: Policy, tokens: Array) -> Array:
 
     Examples
     --------
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Network
+    >>> from rlsignal.sim.policies import number
     >>> int(number(Network(tokens=2, choices=16), jnp.array([1, 2])))
     18
     """
@@ -249,6 +256,10 @@ def log_probabilities(
 
     Examples
     --------
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Sequence
+    >>> from rlsignal.sim.policies import log_probabilities
     >>> policy = Sequence(tokens=2, choices=3)
     >>> log_pi = log_probabilities(policy, policy.init(jax.random.key(0)), jnp.ones((1, 16)))
     >>> round(float(jnp.exp(log_pi).sum()), 6), int((log_pi == -jnp.inf).sum())
@@ -312,6 +323,9 @@ def measure_policy(
 
     Examples
     --------
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Tabular, measure_policy
+    >>> from rlsignal.sim.policies import Prompts
     >>> policy, prompts = Tabular(prompts=1, choices=4), Prompts(jnp.array([0]), jnp.array([[2, 3]]))
     >>> float(measure_policy(policy, jnp.zeros((1, 4)), prompts, group_size=8, attempts=(8,)).metrics.pass_at_1)
     0.5
@@ -347,6 +361,9 @@ def tempered(policy: Policy, parameters: Parameters, features: Array, target: Ar
 
     Examples
     --------
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Tabular
+    >>> from rlsignal.sim.policies import log_probabilities, tempered
     >>> policy, logits = Tabular(prompts=1, choices=4), jnp.array([[3.0, 1.0, 0.0, 0.0]])
     >>> log_pi = log_probabilities(policy, tempered(policy, logits, jnp.array([0]), 1.0), jnp.array([0]))
     >>> round(float(-(jnp.exp(log_pi) * log_pi).sum()), 3)

@@ -62,6 +62,8 @@ class Runner:
 
     Examples
     --------
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Runner
     >>> from rlsignal.sim import sweep
     >>> calls = []
     >>> runner = Runner(width=2, progress=lambda *call: calls.append(call))

@@ -44,6 +44,7 @@ class SFTRecipe:
 
     Examples
     --------
+    >>> from rlsignal.sim import SFTRecipe
     >>> from rlsignal.sim.policies import Network
     >>> SFTRecipe(Network(), depths=(10, 100)).depths
     (0, 10, 100)
@@ -82,6 +83,9 @@ def cross_entropy(
 
     Examples
     --------
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim.sft import cross_entropy
+    >>> from rlsignal.sim.tasks import Demonstrations
     >>> from rlsignal.sim.policies import Tabular
     >>> shown = Demonstrations(jnp.array([0]), jnp.array([[2]]))
     >>> round(float(cross_entropy(Tabular(prompts=1, choices=4), jnp.zeros((1, 4)), shown)), 4)  # log 4
@@ -110,6 +114,9 @@ def finetune(
 
     Examples
     --------
+    >>> import jax
+    >>> from rlsignal.sim import SFTRecipe, finetune
+    >>> from rlsignal.sim.sft import cross_entropy
     >>> from rlsignal.sim.policies import Network
     >>> from rlsignal.sim.tasks import Teacher
     >>> key, recipe = jax.random.key(0), SFTRecipe(Network(widths=(8,)), depths=(0, 5))

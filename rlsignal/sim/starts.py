@@ -49,6 +49,8 @@ def sharpened(key: Array, recipe: Recipe, *, pass_rate: float, entropy: float) -
 
     Examples
     --------
+    >>> import jax
+    >>> from rlsignal.sim import Recipe, measure_tabular, sharpened
     >>> recipe = Recipe(prompts=64)
     >>> metrics = measure_tabular(sharpened(jax.random.key(0), recipe, pass_rate=0.3, entropy=1.0), recipe)
     >>> round(float(metrics.pass_at_1), 3), round(float(metrics.entropy), 3)
@@ -83,6 +85,9 @@ def from_pass_rates(key: Array, recipe: Recipe, distribution: PassRate, *, withi
 
     Examples
     --------
+    >>> import jax
+    >>> from rlsignal import Beta
+    >>> from rlsignal.sim import Recipe, from_pass_rates, measure_tabular
     >>> recipe = Recipe(prompts=64)
     >>> logits = from_pass_rates(jax.random.key(0), recipe, Beta(0.3, 0.5), within_entropy=1.0)
     >>> metrics = measure_tabular(logits, recipe)
@@ -119,6 +124,8 @@ def temper(logits: Array, recipe: Recipe, *, entropy: float) -> Array:
 
     Examples
     --------
+    >>> import jax
+    >>> from rlsignal.sim import Recipe, measure_tabular, sharpened, temper
     >>> recipe = Recipe(prompts=64)
     >>> start = sharpened(jax.random.key(0), recipe, pass_rate=0.3, entropy=1.0)
     >>> before, after = measure_tabular(start, recipe), measure_tabular(temper(start, recipe, entropy=1.5), recipe)
@@ -143,6 +150,7 @@ def reachable_entropy(pass_rates: ArrayLike, recipe: Recipe) -> tuple[float, flo
 
     Examples
     --------
+    >>> from rlsignal.sim import Recipe, reachable_entropy
     >>> low, high = reachable_entropy(0.5, Recipe(responses=16, correct=4))
     >>> round(low, 3), round(high, 3)
     (0.693, 2.629)

@@ -41,6 +41,8 @@ def sweep(
 
     Examples
     --------
+    >>> import jax
+    >>> from rlsignal.sim import sweep
     >>> keys = jax.random.split(jax.random.key(0), 3)
     >>> sweep(jax.random.normal, (keys,)).shape
     (3,)
@@ -85,6 +87,9 @@ def cross(keys: jax.Array, *settings: Any) -> tuple[Any, ...]:
 
     Examples
     --------
+    >>> import jax
+    >>> import numpy as np
+    >>> from rlsignal.sim import cross
     >>> keys, x = cross(jax.random.split(jax.random.key(0), 3), np.arange(2))
     >>> [int(i) for i in x]
     [0, 0, 0, 1, 1, 1]
@@ -115,6 +120,9 @@ def width_for(experiment: Experiment, cells: tuple[Any, ...], *, on_cpu: int = 3
 
     Examples
     --------
+    >>> import jax
+    >>> from functools import partial
+    >>> from rlsignal.sim import width_for
     >>> keys = jax.random.split(jax.random.key(0), 1000)
     >>> width_for(partial(jax.random.normal, shape=(2**20,)), (keys,), memory=2**30)
     32
@@ -149,6 +157,9 @@ def fingerprint(
 
     Examples
     --------
+    >>> import jax
+    >>> import numpy as np
+    >>> from rlsignal.sim import fingerprint
     >>> sorted(fingerprint(jax.random.normal, (np.arange(3),), 32))
     ['cells', 'experiment', 'hardware', 'width']
     """

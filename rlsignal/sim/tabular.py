@@ -62,6 +62,7 @@ class Recipe:
 
     Examples
     --------
+    >>> from rlsignal.sim import Recipe
     >>> Recipe(prompts=4, responses=6, steps=10, record_every=5).records
     3
     """
@@ -130,6 +131,7 @@ class Recipe:
 
         Examples
         --------
+        >>> from rlsignal.sim import Recipe
         >>> from rlsignal import RLOO
         >>> Recipe(group_size=4).setting(RLOO, learning_rate=0.5).table.shape
         (2, 5)
@@ -182,6 +184,8 @@ def log_pass_rates(logits: Array, correct: int) -> tuple[Array, Array]:
 
     Examples
     --------
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import log_pass_rates
     >>> log_p, log_q = log_pass_rates(jnp.array([[100.0, 0.0]]), 1)
     >>> float(log_q[0])
     -100.0
@@ -200,6 +204,8 @@ def measure_tabular(logits: Array, recipe: Recipe, temperature: Array | float = 
 
     Examples
     --------
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Recipe, measure_tabular
     >>> even = jnp.zeros((1, 4))
     >>> float(measure_tabular(even, Recipe(prompts=1, responses=4, correct=2)).pass_at_1)
     0.5
@@ -231,6 +237,9 @@ def prompts_pass_rates(logits: Array, recipe: Recipe, temperature: Array | float
 
     Examples
     --------
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Recipe, prompts_pass_rates
     >>> recipe = Recipe(prompts=2, responses=4, correct=1, steps=10, record_every=5)
     >>> from rlsignal.sim import jump
     >>> _, rates = jump(jax.random.key(0), jnp.zeros((2, 4)), recipe, recipe.setting(), measure=prompts_pass_rates)
@@ -256,6 +265,9 @@ def sampled_gradient(key: Array, logits: Array, recipe: Recipe, setting: Setting
 
     Examples
     --------
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Recipe, sampled_gradient
     >>> recipe = Recipe(prompts=2, responses=4, correct=1)
     >>> gradient, seen = sampled_gradient(jax.random.key(0), jnp.zeros((2, 4)), recipe, recipe.setting())
     >>> gradient.shape, bool(abs(gradient.sum()) < 1e-6)  # a softmax feels no constant
@@ -308,6 +320,9 @@ def less_kl(gradient: Array, logits: Array, start: Array, recipe: Recipe, settin
     --------
     A policy that left an even start is drawn back to it:
 
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Recipe
+    >>> from rlsignal.sim.tabular import less_kl
     >>> recipe = Recipe(prompts=1, responses=3, correct=1)
     >>> pull = less_kl(jnp.zeros(3), jnp.array([1.0, 0, 0]), jnp.zeros(3), recipe, recipe.setting(kl=1.0))
     >>> [round(float(x), 3) for x in pull]
@@ -354,6 +369,9 @@ def train_tabular(
 
     Examples
     --------
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from rlsignal.sim import Recipe, train_tabular
     >>> recipe = Recipe(prompts=8, responses=4, correct=1, steps=50)
     >>> final, metrics, seen = train_tabular(jax.random.key(0), jnp.zeros((8, 4)), recipe, recipe.setting())
     >>> bool(metrics.pass_at_1[-1] > metrics.pass_at_1[0])

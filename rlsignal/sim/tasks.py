@@ -51,6 +51,8 @@ class Teacher:
 
     Examples
     --------
+    >>> import jax
+    >>> from rlsignal.sim import Teacher
     >>> task = Teacher(demonstrations=256, prompts=512)(jax.random.key(0), 0.3)
     >>> task.demonstrations.tokens.shape, task.fresh.answers.shape
     ((256, 2), (512, 1))

@@ -69,6 +69,8 @@ def pass_rate_after(
     --------
     The same 256 rollouts of a prompt, in groups of 2 and of 8, and without noise:
 
+    >>> from rlsignal import RLOO
+    >>> from rlsignal.theory import forecast, pass_rate_after
     >>> [round(pass_rate_after(0.05, g, RLOO, visits=256 // g, step=1), 3) for g in (2, 8)]
     [0.989, 0.726]
     >>> [round(forecast(0.05, g, RLOO, budget=256 // g), 3) for g in (2, 8)]
@@ -130,6 +132,8 @@ def group_size_for_budget(
     --------
     The square-root rule makes GRPO's best group grow with the budget, RLOO's never:
 
+    >>> from rlsignal import GRPO, RLOO, Beta
+    >>> from rlsignal.theory import group_size_for_budget
     >>> data = Beta(0.2, 0.3)
     >>> for estimator in (GRPO, RLOO):
     ...     print([group_size_for_budget(data, estimator, rollouts=n, step=1).best for n in (64, 512, 4096)])

@@ -53,6 +53,8 @@ def escape_time(
     --------
     From 1% to a half, at 8 rollouts and in the limit:
 
+    >>> from rlsignal import GRPO, MAXRL, RLOO
+    >>> from rlsignal.theory import escape_time
     >>> [round(escape_time(0.01, g, estimator), 1) for g in (8, None) for estimator in (RLOO, GRPO, MAXRL)]
     [108.2, 43.6, 18.4, 108.2, 19.7, 5.6]
     """
@@ -111,6 +113,8 @@ def forecast(
     --------
     At equal pass@1, prompts that differ end lower:
 
+    >>> from rlsignal import GRPO, Beta
+    >>> from rlsignal.theory import forecast
     >>> [round(forecast(p, 8, GRPO, budget=100), 3) for p in (0.1, Beta(0.1, 0.3), Beta(0.1, 0.6))]
     [0.996, 0.651, 0.346]
     """

@@ -38,6 +38,7 @@ class Fixed(Shown):
 
     Examples
     --------
+    >>> from rlsignal import Fixed
     >>> Fixed(0.5).pmf(2)
     array([0.25, 0.5 , 0.25])
     """
@@ -118,6 +119,7 @@ class Beta(Shown):
     --------
     Pass rates uniform over [0, 1]:
 
+    >>> from rlsignal import Beta
     >>> Beta(0.5, 1/3).pmf(2)
     array([0.33333333, 0.33333333, 0.33333333])
     """
@@ -212,6 +214,7 @@ class Mixture(Shown):
     --------
     Impossible prompts are degenerate at every group size; the mean alone would not show it:
 
+    >>> from rlsignal import Beta, Fixed, Mixture, degenerate_probability
     >>> data = Mixture([Fixed(0.0), Beta(0.3, 0.4)], weights=[0.3, 0.7])
     >>> round(data.mean, 12), round(data.dispersion, 3)
     (0.21, 0.468)
@@ -288,6 +291,8 @@ class Mixture(Shown):
 
         Examples
         --------
+        >>> from rlsignal import Fixed, Mixture
+        >>> from rlsignal.theory import reward_entropy
         >>> round(Mixture([Fixed(0.0), Fixed(0.5)], weights=[0.5, 0.5]).average(reward_entropy), 4)  # ln 2 / 2
         0.3466
         """

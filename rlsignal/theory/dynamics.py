@@ -43,6 +43,8 @@ def learning_speed(
 
     Examples
     --------
+    >>> from rlsignal import RLOO
+    >>> from rlsignal.theory import learning_speed
     >>> learning_speed(0.5, 8, RLOO, collision=2), learning_speed(0.5, 8, RLOO, natural=True)
     (0.125, 0.25)
     """
@@ -83,6 +85,7 @@ def reachable_pass_rate(g: int, estimator: Estimator, *, budget: float, collisio
 
     Examples
     --------
+    >>> from rlsignal.theory import reachable_pass_rate
     >>> from rlsignal import GRPO
     >>> round(reachable_pass_rate(8, GRPO, budget=400, collision=1.0), 6)
     0.000945
@@ -127,6 +130,8 @@ def transferred_speed(
     Two prompts alike in their features, of answers 0 and 1. Of the second one's incorrect mass, all lies on answer 0,
     on answer 2 where the first one's lies too, or on answer 3:
 
+    >>> from rlsignal import RLOO
+    >>> from rlsignal.theory import transferred_speed
     >>> first, kernel = [[1.0, 0.0, -1.0, 0.0]], [[1.0]] * 3
     >>> second = [[-1.0, 1.0, 0.0, 0.0], [0.0, 1.0, -1.0, 0.0], [0.0, 1.0, 0.0, -1.0]]
     >>> transferred_speed([0.5], 8, RLOO, kernel=kernel, trained=first, moved=second).tolist()
@@ -169,6 +174,7 @@ def rollouts_to_success(p: ArrayLike, *, confidence: float = 0.95) -> float | Fl
 
     Examples
     --------
+    >>> from rlsignal.theory import rollouts_to_success
     >>> round(rollouts_to_success(0.01), 1)
     298.1
     """
@@ -197,6 +203,7 @@ def discoverable_pass_rate(rollouts: ArrayLike, *, confidence: float = 0.95) -> 
 
     Examples
     --------
+    >>> from rlsignal.theory import discoverable_pass_rate
     >>> round(discoverable_pass_rate(8 * 400), 6)
     0.000936
     """
@@ -235,6 +242,7 @@ def adam_drift(
     --------
     A hundredth of the signal is a tenth of the drift, and all of the noise:
 
+    >>> from rlsignal.theory import adam_drift
     >>> [tuple(round(x, 4) for x in adam_drift(0.1, f)) for f in (1, 0.01)]
     [(0.0995, 0.9876), (0.01, 0.9889)]
     >>> [round(adam_drift(1, 1, steps=n)[1], 3) for n in (10, 1000, None)]

@@ -81,6 +81,7 @@ class Scores(Shown):
 
         Examples
         --------
+        >>> from rlsignal.theory import Scores
         >>> Scores.tabular(0.5, 1, 1).slope_squared  # two responses
         array(0.125)
         """
@@ -132,6 +133,8 @@ def update_variance(scores: Scores, g: int, estimator: Estimator | None = None) 
 
     Examples
     --------
+    >>> from rlsignal import GRPO, RLOO
+    >>> from rlsignal.theory import Scores, update_variance
     >>> scores = Scores.tabular(0.05, 0.1, 0.01)
     >>> [round(update_variance(scores, 8, estimator), 6) for estimator in (None, RLOO, GRPO)]
     [0.006744, 0.006744, 0.041482]
@@ -174,6 +177,7 @@ def signal_to_noise(
     --------
     At equal rollouts larger groups are better, but there is not much to gain beyond 8:
 
+    >>> from rlsignal.theory import Scores, signal_to_noise
     >>> scores = Scores.tabular(0.05, 0.1, 0.01)
     >>> [round(signal_to_noise(scores, g, rollouts=64), 3) for g in (2, 8, 64)]
     [0.168, 0.294, 0.331]
@@ -212,6 +216,7 @@ def signal_to_noise_cap(p: ArrayLike, g: int) -> float | Floats:
 
     Examples
     --------
+    >>> from rlsignal.theory import signal_to_noise_cap
     >>> [round(signal_to_noise_cap(p, 8), 2) for p in (0.02, 0.094, 0.5)]
     [0.17, 1.0, 28.0]
     """
@@ -246,6 +251,7 @@ def best_group_size(scores: Scores, between: float) -> int:
     --------
     The same pass rates, and prompts that differ less or more:
 
+    >>> from rlsignal.theory import Scores, best_group_size
     >>> [best_group_size(Scores([0.05, 0.3], 0.001), between) for between in (0.1, 0.01, 0.001)]
     [2, 5, 12]
     """
@@ -280,6 +286,7 @@ def allocate_rollouts(scores: Scores, rollouts: int) -> NDArray[np.int64]:
 
     Examples
     --------
+    >>> from rlsignal.theory import Scores, allocate_rollouts
     >>> allocate_rollouts(Scores([0.03, 0.1, 0.3, 0.5, 0.9]), 40)
     array([ 5,  7, 10, 11,  7])
     """
@@ -326,6 +333,8 @@ def relative_efficiency(p: ArrayLike, g: int, estimator: Estimator) -> float | F
 
     Examples
     --------
+    >>> from rlsignal import GRPO
+    >>> from rlsignal.theory import relative_efficiency
     >>> [round(relative_efficiency(0.05, g, GRPO), 3) for g in (2, 3, 8, 64)]
     [1.0, 1.0, 0.986, 0.943]
     """

@@ -47,6 +47,8 @@ def reward_entropy(p: ArrayLike | PassRate) -> float | Floats:
 
     Examples
     --------
+    >>> from rlsignal import Beta
+    >>> from rlsignal.theory import reward_entropy
     >>> round(reward_entropy(0.02), 4), round(reward_entropy(Beta(0.33, 0.49)), 4), round(reward_entropy(0.33), 4)
     (0.098, 0.3504, 0.6342)
     """
@@ -92,6 +94,8 @@ def pass_rate_cap(entropy: ArrayLike) -> float | Floats:
     --------
     At 0.1 nats a response no group of 8 is informative in more than 15% of cases; at 24 nats there is no bound:
 
+    >>> from rlsignal import informative_probability
+    >>> from rlsignal.theory import pass_rate_cap
     >>> [round(informative_probability(pass_rate_cap(nats), 8), 3) for nats in (0.1, 24)]
     [0.153, 0.992]
     """
@@ -122,6 +126,7 @@ def reward_variance_cap(entropy: ArrayLike) -> float | Floats:
 
     Examples
     --------
+    >>> from rlsignal.theory import pass_rate_cap, reward_variance_cap
     >>> round(reward_variance_cap(0.1), 4), round(pass_rate_cap(0.1) * (1 - pass_rate_cap(0.1)), 4)
     (0.0361, 0.0201)
     """
@@ -151,6 +156,7 @@ def binding_entropy(tokens: ArrayLike) -> float | Floats:
 
     Examples
     --------
+    >>> from rlsignal.theory import binding_entropy
     >>> binding_entropy([100, 200, 500]).round(4)
     array([0.0069, 0.0035, 0.0014])
     """
@@ -187,6 +193,7 @@ class Responses(Shown):
     --------
     Four equal answers, one of them correct: ln 4 = h_b(1/4) + 0 + 3/4 ln 3.
 
+    >>> from rlsignal.theory import Responses, reward_entropy
     >>> policy = Responses([0.25] * 4, [1, 0, 0, 0])
     >>> round(policy.entropy, 4), round(reward_entropy(0.25), 4), round(policy.incorrect_entropy, 4)
     (1.3863, 0.5623, 1.0986)
@@ -286,6 +293,7 @@ class Responses(Shown):
         --------
         A rare answer, split in two or not: the natural gradient does not notice, the plain one is slower.
 
+        >>> from rlsignal.theory import Responses
         >>> whole, split = Responses([0.1, 0.9], [1, 0]), Responses([0.05, 0.05, 0.9], [1, 1, 0])
         >>> [round(policy.flow(natural=True).pass_rate, 4) for policy in (whole, split)]
         [0.09, 0.09]

@@ -53,6 +53,7 @@ class Estimator(Shown):
     --------
     Your own in one line, here the reward's sign:
 
+    >>> from rlsignal import Estimator
     >>> sign = Estimator("sign", lambda K, g: 1.0, lambda K, g: -1.0)
     >>> sign.table(2)
     array([[-1., -1.,  0.],
@@ -100,6 +101,7 @@ class Estimator(Shown):
 
         Examples
         --------
+        >>> from rlsignal import RLOO
         >>> RLOO.gain(4)
         array([1., 1., 1., 1.])
         """
@@ -125,6 +127,7 @@ class Estimator(Shown):
 
         Examples
         --------
+        >>> from rlsignal import GRPO
         >>> GRPO.advantages([1, 0, 0, 0]).round(3)
         array([ 1.732, -0.577, -0.577, -0.577])
         """
@@ -149,6 +152,7 @@ class Estimator(Shown):
         --------
         Dividing by the s.d. favours hard prompts, but boundedly, and only from g = 4 on:
 
+        >>> from rlsignal import GRPO
         >>> [round(GRPO.weight(0.05, g), 3) for g in (2, 3, 8)]
         [1.0, 1.414, 2.473]
         """
@@ -171,6 +175,7 @@ class Estimator(Shown):
         --------
         RLOO optimises the pass rate itself:
 
+        >>> from rlsignal import RLOO
         >>> round(RLOO.objective(0.3, 8), 12)
         0.3
         """
@@ -192,6 +197,7 @@ class Estimator(Shown):
         --------
         GRPO's is the share of informative groups; of the rewards themselves it is `advantage_variance`:
 
+        >>> from rlsignal import DR_GRPO, GRPO, advantage_variance
         >>> round(GRPO.variance(0.02, 8), 4), round(DR_GRPO.variance(0.02, 8), 5), advantage_variance(0.02, 8)
         (0.1492, 0.01715, 0.01715)
         """
@@ -213,6 +219,7 @@ class Estimator(Shown):
 
         Examples
         --------
+        >>> from rlsignal import DR_GRPO, GRPO
         >>> round(GRPO.second_moment(0.02, 8), 4), round(DR_GRPO.second_moment(0.02, 8), 5)
         (0.1492, 0.01715)
         """
@@ -232,6 +239,7 @@ class Estimator(Shown):
 
         Examples
         --------
+        >>> from rlsignal import RLOO
         >>> round(RLOO.magnitude(0.5, 8), 12)
         0.5
         """

@@ -38,6 +38,8 @@ def rollouts_per_accepted_group(
 
     Examples
     --------
+    >>> from rlsignal import Beta
+    >>> from rlsignal.theory import rollouts_per_accepted_group, screened
     >>> round(rollouts_per_accepted_group(0.02, 8), 1), round(rollouts_per_accepted_group(Beta(0.33, 0.49), 8), 1)
     (53.6, 14.5)
     >>> round(rollouts_per_accepted_group(0.02, 8, keep=lambda k, g: (k >= 0.2 * g) & (k <= 0.8 * g)), 0)
@@ -81,6 +83,7 @@ def accepted_pmf(p: ArrayLike | PassRate, g: int, *, keep: Keep | None = None) -
 
     Examples
     --------
+    >>> from rlsignal.theory import accepted_pmf
     >>> accepted_pmf(0.5, 4).round(3)
     array([0.   , 0.286, 0.429, 0.286, 0.   ])
     """
@@ -108,6 +111,8 @@ def screened(first: int) -> Keep:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal.theory import screened
     >>> screened(2)(np.arange(5), 4).round(3)
     array([0.   , 0.5  , 0.667, 0.5  , 0.   ])
     """
@@ -138,6 +143,9 @@ def top_variance(p: PassRate, g: int, share: float) -> Keep:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal import Fixed
+    >>> from rlsignal.theory import top_variance
     >>> top_variance(Fixed(0.5), 4, 0.5)(np.arange(5), 4).round(3)
     array([0.  , 0.25, 1.  , 0.25, 0.  ])
     """
@@ -174,6 +182,8 @@ def degenerate_again_probability(p: ArrayLike | PassRate, g: int) -> float | Flo
 
     Examples
     --------
+    >>> from rlsignal import Beta, degenerate_probability
+    >>> from rlsignal.theory import degenerate_again_probability
     >>> data = Beta(0.33, 0.49)
     >>> round(degenerate_again_probability(data, 8), 2), round(degenerate_probability(data, 8), 2)
     (0.76, 0.45)
@@ -213,6 +223,7 @@ def shortfall_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled
     --------
     10 batches of 64 prompts for one batch of 64, at pass rates of 1 and 2 %:
 
+    >>> from rlsignal.theory import shortfall_probability
     >>> [round(shortfall_probability(p, 8, kept=64, sampled=640), 3) for p in (0.01, 0.02)]
     [0.978, 0.0]
     """
@@ -242,6 +253,7 @@ def rollouts_to_informative(p: ArrayLike) -> float | Floats:
 
     Examples
     --------
+    >>> from rlsignal.theory import rollouts_to_informative
     >>> rollouts_to_informative(0.5), round(rollouts_to_informative(0.02), 2)
     (3.0, 50.02)
     """
@@ -275,6 +287,8 @@ def noisy_pass_rate(p: ArrayLike, *, fnr: float, fpr: float) -> float | Floats:
     --------
     A third of the degenerate groups become informative, and not because anything was learned:
 
+    >>> from rlsignal import degenerate_probability
+    >>> from rlsignal.theory import noisy_pass_rate
     >>> p = noisy_pass_rate(0.02, fnr=0.1, fpr=0.05)
     >>> round(degenerate_probability(0.02, 8), 2), round(degenerate_probability(p, 8), 2)
     (0.85, 0.57)
@@ -307,6 +321,7 @@ def noisy_verifier_efficiency(p: ArrayLike, *, fnr: float, fpr: float) -> float 
 
     Examples
     --------
+    >>> from rlsignal.theory import noisy_verifier_efficiency
     >>> round(noisy_verifier_efficiency(0.02, fnr=0.1, fpr=0.05), 2)
     0.23
     """

@@ -40,6 +40,8 @@ def reached_share(p: PassRate, g: int, estimator: Estimator, *, budget: float, c
     --------
     A is ahead, and fewer of its prompts are within reach of 400 steps:
 
+    >>> from rlsignal import Beta
+    >>> from rlsignal.theory import reached_share
     >>> from rlsignal import GRPO
     >>> [round(reached_share(p, 8, GRPO, budget=400), 2) for p in (Beta(0.4, 0.8), Beta(0.3, 0.3))]
     [0.69, 0.99]
@@ -70,6 +72,8 @@ def budget_to_flip(first: PassRate, second: PassRate, g: int, estimator: Estimat
 
     Examples
     --------
+    >>> from rlsignal import Beta
+    >>> from rlsignal.theory import budget_to_flip
     >>> from rlsignal import GRPO
     >>> round(budget_to_flip(Beta(0.4, 0.8), Beta(0.3, 0.3), 8, GRPO), 1)
     2.3

@@ -33,6 +33,7 @@ def standardised(name: str, *, ddof: int, epsilon: float) -> Estimator:
 
     Examples
     --------
+    >>> from rlsignal.estimators import standardised
     >>> standardised("mine", ddof=0, epsilon=1e-8).table(2)
     array([[ 0.        , -0.99999998,  0.        ],
            [ 0.        ,  0.99999998,  0.        ]])
@@ -80,6 +81,7 @@ def pass_at_k_training(k: int) -> Estimator:
     --------
     Of the pairs of 4 rollouts, 1 of them correct, half hold the correct one:
 
+    >>> from rlsignal.estimators import pass_at_k_training
     >>> pass_at_k_training(2).table(4)[:, 1].round(4)
     array([-0.3333,  1.    ])
     """
@@ -114,6 +116,7 @@ def pass_at_k_gradient(k: int) -> Estimator:
 
     Examples
     --------
+    >>> from rlsignal.estimators import pass_at_k_gradient
     >>> pass_at_k_gradient(2).table(4)
     array([[0.        , 0.66666667, 1.33333333, 2.        , 0.        ],
            [0.        , 2.        , 2.        , 2.        , 2.        ]])
@@ -147,6 +150,7 @@ def batch_standardised(mean: float) -> Estimator:
 
     Examples
     --------
+    >>> from rlsignal.estimators import batch_standardised
     >>> batch_standardised(0.2).table(2)
     array([[-0.5, -0.5,  0. ],
            [ 0. ,  2. ,  2. ]])
@@ -181,6 +185,8 @@ def posterior_baseline(mean: float, dispersion: float) -> Estimator:
 
     Examples
     --------
+    >>> from rlsignal import RLOO, Beta
+    >>> from rlsignal.estimators import posterior_baseline
     >>> ours = posterior_baseline(0.3, 0.2)
     >>> [round(e.second_moment(Beta(0.3, 0.2), 4), 4) for e in (ours, posterior_baseline(0.3, 0), RLOO)]
     [0.192, 0.21, 0.224]
@@ -275,6 +281,8 @@ def compare_estimators(rewards: ArrayLike, estimators: Sequence[Estimator] = EST
 
     Examples
     --------
+    >>> from rlsignal import GRPO, MAXRL
+    >>> from rlsignal.estimators import compare_estimators
     >>> print(compare_estimators([1, 0, 0, 0, 0, 0, 0, 0], (GRPO, MAXRL)))
     1 of 8 correct  correct  incorrect    sum  mean square
     GRPO              2.646     -0.378  0.000        1.000

@@ -32,6 +32,7 @@ def filtered(estimator: Estimator, keep: Keep) -> Estimator:
     --------
     NeMo-RL's filter of rows leaves no group with a lone success or failure, so rare successes have no weight:
 
+    >>> from rlsignal.estimators import GRPO_NEMO, filtered
     >>> rows = filtered(GRPO_NEMO, lambda k, g: (k > 1) & (k < g - 1))
     >>> [[round(e.weight(p, 8), 3) for p in (0.01, 0.05, 0.1)] for e in (GRPO_NEMO, rows)]
     [[1.111, 1.469, 1.765], [0.154, 0.674, 1.146]]
@@ -68,6 +69,8 @@ def down_sampled(estimator: Estimator, kept: int) -> Estimator:
     --------
     A lone success of 16 is beside 3 failures instead of 15:
 
+    >>> from rlsignal import GRPO
+    >>> from rlsignal.estimators import down_sampled
     >>> [round(down_sampled(GRPO, kept).weight(0.01, 16), 2) for kept in (2, 4, 16)]
     [7.5, 6.57, 3.73]
     """
@@ -110,6 +113,8 @@ def length_weighted(
     --------
     Short correct answers raise the weight of hard prompts, against that of long ones by 5 to 1:
 
+    >>> from rlsignal import GRPO
+    >>> from rlsignal.estimators import length_weighted
     >>> [round(length_weighted(GRPO, correct=c, incorrect=500).weight(0.02, 8) * 500, 2) for c in (100, 500)]
     [12.66, 2.57]
     """
@@ -156,6 +161,9 @@ def under_noisy_verifier(estimator: Estimator, *, fnr: float, fpr: float) -> Est
 
     Examples
     --------
+    >>> from rlsignal import GRPO
+    >>> from rlsignal.estimators import under_noisy_verifier
+    >>> from rlsignal.theory import noisy_pass_rate
     >>> noisy = under_noisy_verifier(GRPO, fnr=0.1, fpr=0.05)
     >>> round(noisy.weight(0.02, 8), 4), round(0.85 * GRPO.weight(noisy_pass_rate(0.02, fnr=0.1, fpr=0.05), 8), 4)
     (2.0576, 2.0576)

@@ -37,6 +37,7 @@ def pass_at_k(p: ArrayLike | PassRate, k: int) -> float | Floats:
 
     Examples
     --------
+    >>> from rlsignal import Recorded, pass_at_k
     >>> pass_at_k(0.5, 2), round(pass_at_k(Recorded([0, 1, 4], 4), 2), 12)
     (0.75, 0.5)
     """
@@ -67,6 +68,7 @@ def pass_at_k_weight(p: ArrayLike | PassRate, k: int) -> float | Floats:
     --------
     Against rewarding single rollouts, whose weight is 1, pass@8 looks at hard prompts only:
 
+    >>> from rlsignal.theory import pass_at_k_weight
     >>> pass_at_k_weight([0.02, 0.2, 0.5], 8).round(3)
     array([6.945, 1.678, 0.063])
     """
@@ -104,6 +106,8 @@ def failure_power_law(population: Beta) -> PowerLaw:
 
     Examples
     --------
+    >>> from rlsignal import Beta, pass_at_k
+    >>> from rlsignal.theory import failure_power_law
     >>> factor, exponent = failure_power_law(Beta(0.33, 0.49))
     >>> round(exponent, 3), round(factor * 1000**-exponent, 4), round(1 - pass_at_k(Beta(0.33, 0.49), 1000), 4)
     (0.343, 0.07, 0.07)
@@ -148,6 +152,8 @@ def pass_at_k_alignment(p: Beta | Recorded | Mixture, k: int, g: int, estimator:
     --------
     RLOO ascends pass@1 and nothing else; MAXRL at 8 rollouts ascends pass@1 + pass@2/2 + .. + pass@7/7:
 
+    >>> from rlsignal import MAXRL, RLOO, Beta
+    >>> from rlsignal.theory import pass_at_k_alignment
     >>> data = Beta(0.33, 0.49)
     >>> [round(pass_at_k_alignment(data, k, 8, RLOO), 2) for k in (1, 4, 16)]
     [1.0, 0.72, 0.35]
@@ -195,6 +201,7 @@ def missed_mode_probability(p: ArrayLike, mode: ArrayLike, g: int) -> float | Fl
 
     Examples
     --------
+    >>> from rlsignal.theory import missed_mode_probability
     >>> [round(missed_mode_probability(0.3, 0.02, g), 3) for g in (2, 8, 32, 128)]
     [0.392, 0.793, 0.524, 0.075]
     """
@@ -217,6 +224,8 @@ def bernstein_product(f: Floats, h: Floats) -> Floats:
     --------
     p times 1-p:
 
+    >>> import numpy as np
+    >>> from rlsignal.theory.passk import bernstein_product
     >>> bernstein_product(np.array([0.0, 1.0]), np.array([1.0, 0.0]))
     array([0. , 0.5, 0. ])
     """

@@ -36,6 +36,7 @@ class Recorded(Shown):
 
     Examples
     --------
+    >>> from rlsignal import Recorded
     >>> Recorded([0, 2, 4], 4).pmf(2)
     array([0.38888889, 0.22222222, 0.38888889])
     """

@@ -51,6 +51,8 @@ def kl_fixed_points(reference: float, g: int, estimator: Estimator, *, kl_weight
 
     Examples
     --------
+    >>> from rlsignal import GRPO, RLOO
+    >>> from rlsignal.theory import kl_fixed_points
     >>> [kl_fixed_points(0.1, 8, estimator, kl_weight=4).round(3) for estimator in (GRPO, RLOO)]
     [array([0.161]), array([0.125])]
     >>> kl_fixed_points(0.001, 16, GRPO, kl_weight=0.3).round(3)
@@ -95,6 +97,7 @@ def kl_value(policy: ArrayLike, reference: ArrayLike, divergence: Divergence = "
 
     Examples
     --------
+    >>> from rlsignal.theory import kl_value
     >>> [round(kl_value([1.0, 0, 0], [0.0, 0, 0], divergence), 4) for divergence in ("k1", "k2", "k3")]
     [0.1233, 0.1297, 0.1233]
     """
@@ -126,6 +129,7 @@ def kl_gradient(policy: ArrayLike, reference: ArrayLike, divergence: Divergence 
 
     Examples
     --------
+    >>> from rlsignal.theory import kl_gradient
     >>> [kl_gradient([1.0, 0, 0], [0.0, 0, 0], divergence).round(3) for divergence in ("k1", "k2", "k3")]
     [array([0., 0., 0.]), array([ 0.244, -0.122, -0.122]), array([ 0.243, -0.121, -0.121])]
     """
@@ -159,6 +163,7 @@ def clipped_batches(start: ArrayLike, end: ArrayLike, *, clip: float) -> float |
 
     Examples
     --------
+    >>> from rlsignal.theory import clipped_batches
     >>> [round(clipped_batches(0.01, 0.5, clip=clip), 1) for clip in (0.2, 0.28)]
     [21.5, 15.8]
     """

@@ -42,6 +42,7 @@ class Levels(Shown):
 
     Examples
     --------
+    >>> from rlsignal.theory import Levels
     >>> partial = Levels([0, 0.5, 1], [0.7, 0.2, 0.1])
     >>> round(partial.mean, 12), round(partial.variance, 12), round(partial.degenerate(8), 4)
     (0.2, 0.11, 0.0577)
@@ -90,6 +91,8 @@ def standardise(rewards: Floats, *, ddof: int = 0, epsilon: float = 0.0) -> Floa
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal.theory.rewards import standardise
     >>> standardise(np.array([0.0, 0.5, 1.0])).round(3)
     array([-1.225,  0.   ,  1.225])
     """
@@ -105,6 +108,8 @@ def leave_one_out(rewards: Floats) -> Floats:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rlsignal.theory.rewards import leave_one_out
     >>> leave_one_out(np.array([0.0, 0.5, 1.0]))
     array([-0.75,  0.  ,  0.75])
     """
@@ -138,6 +143,8 @@ def level_weights(levels: Levels, g: int, rule: Rule = standardise) -> Floats:
     --------
     Dividing by the s.d. raises partial credit, here from a half of full credit to two thirds:
 
+    >>> from rlsignal.theory import Levels, level_weights
+    >>> from rlsignal.theory.rewards import leave_one_out, standardise
     >>> partial = Levels([0, 0.5, 1], [0.7, 0.2, 0.1])
     >>> for rule in (leave_one_out, standardise):
     ...     w = level_weights(partial, 8, rule)
@@ -204,6 +211,8 @@ def channel_weights(correct: float, bonus: float, g: int, *, size: float, rule: 
     --------
     On a hard prompt the format is trained half as hard as the answer, whatever its reward:
 
+    >>> from rlsignal.theory import channel_weights
+    >>> from rlsignal.theory.rewards import leave_one_out
     >>> for size in (1e-2, 1e-6):
     ...     print([round(w, 2) for w in channel_weights(0.02, 0.5, 8, size=size)])
     [2.57, 1.58]

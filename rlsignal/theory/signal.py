@@ -38,6 +38,7 @@ def advantage_variance(p: ArrayLike | PassRate, g: int) -> float | Floats:
 
     Examples
     --------
+    >>> from rlsignal import GRPO, advantage_variance
     >>> advantage_variance(0.02, 8), round(GRPO.variance(0.02, 8), 4)
     (0.01715, 0.1492)
     """
@@ -67,6 +68,7 @@ def advantage_variance_distribution(p: ArrayLike | PassRate, g: int) -> tuple[Fl
 
     Examples
     --------
+    >>> from rlsignal.theory import advantage_variance_distribution
     >>> values, chances = advantage_variance_distribution(0.5, 4)
     >>> values, chances
     (array([0.    , 0.1875, 0.25  ]), array([0.125, 0.5  , 0.375]))
@@ -103,6 +105,7 @@ def variance_of_advantage_variance(p: ArrayLike | PassRate, g: int) -> float | F
     --------
     At g = 2 every informative group has v = 1/4, so v is a coin: here with chance 1/2.
 
+    >>> from rlsignal.theory import variance_of_advantage_variance
     >>> variance_of_advantage_variance(0.5, 2)
     0.015625
     """
@@ -139,6 +142,7 @@ def degenerate_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
     --------
     A data set against what its mean alone would say:
 
+    >>> from rlsignal import Beta, degenerate_probability
     >>> round(degenerate_probability(Beta(0.33, 0.49), 8), 2), round(degenerate_probability(0.33, 8), 2)
     (0.45, 0.04)
     """
@@ -169,6 +173,7 @@ def informative_probability(p: ArrayLike | PassRate, g: int) -> float | Floats:
 
     Examples
     --------
+    >>> from rlsignal import informative_probability
     >>> informative_probability(1e-300, 8)
     8e-300
     """
@@ -201,6 +206,7 @@ def informative_group_bias(p: ArrayLike | PassRate, g: int) -> float | Floats:
 
     Examples
     --------
+    >>> from rlsignal.theory import informative_group_bias
     >>> informative_group_bias([0.05, 0.5, 0.95], 8).round(3)
     array([ 0.099,  0.   , -0.099])
     """
@@ -243,6 +249,8 @@ def group_deviation(p: ArrayLike | PassRate, g: int) -> float | Floats:
 
     Examples
     --------
+    >>> from rlsignal import Beta
+    >>> from rlsignal.theory import group_deviation
     >>> round(group_deviation(Beta(0.2812, 0.542), 8), 3), round((0.2812 * 0.7188) ** 0.5, 3)
     (0.203, 0.45)
     """

@@ -35,6 +35,7 @@ def critical_pass_rate(g: int, *, level: float = 0.5, dispersion: float = 0.0) -
 
     Examples
     --------
+    >>> from rlsignal import critical_pass_rate
     >>> [round(critical_pass_rate(8, dispersion=rho), 3) for rho in (0, 0.3, 0.6)]
     [0.083, 0.172, nan]
     """
@@ -71,6 +72,7 @@ def critical_dispersion(g: int, *, level: float = 0.5) -> float:
 
     Examples
     --------
+    >>> from rlsignal.theory import critical_dispersion
     >>> round(critical_dispersion(8), 3)
     0.595
     """
@@ -107,6 +109,7 @@ def group_size_for(p: float | PassRate, *, informative: float = 0.9, largest: in
 
     Examples
     --------
+    >>> from rlsignal import group_size_for
     >>> group_size_for(0.05, informative=0.9)
     45
     """
@@ -156,6 +159,7 @@ def dispersion_for(mean: float, degenerate: float, g: int) -> float:
 
     Examples
     --------
+    >>> from rlsignal import dispersion_for
     >>> round(dispersion_for(0.2812, 0.542, 8), 3)
     0.542
     """

@@ -10,6 +10,7 @@ def tabular_flow() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.dynamics import tabular_flow
     >>> print(tabular_flow().check().claim)
     Derivative(p(t), t) = p**2*q**2*w*(kappa_C + kappa_I)
     """
@@ -44,6 +45,7 @@ def escape_clocks() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.dynamics import escape_clocks
     >>> print(escape_clocks().check().claim)
     p*q*Derivative(log(p/(1 - p)), p) = 1
     """
@@ -70,6 +72,7 @@ def chain_of_decisions() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.dynamics import chain_of_decisions
     >>> print(chain_of_decisions().check().claim)
     S = L*u**(2*L)*w*(1 - u)**2
     """
@@ -97,6 +100,7 @@ def drift_under_adam() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.dynamics import drift_under_adam
     >>> from rlsignal.theory.dynamics import adam_drift
     >>> proof = drift_under_adam().check()
     >>> round(proof.value(f=0.01, s=0.1), 12) == round(adam_drift(0.1, 0.01)[1] ** 2, 12)
@@ -145,6 +149,7 @@ def jump_of_a_visit() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.dynamics import jump_of_a_visit
     >>> print(jump_of_a_visit().check().claim)
     -b**2/g**2 + 1/4 = (g - 2)**2/(4*g**2)
     """
@@ -175,6 +180,7 @@ def transfer_between_prompts() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.dynamics import transfer_between_prompts
     >>> print(transfer_between_prompts().check().claim)
     S(y) = eta*k*p*q*w*(c(y) - d(y))*(c'(y) - d'(y))
     """

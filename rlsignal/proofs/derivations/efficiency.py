@@ -11,6 +11,7 @@ def noise_of_rloo() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.efficiency import noise_of_rloo
     >>> from rlsignal.theory.efficiency import Scores, update_variance
     >>> scores = Scores(0.2, 1.5, 3.0, 0.7)
     >>> proof = noise_of_rloo().check()
@@ -71,6 +72,7 @@ def best_group() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.efficiency import best_group
     >>> print(best_group().check().claim)
     f(g) - f(sqrt(c)/tau + 1) = tau**2*(-sqrt(c)/tau + g - 1)**2/(g - 1)
     """
@@ -105,6 +107,7 @@ def noise_from_norms() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.efficiency import noise_from_norms
     >>> print(noise_from_norms().check().claim)
     P*(-n2 + N(P, g)) - c/(g*(g - 1)) - o/g = tau^2
     """
@@ -134,6 +137,7 @@ def shrinking_baseline() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.efficiency import shrinking_baseline
     >>> round(shrinking_baseline().check().value(m=0.3, rho=0.2, g=4), 6)
     0.192
     """
@@ -195,6 +199,7 @@ def noisy_verdicts() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.efficiency import noisy_verdicts
     >>> from rlsignal.theory.filters import noisy_verifier_efficiency
     >>> proof = noisy_verdicts().check()
     >>> round(proof.value(p=0.02, n=0.1, f=0.05), 6) == round(
@@ -241,6 +246,7 @@ def best_group_with_steps() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.efficiency import best_group_with_steps
     >>> print(best_group_with_steps().check().claim)
     f(g) - f(sqrt(c)/t + 1) = t**2*(-sqrt(c)/t + g - 1)**2/(g - 1)
     """

@@ -10,6 +10,7 @@ def parts_of_entropy() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.entropy import parts_of_entropy
     >>> print(parts_of_entropy().check().claim)
     H = H_C*p + H_I*q + h
     """
@@ -40,6 +41,7 @@ def entropy_under_the_natural_gradient() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.entropy import entropy_under_the_natural_gradient
     >>> print(entropy_under_the_natural_gradient().check().claim)
     p*q*w*Derivative(H(p), p) = -Delta*p*q*w
     """
@@ -95,6 +97,7 @@ def entropy_under_the_plain_gradient() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.entropy import entropy_under_the_plain_gradient
     >>> print(entropy_under_the_plain_gradient().check().steps[7])
     p*E_C(c*p*q*w - m) = p**2*q**2*w*(kappa_C + kappa_I)
     """
@@ -150,6 +153,7 @@ def reward_over_entropy() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.entropy import reward_over_entropy
     >>> print(reward_over_entropy().check().claim)
     Derivative(log(slope(p)), p)/Derivative(H(p), p) = 1/(Delta**2*p*q)
     """
@@ -178,6 +182,7 @@ def entropy_of_a_population() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.entropy import entropy_of_a_population
     >>> round(entropy_of_a_population().check().value(a=1, b=1), 6)  # the mean of h_b over [0, 1]
     0.5
     """

@@ -11,6 +11,7 @@ def unbiased_reward_variance() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.estimation import unbiased_reward_variance
     >>> print(unbiased_reward_variance().check().claim)
     E(K*L)/(g*(g - 1)) = p*q
     """
@@ -34,6 +35,7 @@ def posterior_of_a_prompt() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.estimation import posterior_of_a_prompt
     >>> round(posterior_of_a_prompt().check().value(rho=0.3, c=0, d=8), 4)
     0.0882
     """

@@ -10,6 +10,7 @@ def weight_under_lengths() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.filters import weight_under_lengths
     >>> print(weight_under_lengths().check().claim.lhs)
     A^+*Derivative(u(theta), theta) + A^-*Derivative(v(theta), theta)
     """
@@ -42,6 +43,7 @@ def weight_of_a_small_bonus() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.filters import weight_of_a_small_bonus
     >>> print(weight_of_a_small_bonus().check().claim)
     d*e/s = d/s_f
     """
@@ -67,6 +69,7 @@ def kinds_of_prompts() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.filters import kinds_of_prompts
     >>> print(kinds_of_prompts().check().claim.lhs)
     V - m**2
     """
@@ -93,6 +96,7 @@ def filtered_groups() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.filters import filtered_groups
     >>> print(filtered_groups().check().claim)
     A^+_1*f_1 - A^-_0*f_0 = 0
     """
@@ -119,6 +123,7 @@ def degenerate_twice() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.filters import degenerate_twice
     >>> print(degenerate_twice().check().claim)
     D**2 = p**(2*g) + q**(2*g) + 2*P(g)/binomial(2*g, g)
     """
@@ -144,6 +149,7 @@ def more_filters() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.filters import more_filters
     >>> print(more_filters().check().claim)
     1 - a = D*a
     """
@@ -174,6 +180,7 @@ def flow_under_a_noisy_verifier() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.filters import flow_under_a_noisy_verifier
     >>> print(flow_under_a_noisy_verifier().check().claim)
     W*dp = J*kappa*p**2*q**2*w
     """

@@ -10,6 +10,7 @@ def expected_update() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.objective import expected_update
     >>> print(expected_update().check().claim)
     Sum(b(g - 1, j)*d(j)*Derivative(p(theta), theta), (j, 0, g - 1)) = w*Derivative(p(theta), theta)
     """
@@ -49,6 +50,7 @@ def slope_of_the_objective() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.objective import slope_of_the_objective
     >>> print(slope_of_the_objective().check().claim)
     Derivative(h(p), p) = Sum(b(g - 1, k, p)*d(k), (k, 0, g - 1))
     """
@@ -80,6 +82,7 @@ def bias_of_informative_groups() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.objective import bias_of_informative_groups
     >>> from rlsignal.theory import informative_group_bias
     >>> proof = bias_of_informative_groups().check()
     >>> round(proof.value(p=0.05, g=8), 12) == round(informative_group_bias(0.05, 8), 12)
@@ -117,6 +120,7 @@ def gradients_of_kl_losses() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.objective import gradients_of_kl_losses
     >>> [str(step.rhs) for step in gradients_of_kl_losses().check().steps if "As a loss" in step.sentence]
     ['0', 'Derivative(F, a)', 'Derivative(B, a)']
     """
@@ -151,6 +155,7 @@ def fixed_point_of_an_entropy_bonus() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.objective import fixed_point_of_an_entropy_bonus
     >>> print(fixed_point_of_an_entropy_bonus().check().claim)
     beta*Derivative(H(p), p) + w = -beta*(log(p) - log(1 - p)) + beta*(log(p_ref) - log(1 - p_ref)) + w
     """

@@ -10,6 +10,7 @@ def power_law_of_failures() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.passk import power_law_of_failures
     >>> print(power_law_of_failures().check().claim)
     F*a*beta(a, b) = gamma(a + 1)
     """
@@ -44,6 +45,7 @@ def missed_mode() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.passk import missed_mode
     >>> from rlsignal.theory.passk import missed_mode_probability
     >>> round(missed_mode().check().value(x=0.28, q=0.7, g=8), 6), round(missed_mode_probability(0.3, 0.02, 8), 6)
     (0.793077, 0.793077)

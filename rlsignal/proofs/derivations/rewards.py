@@ -10,6 +10,7 @@ def variance_of_any_rewards() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.rewards import variance_of_any_rewards
     >>> print(variance_of_any_rewards().check().claim)
     E(v) = V*(g - 1)/g
     """
@@ -48,6 +49,7 @@ def update_of_levels() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.rewards import update_of_levels
     >>> print(update_of_levels().check().claim.rhs)
     w_1*Derivative(pi_1(theta), theta) + w_2*Derivative(pi_2(theta), theta) + w_3*Derivative(pi_3(theta), theta)
     """

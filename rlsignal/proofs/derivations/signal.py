@@ -10,6 +10,7 @@ def within_group_variance() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.signal import within_group_variance
     >>> print(within_group_variance().check().claim)
     E(v) = p*q*(g - 1)/g
     """
@@ -41,6 +42,7 @@ def within_group_variance_by_pairs() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.signal import within_group_variance_by_pairs
     >>> print(within_group_variance_by_pairs().check().claim)
     E(v) = p*q*(g - 1)/g
     """
@@ -72,6 +74,7 @@ def variance_of_the_variance() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.signal import variance_of_the_variance
     >>> print(variance_of_the_variance().check().claim)
     Var(v) = p*q*(g - 1)*(2*p*q + (1 - 2*p)**2*(g - 1))/g**3
     """
@@ -105,6 +108,7 @@ def beta_population() -> Derivation:
 
     Examples
     --------
+    >>> from rlsignal.proofs.derivations.signal import beta_population
     >>> round(beta_population().check().value(m=0.33, rho=0.49, g=8), 4)
     0.4488
     """

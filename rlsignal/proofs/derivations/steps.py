@@ -85,6 +85,7 @@ class Derivation:
 
     Examples
     --------
+    >>> from rlsignal import advantage_variance
     >>> from rlsignal.proofs.derivations import within_group_variance
     >>> proof = within_group_variance().check()
     >>> print(proof.claim)
@@ -106,6 +107,7 @@ class Derivation:
 
         Examples
         --------
+        >>> from rlsignal.proofs.derivations.steps import Derivation, Step
         >>> import sympy
         >>> x = sympy.Symbol("x")
         >>> Derivation("X1", "A slip", (Step("A square has a middle term.", (x + 1)**2, x**2 + 1),)).check()
