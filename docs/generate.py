@@ -285,14 +285,15 @@ def predictors() -> str:
         outcome: ", ".join(f"{_signed(x['speed_given_pass_rates'][outcome], 2)} ({x['trainer']})" for x in others)
         for outcome in columns
     }
-    elsewhere = "; ".join(
-        f"with {x['trainer']} it is "
-        f"{_signed(x['entropy_given_informative']['trained'], 2)} (trained) and "
-        f"{_signed(x['entropy_given_informative']['fresh'], 2)} (fresh)"
-        for x in others
-    )
     larger = _evidence("larger_groups")
     small, large = larger["trained"]
+    named = {"GRPO, g = 8": small, "GRPO, g = 64": large, **{x["trainer"]: x for x in others}}
+    givens = "entropy_given_informative", "entropy_given_larger"
+    of_entropy = [
+        [name, *(_signed(x[given][outcome], 2) for given in givens for outcome in columns)] for name, x in named.items()
+    ]
+    seeming, left = (sum(x[given]["fresh"]["low"] > 0 for x in named.values()) for given in givens)
+    elsewhere = ", ".join(f"{_signed(x[givens[0]]['fresh'], 2)} ({x['trainer']})" for x in others)
     by_size = [
         [f"g = {of['group_size']}", outcomes[outcome], *(_signed(x["correlation"][outcome], 2) for x in of["scores"])]
         for of in (small, large)
@@ -342,10 +343,9 @@ stage looks at is the mean over tokens here, and that stage needs 150 steps of R
 - **Under plain GRPO entropy adds nothing to the informative fraction of the groups that train that would favour more of it.** Ranking by entropy starts from the
   checkpoint that learned least. Once the informative fraction is known, the partial rank correlation of entropy with the outcome
   is {partial["entropy_given_informative"]}: nothing on fresh prompts, and *less* entropy is better on trained ones. The
-  other way round it is {partial["informative_given_entropy"]}. (In groups of 64: [below](#larger-groups).) **Under other trainers it is otherwise on
-  fresh prompts**: {elsewhere}
-  ([evidence/other_trainers.json](evidence/other_trainers.json); {others[0]["ladders"]} ladders each). A correlation is no cause: at equal pass rates
-  entropy has [no sign of its own](what-decides.md).
+  other way round it is {partial["informative_given_entropy"]}. **Under other trainers it seems otherwise on
+  fresh prompts**: {elsewhere}. Most of that goes, or turns, once the informative fraction of groups of 64 is known
+  ([below](#under-other-trainers)). A correlation is no cause: at equal pass rates entropy has [no sign of its own](what-decides.md).
 - **A short run of RL is no oracle.** Pass@1 after 100 of 600 steps, which costs a sixth of the runs that it would save,
   ranks no better than what the same prompts' samples say before.
 - **Where they fail.** These three are better about fresh pass@k than about what RL makes of its own prompts, where the speed of
@@ -383,6 +383,15 @@ plain GRPO:
 
 {_table(["trainer", "outcome", *(y["name"] for y in others[0]["scores"])], under)}
 
+Entropy's partial rank correlation with the outcome once the informative fraction is known, that of groups of 8 or that of groups of 64
+(plain GRPO: the ladders of the next section):
+
+{_table(["trainer", *(f"{outcomes[x]}, given that of groups of {g}" for g in (8, 64) for x in columns)], of_entropy)}
+
+Of fresh prompts entropy seems to know something in {seeming} of {len(named)} rows given the fraction of groups of 8, and in {left} given that of groups of 64.
+Mostly it stood for prompts that are solved rarely: a group of 64 meets their successes, and one of 8 hardly. To measure that fraction
+takes 64 samples of a prompt.
+
 What the first speed of pass@1 knows beyond the informative fraction and pass@1, for trained pass@1: {ahead["trained"]}. For fresh peak
 pass@10: {ahead["fresh"]}, so there it was a matter of plain GRPO.
 
@@ -398,8 +407,7 @@ pass@10: {ahead["fresh"]}, so there it was a matter of plain GRPO.
   on average), but a prompt that is solved once in 64 rollouts has {informative_probability(1 / 64, 64):.0%} informative groups of 64, and takes long to learn: the untrained
   policies have {at_64[0]:.2f} of such groups and the deepest checkpoints {at_64[-1]:.2f}, and they end at {ends[0]:.2f} and {ends[-1]:.2f} (g = 8).
 - **For fresh peak pass@10 after training in groups of 64 it is as good as pass@10**, and entropy adds nothing to it: its partial
-  correlation is {given[1]} given that fraction, where it is {given[0]} given the fraction of groups of 8, which is of other groups
-  than train.
+  correlation is {given[1]} given that fraction, where it is {given[0]} given the fraction of groups of 8, which do not train.
 
 Means over these ladders at each checkpoint, before RL and after:
 

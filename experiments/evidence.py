@@ -86,11 +86,18 @@ def other_trainers(runner: "Runner") -> dict[str, Any]:
         "entropy bonus 0.01": {"entropy": 0.01},
         "KL to the start 0.03": {"kl": 0.03},
     }
-    shown = "entropy per token", "pass@10", "informative", "alignment number", "first speed of pass@1"
+    shown = (
+        "entropy per token",
+        "pass@10",
+        "informative",
+        "informative, g = 64",
+        "alignment number",
+        "first speed of pass@1",
+    )
     found = []
     for name, trainer in trainers.items():
         kinds = tuple(replace(x, grpo=replace(x.grpo, reference="kl" in trainer)) for x in KINDS)
-        table = score_predictors(40, tuning=4, kinds=kinds, trainer=trainer, runner=runner).summary
+        table = score_predictors(40, tuning=4, kinds=kinds, trainer=trainer, sizes=(64,), runner=runner).summary
         table["scores"] = [x for x in table["scores"] if x["name"] in shown]
         found.append({"trainer": name, **table})
     return {"trainers": found}
