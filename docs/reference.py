@@ -20,8 +20,8 @@ from rlsignal import _show, estimators, exercises, inference, plots, sim, theory
 
 ORDER = """
 data diagnosis distributions recorded signal thresholds passk estimators frameworks filters rewards efficiency entropy
-dynamics clock regularisation intervals evaluation population anchored bounds pooling noise ranking sequential proofs
-tabular meanfield starts sweep inversion tasks policies sft grpo ladder runner saving
+dynamics clock regularisation intervals evaluation population anchored plausible bounds pooling noise ranking sequential
+proofs tabular meanfield starts sweep inversion tasks policies sft grpo ladder runner saving
 """
 """Modules by question: what do I have, how much signal, what follows, how sure is it, what happens."""
 PACKAGES = (rlsignal, estimators, theory, inference, sim, plots, exercises)

@@ -225,15 +225,20 @@ def budget(runner: "Runner") -> dict[str, Any]:
 
 
 def settings(runner: "Runner") -> dict[str, Any]:
-    """The map's claims under fifteen settings; budgets of turning orders; how sure an order of checkpoints is."""
-    from experiments.checkpoint_calibration import calibrate
+    """The map's claims under fifteen settings; budgets of turning orders."""
     from experiments.settings import flips, under_settings
 
     return {
         "map": under_settings(runner=runner),
         "flips": flips(runner=runner),
-        "calibration": calibrate().summary,
     }
+
+
+def checkpoints(runner: "Runner") -> dict[str, Any]:
+    """How often what is stated of evaluated checkpoints is right: the order of their ends, and intervals."""
+    from experiments.checkpoint_calibration import calibrate, coverage
+
+    return {"calibration": calibrate().summary, "coverage": coverage()}
 
 
 def axes(runner: "Runner") -> dict[str, Any]:
@@ -265,6 +270,7 @@ RUNS: dict[str, Callable[["Runner"], dict[str, Any]]] = {
     "linear": linear,
     "budget": budget,
     "settings": settings,
+    "checkpoints": checkpoints,
     "axes": axes,
 }
 

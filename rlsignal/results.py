@@ -111,9 +111,13 @@ class CheckpointEnds(Result):
     """Where GRPO takes evaluated checkpoints in the model of the map. `print` it for the reading.
 
     before, dispersion, after : [C, D], of every draw of the pass rates: pass@1 and dispersion now, pass@1 afterwards.
+        NaN where the counts leave the end open.
+    notes : what to know of the data, a sentence each.
     """
 
     axes: ClassVar = dict.fromkeys(("before", "dispersion", "after"), "C D")
+    ALIKE: ClassVar = 0.0005
+    """Ends that are no further apart count as equal: they print alike."""
 
     names: tuple[str, ...]
     group_size: int
@@ -125,17 +129,29 @@ class CheckpointEnds(Result):
     before: np.ndarray
     dispersion: np.ndarray
     after: np.ndarray
+    notes: tuple[str, ...] = ()
 
     @property
     def ahead(self) -> np.ndarray:
-        """[C, C], the share of draws in which the first ends above the second; ties count half."""
+        """[C, C], the share of draws in which the first ends above the second; equal ends count half. NaN: unknown."""
         difference = self.after[:, None] - self.after
-        return ((difference > 0) + (difference == 0) / 2).mean(-1)
+        above = (difference > self.ALIKE) + (np.abs(difference) <= self.ALIKE) / 2
+        return np.where(np.isnan(difference), np.nan, above).mean(-1)
+
+    @property
+    def first(self) -> np.ndarray:
+        """[C], the share of draws in which none ends above this one, which equal ends share. NaN if unknown."""
+        known = np.isfinite(self.after[:, 0])
+        found = np.full(len(self.names), np.nan)
+        if known.any():
+            top = self.after[known] >= self.after[known].max(0) - self.ALIKE
+            found[known] = (top / top.sum(0)).mean(1)
+        return found
 
     def interval(self, what: str) -> np.ndarray:
-        """[C, 3], the mean over draws of `before`, `dispersion` or `after`, and the middle 95%."""
-        values = getattr(self, what)
-        return np.column_stack([values.mean(1), *np.quantile(values, (0.025, 0.975), axis=1)])
+        """[C, 3], the median over draws of `before`, `dispersion` or `after`, and the middle 95%."""
+        levels = (0.5, 0.025, 0.975)
+        return np.asarray(np.quantile(getattr(self, what), levels, axis=1, method="weibull").T)
 
     @property
     def crossings(self) -> list[tuple[int, int, float]]:
@@ -151,34 +167,52 @@ class CheckpointEnds(Result):
         return {
             "checkpoints": list(self.names),
             **{
-                what: [dict(zip(("value", "low", "high"), row, strict=True)) for row in rows]
+                what: [dict(zip(("value", "low", "high"), map(plain, row), strict=True)) for row in rows]
                 for what, rows in found.items()
             },
-            "ahead": self.ahead.tolist(),
+            "first": [plain(x) for x in self.first.tolist()],
+            "ahead": [[plain(x) for x in row] for row in self.ahead.tolist()],
             "crossings": [[self.names[i], self.names[j], chance] for i, j, chance in self.crossings],
+            "notes": list(self.notes),
         }
 
     def _parts(self) -> Iterable[Part]:
+        several = len(self.names) > 1
+        starts = f"{len(self.names)} checkpoints as starts" if several else "1 checkpoint as a start"
         yield (
-            f"{len(self.names)} checkpoints as starts of the model: g = {self.group_size}, {self.steps} steps of plain "
-            f"ascent at rate {self.learning_rate:g}, {self.estimator}."
+            f"{starts} of the model: g = {self.group_size}, {self.steps} steps of plain ascent at rate "
+            f"{self.learning_rate:g}, {self.estimator}."
         )
-        rows = [
-            (name, *(f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in each))
-            for name, *each in zip(
-                self.names, *(self.interval(x) for x in ("before", "dispersion", "after")), strict=True
-            )
-        ]
-        yield Table(("checkpoint", "pass@1 now", "dispersion", "pass@1 after"), rows)
+        columns = [[_in_interval(*row) for row in self.interval(x)] for x in ("before", "dispersion", "after")]
+        columns += [[_share(x) for x in self.first]] * several
+        head = ("checkpoint", "pass@1 now", "dispersion", "pass@1 after", *["ends first"] * several)
+        yield Table(head, list(zip(self.names, *columns, strict=True)))
         for i, j, chance in self.crossings:
-            yield f"{self.names[j]} is ahead now; {self.names[i]} ends ahead in {chance:.0%} of the draws."
-        if not self.crossings:
+            yield f"{self.names[j]} is ahead now; {self.names[i]} ends ahead in {_share(chance)} of the draws."
+        if several and not self.crossings:
             yield "No checkpoint that is clearly ahead now ends behind another."
+        yield from self.notes
         yield (
-            "Intervals hold the middle 95% of draws of the pass rates given the counts, for these prompts. They leave "
-            f"out that the model may be wrong: no prompt learns from another, and {self.responses} responses of "
-            f"which {self.correct} are correct are assumed, not known."
+            f"Values are medians and intervals the middle 95% of {self.before.shape[1]} draws of the pass rates given "
+            "the counts, for these prompts; ends first: a share of them. Pass rates are taken for those of a Beta and "
+            "a share of prompts that are never solved: those of another shape, such as many prompts of one small "
+            "pass rate, may end elsewhere."
         )
+        yield (
+            "What the model leaves out: what one prompt learns from another, and the chance of single rollouts. That a "
+            f"prompt has {self.responses} responses of which {self.correct} are correct is assumed, not known."
+        )
+
+
+def _in_interval(value: float, low: float, high: float) -> str:
+    return "not known" if np.isnan(value) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _share(x: float) -> str:
+    """A share of draws, which are too few to call anything certain."""
+    if np.isnan(x):
+        return "not known"
+    return "over 99%" if x > 0.99 else "under 1%" if x < 0.01 else f"{x:.0%}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -13,6 +13,7 @@ import pytest
 
 import rlsignal
 from rlsignal.__main__ import _parser, entry, main
+from rlsignal.commands.map import _evaluated
 from rlsignal.commands.terminal import Bar
 
 COMMANDS = ("diagnose", "compare", "track", "group-size", "verify", "map", "ladder")
@@ -530,3 +531,63 @@ def test_a_checkpoint_that_shows_no_dispersion_is_refused_before_the_map_is_simu
     options = ["--quick", "--output", str(tmp_path / "map"), "--checkpoints", str(tmp_path / "once.jsonl")]
     assert main(["map", *options]) == 2
     assert "checkpoint once: samples must be at least 2" in capsys.readouterr().err
+
+
+def evaluated(path, prompts, c, n=8):
+    path.write_text("".join(json.dumps({"prompt": i, "n": n, "c": x}) + "\n" for i, x in zip(prompts, c, strict=True)))
+    return str(path)
+
+
+class TestCheckpointsOfTheMap:
+    """The rules and words of compare."""
+
+    @pytest.fixture
+    def refused(self, capsys, tmp_path, monkeypatch):
+        monkeypatch.setattr("rlsignal.sim.inversion_map", lambda *_, **__: pytest.fail("simulated"))
+
+        def message(*paths):
+            assert main(["map", "--quick", "--output", str(tmp_path / "map"), "--checkpoints", *paths]) == 2
+            return capsys.readouterr().err.removeprefix("rlsignal map: ").removeprefix("--")
+
+        return message
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            (([1, 2, 3], [1, 2, 3]), ([4, 5, 6], [1, 2, 3])),  # none in common
+            (([1, 2, 3], [1, 2, 3]), ([3, 4, 5], [1, 2, 3])),  # one
+            (([1, 1, 2], [1, 2, 3]), ([1, 2, 3], [1, 2, 3])),  # twice
+        ],
+    )
+    def test_prompts_that_do_not_match_are_refused_as_by_compare(self, refused, capsys, tmp_path, first, second):
+        paths = evaluated(tmp_path / "a.jsonl", *first), evaluated(tmp_path / "b.jsonl", *second)
+        said = refused(*paths)
+        assert main(["compare", *paths, "--group-size", "2"]) == 2
+        assert said.startswith(capsys.readouterr().err.removeprefix("rlsignal compare: ").rstrip("\n"))
+
+    def test_a_way_out_that_the_map_lacks_comes_with_one_that_it_has(self, refused, tmp_path):
+        said = refused(*(evaluated(tmp_path / f"{x}.jsonl", range(x, x + 2), [1, 2]) for x in (1, 5)))
+        assert "map has no options of reading: give files with a row of prompt, n and c for each prompt." in said
+
+    def test_a_log_is_refused(self, refused, tmp_path):
+        rows = [{"step": t, "reward": 0.3 + t / 100, "frac_reward_zero_std": 0.5} for t in range(20)]
+        (tmp_path / "run.json").write_text(json.dumps({"log_history": rows}))
+        assert "checkpoints must be evaluations, got a training log for 'run'" in refused(str(tmp_path / "run.json"))
+
+    def test_shared_prompts_are_matched_by_id_and_the_others_counted(self, tmp_path):
+        first = evaluated(tmp_path / "a.jsonl", range(10), [8, 7, 6, 5, 4, 3, 2, 1, 0, 0])
+        second = evaluated(tmp_path / "b.jsonl", [*range(9, 1, -1), 20], [0, 0, 1, 2, 3, 4, 5, 6, 8])
+        counts, notes = _evaluated([first, second])
+        assert notes == ("3 prompts that some checkpoint lacks are left out.",)
+        np.testing.assert_array_equal(counts["a"].correct, counts["b"].correct)  # the same prompts in the same order
+
+    def test_one_file_may_hold_several_checkpoints(self, tmp_path):
+        rows = [{"prompt": i, "checkpoint": x, "n": 8, "c": i % 8} for x in ("base", "step 200") for i in range(12)]
+        (tmp_path / "both.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert list(_evaluated([str(tmp_path / "both.jsonl")])[0]) == ["both: base", "both: step 200"]
+
+    def test_help_tells_what_cannot_be_asked_with_them(self, capsys):
+        with pytest.raises(SystemExit):
+            main(["map", "--help"])
+        said = " ".join(capsys.readouterr().out.split())
+        assert "not with --kl, --temperature, --dynamic-sampling or --optimizer" in said

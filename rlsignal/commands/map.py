@@ -9,10 +9,11 @@ import numpy as np
 
 import rlsignal
 from rlsignal import _validate
-from rlsignal.commands.data import short_names
+from rlsignal.commands.data import as_options, short_names
 from rlsignal.commands.study import Report, add_study, run_study
 from rlsignal.commands.terminal import Several, add_estimator, command, number, whole
 from rlsignal.data.records import Rollouts
+from rlsignal.diagnosis.compare import dropped, evaluations, left_out, on_prompts, shared_prompts
 from rlsignal.theory.frameworks import GRPO
 from rlsignal.theory.recorded import Recorded
 
@@ -54,7 +55,8 @@ def add(commands: Any) -> None:
         "--checkpoints",
         nargs="+",
         metavar="FILE",
-        help="evaluations of your checkpoints: where they stand on the map, and where the model takes them",
+        help="evaluations of your checkpoints on the same prompts: where they stand on the map, and where the model "
+        "takes them; not with --kl, --temperature, --dynamic-sampling or --optimizer",
     )
     quick = {"group_sizes": (8,), "prompts": 64, "draws": 4, "grid": 5}
     parser.add_argument(
@@ -74,7 +76,7 @@ def run(chosen: argparse.Namespace) -> int:
             "--checkpoints are followed by plain ascent at temperature 1 alone. "
             "Leave out --kl, --temperature, --dynamic-sampling and --optimizer."
         )
-    own = _evaluated(chosen.checkpoints or ())  # read before minutes of work, not after
+    own, missing = _evaluated(chosen.checkpoints or ())  # read before minutes of work, not after
 
     def study(runner: Any) -> Report:
         import optax
@@ -100,6 +102,7 @@ def run(chosen: argparse.Namespace) -> int:
         middle = replace(recipe, group_size=sorted(chosen.group_sizes)[len(chosen.group_sizes) // 2])
         # before the map: it refuses what has no answer
         ends = sim.simulate_checkpoints(own, middle, **training) if own else None
+        ends = replace(ends, notes=(*missing, *ends.notes)) if ends else None
         result = sim.inversion_map(
             recipe,
             group_sizes=chosen.group_sizes,
@@ -123,15 +126,22 @@ def run(chosen: argparse.Namespace) -> int:
     return run_study(chosen, study)
 
 
-def _evaluated(paths: Sequence[str]) -> dict[str, Recorded]:
-    """Name -> counts of every checkpoint in these files."""
-    found = {}
-    for name, path in zip(short_names(paths), paths, strict=True):
-        data = rlsignal.read(path)
-        if not isinstance(data, Rollouts):
-            raise ValueError(f"--checkpoints must be evaluations, counts for each prompt, got a training log: {path}.")
-        for checkpoint in data.checkpoints or (None,):
-            part = data.at(checkpoint=checkpoint) if data.checkpoints else data
-            label = name if len(data.checkpoints) < 2 else f"{name}: {checkpoint}"
-            found[label] = Recorded(part.correct, part.samples)
-    return found
+def _evaluated(paths: Sequence[str]) -> tuple[dict[str, Recorded], tuple[str, ...]]:
+    """Name -> counts of every checkpoint in these files, on the prompts that all hold; and what was left out."""
+    sources: dict[str, Any] = {}
+    try:
+        for name, path in zip(short_names(paths), paths, strict=True):
+            data = rlsignal.read(path)
+            if isinstance(data, Rollouts) and len(data.checkpoints) > 1:
+                sources |= {f"{name}: {x}": data.at(checkpoint=x) for x in data.checkpoints}
+            else:
+                sources[name] = data
+        named = evaluations(sources)
+        shared = shared_prompts(named) if named else []
+    except ValueError as error:
+        text = as_options(str(error))
+        if text != str(error):  # a way out that this command does not have
+            text += " map has no options of reading: give files with a row of prompt, n and c for each prompt."
+        raise ValueError(text) from error
+    missing = dropped(named, shared) if named else 0
+    return {name: on_prompts(shared, x) for name, x in named.items()}, (left_out(missing),) * (missing > 0)

@@ -180,13 +180,8 @@ def compare(
             f"checkpoints must be at least two, got {', '.join(named) or 'one evaluation'}. Give another evaluation, "
             "name the column of checkpoints with checkpoint=, or see one alone with diagnose."
         )
-    shared = sorted(set.intersection(*(set(x.prompt) for x in named.values())), key=str)
-    if len(shared) < 2:
-        raise ValueError(
-            f"checkpoints must share at least two prompts, got {len(shared)} in common. Prompts are matched by their "
-            "ids; name the column with prompt=."
-        )
-    counts = {name: _on(shared, rollouts) for name, rollouts in named.items()}
+    shared = shared_prompts(named)
+    counts = {name: on_prompts(shared, rollouts) for name, rollouts in named.items()}
     fewest = np.min([x.samples for x in counts.values()], axis=0)
     enough, common = fewest >= g, int(np.sort(fewest)[len(fewest) // 2])
     if g > common:
@@ -195,7 +190,7 @@ def compare(
             f"at {common}, or sample more."
         )
     short, shared = int((~enough).sum()), [prompt for prompt, kept in zip(shared, enough, strict=True) if kept]
-    counts = {name: _on(shared, rollouts) for name, rollouts in named.items()}
+    counts = {name: on_prompts(shared, rollouts) for name, rollouts in named.items()}
     scores: dict[str, tuple[Statistic, int]] = {
         "pass@1": (pass_at_k, 1),
         "informative": (informative_probability, g),
@@ -239,7 +234,7 @@ def compare(
         decision=decide(names, list(counts.values()), budgets, ends),
         gains=tuple((k, _gains(list(counts.values()), k, len(ks) * (len(names) - 1))) for k in ks),
         coverage=tuple(_ratio(x, next(iter(counts.values())), ks[-1]) for x in list(counts.values())[1:]),
-        findings=_compared(names, answers, disagree, best, entropy, g, _dropped(named, shared) - short, short),
+        findings=_compared(names, answers, disagree, best, entropy, g, dropped(named, shared) - short, short),
         read_as="; and ".join(dict.fromkeys(x.read_as for x in named.values() if x.read_as)),
     )
 
@@ -277,6 +272,11 @@ def _named(checkpoints: Any, reading: Mapping[str, Any]) -> dict[str, Rollouts]:
                 "checkpoints must be evaluations, got a training log, without counts per prompt. See it with track."
             )
         sources = {str(name): whole.at(checkpoint=name) for name in whole.checkpoints}
+    return evaluations(sources)
+
+
+def evaluations(sources: Mapping[str, Rollouts | TrainingLog]) -> dict[str, Rollouts]:
+    """These, if each is an evaluation that holds each prompt once."""
     found: dict[str, Rollouts] = {}
     for name, x in sources.items():
         if isinstance(x, TrainingLog):
@@ -285,6 +285,17 @@ def _named(checkpoints: Any, reading: Mapping[str, Any]) -> dict[str, Rollouts]:
             raise ValueError(f"a checkpoint must hold each prompt once, got repetitions in {name!r}. Pool them first.")
         found[name] = x
     return found
+
+
+def shared_prompts(named: Mapping[str, Rollouts]) -> list[Any]:
+    """The prompts that all of these hold, in one order; at least two."""
+    shared = sorted(set.intersection(*(set(x.prompt) for x in named.values())), key=str)
+    if len(shared) < 2:
+        raise ValueError(
+            f"checkpoints must share at least two prompts, got {len(shared)} in common. Prompts are matched by their "
+            "ids; name the column with prompt=."
+        )
+    return shared
 
 
 def _is_column(value: Any) -> bool:
@@ -297,15 +308,21 @@ def _is_column(value: Any) -> bool:
     return isinstance(first, str | int | float | bool | np.generic)
 
 
-def _on(prompts: list[Any], rollouts: Rollouts) -> Recorded:
+def on_prompts(prompts: list[Any], rollouts: Rollouts) -> Recorded:
     """The counts of these prompts, in this order."""
     place = {prompt: i for i, prompt in enumerate(rollouts.prompt)}
     which = [place[prompt] for prompt in prompts]
     return Recorded(rollouts.correct[which], rollouts.samples[which])
 
 
-def _dropped(named: Mapping[str, Rollouts], shared: list[Any]) -> int:
+def dropped(named: Mapping[str, Rollouts], shared: list[Any]) -> int:
+    """How many prompts some checkpoint lacks."""
     return len(set.union(*(set(x.prompt) for x in named.values()))) - len(shared)
+
+
+def left_out(prompts: int) -> str:
+    """A sentence on them."""
+    return f"{prompts} prompts that some checkpoint lacks are left out."
 
 
 def _compared(
@@ -344,7 +361,7 @@ def _compared(
             )
         )
     if dropped:
-        findings.append(Finding("unpaired", f"{dropped} prompts that some checkpoint lacks are left out.", "", 0.05))
+        findings.append(Finding("unpaired", left_out(dropped), "", 0.05))
     if short:
         findings.append(Finding("short", f"{short} prompts with fewer than {g} samples are left out.", "", 0.05))
     return tuple(findings)

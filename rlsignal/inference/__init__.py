@@ -5,6 +5,7 @@ from rlsignal.inference.bounds import group_bounds
 from rlsignal.inference.curves import exponential_fit, sigmoid_fit
 from rlsignal.inference.intervals import Estimate, dispersion_estimate, group_estimate, per_prompt_estimate
 from rlsignal.inference.noise import gradient_noise
+from rlsignal.inference.plausible import plausible_populations
 from rlsignal.inference.pooling import exchangeability
 from rlsignal.inference.population import band, beta_estimate, log_estimate, posterior
 from rlsignal.inference.ranking import (
@@ -34,6 +35,7 @@ __all__ = [
     "overdispersion",
     "paired_estimate",
     "per_prompt_estimate",
+    "plausible_populations",
     "posterior",
     "rank_correlation",
     "sigmoid_fit",

@@ -328,31 +328,33 @@ def plot_checkpoints(ends: CheckpointEnds, result: InversionMap | None = None) -
     --------
     >>> from rlsignal.plots import plot_checkpoints
     >>> from rlsignal import Beta, sim
-    >>> ends = sim.simulate_checkpoints({"a": Beta(0.3, 0.2), "b": Beta(0.4, 0.9)}, sim.Recipe(prompts=32), draws=8)
+    >>> ends = sim.simulate_checkpoints({"a": Beta(0.3, 0.2), "b": Beta(0.4, 0.9)}, sim.Recipe(prompts=32), draws=39)
     >>> len(plot_checkpoints(ends).axes)
     2
     """
-    figure, (where, path) = plt.subplots(1, 2, figsize=(9.2, 4.2), layout="constrained")
+    figure, (where, path) = plt.subplots(1, 2, figsize=(9.2, 4.6), layout="constrained")
     if result is not None:
         i = int(np.argmin(np.abs(np.array(result.group_sizes) - ends.group_size)))
         face = result.dispersion
         _outcome(face.rows, face.pass_rate, face.outcome[i, 0].mean(-1).T, where)
         where.set_title(f"over the outcome of Beta starts, g = {result.group_sizes[i]}", fontsize=11)
     now, dispersion, after = (ends.interval(what) for what in ("before", "dispersion", "after"))
+    aside = np.linspace(-0.06, 0.06, len(ends.names)) if len(ends.names) > 1 else np.zeros(1)
     for j, name in enumerate(ends.names):
         x, y, colour = dispersion[j], now[j], f"C{j}"
-        where.errorbar(
-            x[0], y[0], np.abs(y[1:, None] - y[0]), np.abs(x[1:, None] - x[0]), fmt="o", color=colour, mec="white",
-            ecolor=colour, capsize=3, label=visible(name),
-        )  # fmt: skip
-        path.errorbar((0, 1), (y[0], after[j, 0]), np.abs(np.array([y[1:], after[j, 1:]]).T - (y[0], after[j, 0])),
-                      color=colour, marker="o", capsize=4, label=visible(name))  # fmt: skip
+        style = {"color": colour, "mec": "white", "ecolor": colour, "capsize": 3, "label": visible(name)}
+        where.errorbar(x[0], y[0], np.abs(y[1:, None] - y[0]), np.abs(x[1:, None] - x[0]), fmt="o", **style)
+        known = np.array([y, after[j]])[: 1 + bool(np.isfinite(after[j, 0]))].T  # an open end is not drawn
+        path.errorbar(aside[j] + np.arange(known.shape[1]), known[0], np.abs(known[1:] - known[0]), marker="o", **style)
+    where.use_sticky_edges = False
+    where.margins(0.03)  # what lies on an edge shows
     where.set(xlabel="dispersion now", ylabel="pass@1 now")
-    path.set(xlim=(-0.25, 1.25), ylim=(0, 1.02), ylabel="pass@1")
+    path.set(xlim=(-0.25, 1.25), ylim=(-0.03, 1.03), ylabel="pass@1")
     path.set_xticks((0, 1), ("now", f"after {ends.steps} steps, g = {ends.group_size}"))
     path.set_title("in the model: no transfer between prompts", fontsize=11)
     path.grid(axis="x", visible=False)
-    for text in path.legend(fontsize=9).get_texts():
+    legend = figure.legend(*path.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    for text in legend.get_texts():
         text.set_parse_math(False)  # a name is not a formula
     return figure
 
