@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from rlsignal._show import visible
 from rlsignal.diagnosis.compare import Comparison
 from rlsignal.diagnosis.diagnosed import Diagnosis
+from rlsignal.plots.theory import _short
 
 _DATA, _GUESS, _BEYOND = "#00204d", "#b07d00", "#777777"
 
@@ -40,7 +40,7 @@ def plot_degenerate(found: Diagnosis, *, ax: Axes | None = None) -> Axes:
         g, low, high, color=_DATA, alpha=0.15, linewidth=0, label="95% interval; beyond the samples, bounds"
     )
     ax.plot(g[counted], value[counted], "o-", color=_DATA, label="these prompts, from their samples")
-    if not counted.all():
+    if np.isfinite(value[~counted]).any():
         start = max(int(counted.sum()) - 1, 0)
         ax.plot(
             g[start:], value[start:], "o--", color=_BEYOND, markerfacecolor="white", label="by a fit anchored in a Beta"
@@ -56,7 +56,7 @@ def plot_degenerate(found: Diagnosis, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("group size (rollouts)")
     ax.set_ylabel("share of degenerate groups")
     ax.grid(alpha=0.3)
-    ax.legend(fontsize=8, frameon=False, loc="upper right")
+    ax.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax
 
 
@@ -87,10 +87,21 @@ def plot_comparison(compared: Comparison, *, ax: Axes | None = None) -> Axes:
         for row in (compared.pass_at_1, compared.informative)
     ]
     ax.errorbar(x, y, yerr=bars[1], xerr=bars[0], fmt="o-", color=_DATA, ecolor=_BEYOND, elinewidth=1)
-    for name, at_x, at_y in zip(compared.checkpoints, x, y, strict=True):
-        label = visible(name)
-        label = label if len(label) <= 40 else f"{label[:19]}…{label[-20:]}"  # leaves room for the axes
-        ax.annotate(label, (at_x, at_y), xytext=(6, 6), textcoords="offset points", fontsize=9, parse_math=False)
+    there: dict[tuple[float, float], list[str]] = {}  # equal checkpoints share a label
+    for name, *place in zip(compared.checkpoints, x, y, strict=True):
+        there.setdefault((place[0], place[1]), []).append(_short(name))
+    for (at_x, at_y), names in there.items():
+        label = ", ".join(names[:3]) + f" and {len(names) - 3} more" * (len(names) > 3)
+        side = 1 if at_x <= (min(x) + max(x)) / 2 else -1  # towards the middle, where there is room
+        ax.annotate(
+            label,
+            (at_x, at_y),
+            xytext=(6 * side, 6),
+            textcoords="offset points",
+            ha="left" if side > 0 else "right",
+            fontsize=9,
+            parse_math=False,
+        )
     ax.set_xlabel("pass@1")
     ax.set_ylabel(f"share of informative groups of {compared.group_size}")
     ax.grid(alpha=0.3)

@@ -27,6 +27,8 @@ _FILLED = np.linspace(0, 1, 11)
 _LINES = {0.3: "white", 0.5: "white", 0.7: "#222222", 0.9: "#222222"}
 _INK = "#222222"
 _LAW = "#d62728"
+_ROOM = 0.07
+"""From the edge to the middle of a label that is not cut, as a share of the axes."""
 
 
 def plot_sharpening(
@@ -123,7 +125,8 @@ def plot_dispersion(
     )
     if lines is not None:
         places = [(np.interp(level, across[order], face.rows[order]), face.pass_rate[at]) for level in lines.levels]
-        ax.clabel(lines, fmt="%.1f nats", fontsize=8, manual=places)
+        inside = [place for place in places if _from_edge(ax, [place])[0] > _ROOM]
+        ax.clabel(lines, fmt="%.1f nats", fontsize=8, manual=inside)
     ax.set_xlabel("dispersion of the start")
     ax.set_ylabel("pass@1 of the start")
     return ax
@@ -148,7 +151,7 @@ def plot_boundary(
     Parameters
     ----------
     result : an InversionMap.
-    start : mean and dispersion, inside the face's grid.
+    start : mean and dispersion, inside the face's grid; the mean below its highest.
     estimator : the map's.
     collision : kappa_C + kappa_I of the starts.
     g, budget, ax : as for `plot_sharpening`.
@@ -193,6 +196,11 @@ def plot_boundary(
         _validate.scalar(f"start's {name}", _validate.within(f"start's {name}", value, *axis[[0, -1]]))
         for value, (name, axis) in zip(start, axes, strict=True)
     )
+    if mean >= face.pass_rate[-1]:
+        top = f"{face.pass_rate[-1]:g}"
+        raise ValueError(
+            f"start's mean must be below {top}, got {mean:g}. No start of the map has more pass@1 than that."
+        )
     after = face.outcome[i, b].mean(-1)
 
     def simulated(x: Any, y: Any) -> np.ndarray:  # [y, x], between the grid's starts
@@ -207,7 +215,7 @@ def plot_boundary(
     line = np.array([[law(m, d) for d in x] for m in y]) - law(mean, rho)
     _contours(ax, x, y, line, {0.0: _LAW}, linewidths=2.5)
     ax.axhline(mean, color=_LAW, linewidth=1, linestyle="--")
-    ax.plot(rho, mean, "o", color="white", markeredgecolor=_INK, markersize=8, zorder=4)
+    ax.plot(rho, mean, "o", color="white", markeredgecolor=_INK, markersize=8, zorder=4, clip_on=False)
 
     ends = np.array([[law(m, d) for m in face.pass_rate] for d in face.rows])
     ahead = np.tile(face.pass_rate, (len(face.rows), 1)).ravel()
@@ -216,8 +224,9 @@ def plot_boundary(
     sure = np.abs(by_run) > result.least
     wrong, rms = ((by_law < 0) != (by_run < 0))[sure].sum(), np.sqrt(np.nanmean((ends - after) ** 2))
     ax.set_title(f"the law: rms error {rms:.3f}, wrong on {wrong:,} of {sure.sum():,} pairs", fontsize=11)
+    found = "simulated" if (lower < 0).any() else "no start, simulated"
     keys = [
-        Patch(facecolor="#777777", edgecolor="white", hatch="////", label="looks better, ends lower: simulated"),
+        Patch(facecolor="#777777", edgecolor="white", hatch="////", label=f"looks better, ends lower: {found}"),
         Line2D([], [], color=_LAW, linewidth=2.5, label="by the law"),
     ]
     ax.legend(handles=keys, loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=9, frameon=False)
@@ -267,7 +276,7 @@ def plot_controls(*controls: Control, ax: Axes | None = None) -> Axes:
         ax.set_xscale("log")
     ax.set_ylabel("pass@1 after GRPO")
     ax.grid(alpha=0.3)
-    ax.legend(loc="lower left", fontsize=8, frameon=False)
+    ax.legend(loc="best", fontsize=8, frameon=False)
     return ax
 
 
@@ -368,8 +377,26 @@ def _outcome(x: np.ndarray, y: np.ndarray, outcome: np.ndarray, ax: Axes | None)
     ax.contourf(x, y, outcome, _FILLED, cmap=_COLOURS, vmin=0, vmax=1)
     lines = _contours(ax, x, y, outcome, _LINES, linewidths=1.3)
     if lines is not None:
-        ax.clabel(lines, fmt="%.1f", fontsize=9)
+        ax.clabel(lines, fmt="%.1f", fontsize=9, manual=_inside(ax, lines))
     return ax
+
+
+def _inside(ax: Axes, lines: Any) -> list[np.ndarray]:
+    """For each contour the point that is furthest from the edges, where a label is not cut; none if all are near."""
+    places = []
+    for segments in lines.allsegs:
+        points = np.concatenate([part for part in segments if len(part)] or [np.empty((0, 2))])
+        room = _from_edge(ax, points)
+        if len(points) and room.max() > _ROOM:
+            places.append(points[room.argmax()])
+    return places
+
+
+def _from_edge(ax: Axes, points: Any) -> np.ndarray:
+    """How far points [n, 2] are from the nearest edge of the axes, as a share of their width or height."""
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    share = (np.asarray(points) - (left, bottom)) / (right - left, top - bottom)
+    return np.minimum(share, 1 - share).min(-1)
 
 
 def _contours(ax: Axes, x: Any, y: Any, values: np.ndarray, colours: Mapping[Any, str], **style: Any) -> Any:
@@ -397,12 +424,13 @@ def _striking_pair(result: InversionMap, i: int, b: int, ax: Axes) -> None:
     ax.annotate("", tip, tail, arrowprops={"arrowstyle": "->", "color": "white", "linewidth": 2}, zorder=4)
     for name, at in (("A", ahead), ("B", behind)):
         side = -1 if entropy[at] > face.rows.mean() else 1
+        edge = {before.max(): "top", before.min(): "bottom"}.get(before[at], "center")  # inside the axes
         ax.annotate(
             f"{name}: {before[at]:.2f} → {end[at]:.2f}",
             (entropy[at], before[at]),
             xytext=(9 * side, 0),
             textcoords="offset points",
-            verticalalignment="center",
+            verticalalignment=edge,
             horizontalalignment="left" if side > 0 else "right",
             fontsize=9,
             color="white",

@@ -98,7 +98,7 @@ def plot_take_offs(
 
     The title states the law's error: observed over expected, the median and the middle 90%, over prompts that should
     pass within the run. Those that did not yet count as later than all others. Prompts that should pass before the
-    second record are left out.
+    second record are left out; those that should after more than ten such runs stand at the right edge.
 
     Parameters
     ----------
@@ -139,16 +139,25 @@ def plot_take_offs(
         raise ValueError(
             f"rates must hold a prompt that should pass 1/2 by step {t[-1]:g}, got none. Train for longer."
         )
-    low, middle, high = np.quantile(observed[due] / expected[due], [0.05, 0.5, 0.95], method="nearest")
+    low, middle, high = (
+        f"{ratio:.2f}" if np.isfinite(ratio) else "not yet"
+        for ratio in np.quantile(observed[due] / expected[due], [0.05, 0.5, 0.95], method="nearest")
+    )
     ax = _axes(ax)
     ends = np.array([t[1] / 2, 10 * t[-1]])
+    shown = np.minimum(expected, ends[1])
     ax.plot(ends, ends, color="#777777", linewidth=1, label="as the law says")
-    ax.plot(expected[passed], observed[passed], "o", color=_RISING, markersize=4, label="passed 1/2")
-    ax.plot(expected[~passed], np.full((~passed).sum(), t[-1]), "^", color=_WAITING, markersize=5, label="not yet")
-    ax.set(xscale="log", yscale="log", xlim=ends, ylim=(ends[0], 2 * t[-1]))
+    for label, chosen, at, look, colour in (
+        ("passed 1/2", passed, observed, "o", _RISING),
+        ("not yet", ~passed, np.full(len(shown), t[-1]), "^", _WAITING),
+    ):
+        if chosen.any():
+            ax.plot(shown[chosen], at[chosen], look, color=colour, markersize=5, label=label, clip_on=False)
+    first = min(ends[0], observed.min() / 2)
+    ax.set(xscale="log", yscale="log", xlim=ends, ylim=(first, 2 * t[-1]))
     ax.set(xlabel="expected step (escape time)", ylabel="observed step")
-    ax.set_title(f"observed / expected: {middle:.2f} [{low:.2f}, {high:.2f}]", fontsize=11)
-    return _finished(ax, loc="upper left")
+    ax.set_title(f"observed / expected: {middle} [{low}, {high}]", fontsize=11)
+    return _finished(ax, loc="best")
 
 
 def plot_simplex(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXRL)) -> Figure:
@@ -171,13 +180,13 @@ def plot_simplex(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXR
     >>> len(plot_simplex(8).axes)  # three triangles and the colours' scale
     4
     """
-    side = 13
+    looks, side = _looks(estimators), 13
     points = [(i, j, side + 1 - i - j) for i in range(1, side) for j in range(1, side + 1 - i)]
     policies = np.array(points) / (side + 1)  # [points, answers]
     corners = np.array([[0.5, np.sqrt(0.75)], [0, 0], [1, 0]])
     size = (2.9 * len(estimators), 3.2)
     figure, axes = plt.subplots(1, len(estimators), figsize=size, layout="constrained", squeeze=False)
-    for ax, estimator, (colour, _) in zip(axes[0], estimators, _looks(estimators), strict=True):
+    for ax, estimator, (colour, _) in zip(axes[0], estimators, looks, strict=True):
         moved = _flow(policies, estimator, g)
         arrows = moved @ corners
         arrows /= np.linalg.norm(arrows, axis=1, keepdims=True)

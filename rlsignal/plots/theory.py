@@ -1,13 +1,15 @@
 """Pictures of the theory: signal, degenerate groups, weights, objectives, entropy, budgets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
+from textwrap import fill
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from rlsignal._show import visible
 from rlsignal.theory.budget import group_size_for_budget
 from rlsignal.theory.distributions import Beta, Mixture, PassRate
 from rlsignal.theory.entropy import pass_rate_cap
@@ -42,7 +44,7 @@ def plot_variance(group_sizes: Sequence[int] = (2, 8, 64), *, top: float | None 
     'pass rate p'
     """
     ax = _axes(ax)
-    for g, (colour, style) in zip(group_sizes, cycle(_LOOKS), strict=False):
+    for g, (colour, style) in zip(_some("group_sizes", group_sizes), _LOOKS, strict=False):
         ax.plot(_P, np.asarray(advantage_variance(_P, g)), linestyle=style, color=colour, label=f"g = {g}")
     ax.set_xlabel("pass rate p")
     ax.set_ylabel("E[variance inside a group]")
@@ -76,9 +78,10 @@ def plot_degenerate_groups(
     'share of degenerate groups'
     """
     ax = _axes(ax)
-    for (name, population), (colour, style) in zip(populations.items(), cycle(_LOOKS), strict=False):
+    _some("group_sizes", group_sizes, most=100)
+    for (name, population), (colour, style) in zip(_some("populations", populations.items()), _LOOKS, strict=False):
         degenerate = [np.mean(degenerate_probability(population, g)) for g in group_sizes]
-        ax.plot(group_sizes, degenerate, marker="o", linestyle=style, color=colour, label=name)
+        ax.plot(group_sizes, degenerate, marker="o", linestyle=style, color=colour, label=fill(_short(name), 24))
     ax.set_xscale("log", base=2)
     ax.set_xticks(group_sizes, [str(g) for g in group_sizes])
     ax.minorticks_off()
@@ -170,7 +173,7 @@ def plot_population(*populations: Beta | Mixture, samples: int = 20, ax: Axes | 
     """
     ax = _axes(ax)
     correct = np.arange(samples + 1)
-    for population, (colour, style) in zip(populations, cycle(_LOOKS), strict=False):
+    for population, (colour, style) in zip(_some("populations", populations), _LOOKS, strict=False):
         label = f"mean {population.mean:.3g}, dispersion {population.dispersion:.3g}"
         pmf = population.pmf(samples)
         ax.plot(correct, pmf, linestyle=style, color=colour, label=label)
@@ -242,7 +245,7 @@ def plot_budget(
     'group size (rollouts)'
     """
     ax, ticks = _axes(ax), {2}
-    for budget, (colour, style) in zip(budgets, cycle(_LOOKS), strict=False):
+    for budget, (colour, style) in zip(_some("budgets", budgets), _LOOKS, strict=False):
         found = group_size_for_budget(p, estimator, rollouts=budget, step=step, scaling=scaling, collision=collision)
         label = f"{budget} rollouts a prompt"
         ax.plot(found.sizes, found.pass_rates, linestyle=style, color=colour, label=label)
@@ -273,7 +276,7 @@ def plot_curves(
     steps : [records].
     curves : name -> values; at most five.
     xlabel, ylabel : what steps and values are.
-    top : of the axis, which begins at 0.
+    top : of the axis, which begins at 0; values beyond stretch it. Runs are one or more.
     ax : axes to draw on; default a new figure's.
 
     Returns
@@ -287,16 +290,20 @@ def plot_curves(
     'step'
     """
     ax = _axes(ax)
-    for (name, values), (colour, style) in zip(curves.items(), cycle(_LOOKS), strict=False):
+    bottom, highest = 0.0, top
+    for (name, values), (colour, style) in zip(_some("curves", curves.items()), _LOOKS, strict=False):
         y = np.asarray(values, np.float64)
         if y.ndim == 2:
-            error = 2 * y.std(-1, ddof=1) / np.sqrt(y.shape[-1])
+            error = 2 * y.std(-1, ddof=1) / np.sqrt(y.shape[-1]) if y.shape[-1] > 1 else np.zeros(len(y))
             y = y.mean(-1)
             ax.fill_between(
                 steps, np.maximum(y - error, 0), np.minimum(y + error, top), color=colour, alpha=0.2, linewidth=0
             )
-        ax.plot(steps, y, linestyle=style, color=colour, label=name)
-    ax.set_ylim(0, top)
+        ax.plot(
+            steps, y, linestyle=style, marker="o" if len(y) == 1 else "", color=colour, label=fill(_short(name), 40)
+        )
+        bottom, highest = np.nanmin([bottom, *y]), np.nanmax([highest, *y])
+    ax.set_ylim(bottom, highest)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     return _finished(ax)
@@ -305,8 +312,24 @@ def plot_curves(
 def _looks(estimators: Sequence[Estimator]) -> list[tuple[str, Any]]:
     """Colour and line of each: its own in every picture where it has one, else one that no other here has."""
     own = [_ESTIMATORS.get(estimator.name) for estimator in estimators]
+    _some("estimators", estimators)
     free = cycle([i for i in range(len(_LOOKS)) if i not in own] or range(len(_LOOKS)))
     return [_LOOKS[next(free) if i is None else i] for i in own]
+
+
+def _some(name: str, what: Iterable[Any], *, most: int = len(_LOOKS)) -> list[Any]:
+    """What is drawn, a line each: at least one, and no more than there are looks."""
+    drawn = list(what)
+    if not 1 <= len(drawn) <= most:
+        way_out = "Give one." if not drawn else "Draw the others on axes of their own."
+        raise ValueError(f"{name} must be 1 to {most} in number, got {len(drawn) or 'none'}. {way_out}")
+    return drawn
+
+
+def _short(name: Any) -> str:
+    """A name that leaves room for the axes."""
+    label = visible(str(name))
+    return label if len(label) <= 40 else f"{label[:19]}…{label[-20:]}"
 
 
 def _axes(ax: Axes | None) -> Axes:

@@ -38,13 +38,14 @@ def plot_trend(trend: Trend, *, ax: Axes | None = None) -> Axes:
     ax.plot(trend.step, trend.from_the_mean, "s:", color=_GUESS, markersize=4, label="if all prompts had the mean")
     if trend.rule and np.isfinite(trend.warned_at):
         ax.axvline(trend.warned_at, color=_DATA, linewidth=0.8)
+        side = 1 if trend.warned_at < (trend.step[0] + trend.step[-1]) / 2 else -1  # where there is room
         ax.annotate(
             f"warned: {trend.rule}",
             (trend.warned_at, 0.25),
-            xytext=(-4, 0),
+            xytext=(4 * side, 0),
             textcoords="offset points",
             fontsize=9,
-            ha="right",
+            ha="left" if side > 0 else "right",
         )
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("training step")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import rlsignal
 from rlsignal import GRPO, RLOO, Beta, plots, track
-from rlsignal.theory import reached_share
+from rlsignal.theory import forecast, reached_share
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +115,21 @@ class TestBoundary:
             plots.plot_boundary(replace(small_map, temperature=0.5), self.START)
         with pytest.raises(ValueError, match=r"^start's mean must lie in \[0\.05, 0\.6\], got 0\.9"):
             plots.plot_boundary(small_map, (0.9, 0.3))
+        with pytest.raises(
+            ValueError, match=r"^start's mean must be below 0\.6, got 0\.6\. No start of the map has more"
+        ):
+            plots.plot_boundary(small_map, (0.6, 0.3))
+
+    @pytest.mark.parametrize("start", [(0.05, 0.0), (0.05, 0.93), (0.45, 0.0), (0.45, 0.93)])
+    def test_at_an_edge_of_the_grid_it_hatches_or_says_that_no_start_does(self, lawful, start):
+        ax = plots.plot_boundary(lawful, start)
+        label = ax.get_legend().get_texts()[0].get_text()
+        face = lawful.dispersion
+        ends = reached_share(Beta(*start), 4, GRPO, budget=100)
+        after, better = face.outcome[1, 0].mean(-1), face.pass_rate > start[0]
+        there = bool((after[:, better] < ends - 1e-9).any())
+        assert label.endswith(": simulated") == there
+        assert label.endswith("no start, simulated") != there
 
 
 def test_nothing_is_set_globally(small_map):
@@ -176,6 +191,109 @@ def test_a_trend_shows_what_was_tracked():
     np.testing.assert_array_equal(expected.get_ydata(), trend.expected)
     np.testing.assert_array_equal(mean.get_ydata(), trend.from_the_mean)
     assert warned.get_xdata()[0] == trend.warned_at
+
+
+NAMES = [f"checkpoint-{i * 100} of a run that was given a long name" for i in range(8)]
+STEPS = np.linspace(0, 200, 41)
+
+
+def flow(*starts):
+    return [forecast(np.array(starts), 8, GRPO, budget=float(t)) for t in STEPS]
+
+
+def counts(n, correct):
+    return {"prompt": range(len(correct)), "n": [n] * len(correct), "c": correct}
+
+
+EXTREMES = {
+    "one size": lambda: plots.plot_variance([1_000_000]),
+    "p is 0, 1 and tiny": lambda: plots.plot_degenerate_groups({"0": 0.0, "1": 1.0, NAMES[0]: 1e-12}, (8,)),
+    "groups of 2": lambda: plots.plot_weights(2),
+    "large groups": lambda: plots.plot_objectives(1024),
+    "ends of a population": lambda: plots.plot_population(Beta(0, 0.3), Beta(1, 0.3), Beta(0.5, 1), Beta(1e-12, 0.5)),
+    "nothing to learn from": lambda: plots.plot_budget(0.0, GRPO, (2, 16)),
+    "one point": lambda: plots.plot_curves([0], {"a": [0.3]}),
+    "one run": lambda: plots.plot_curves([0, 1], {"a": [[0.3], [0.4]]}),
+    "beyond the top": lambda: plots.plot_curves([0, 1], {"a": [-3, 100]}),
+    "one prompt": lambda: plots.plot_prompts([0, 1], [[0.3], [0.6]], critical=0.2),
+    "pass rates of 0 and 1": lambda: plots.plot_prompts([0, 1], [[0, 1, 1e-12, 1 - 1e-12]] * 2, critical=1e-12),
+    "rates that never come": lambda: plots.plot_take_offs(STEPS, flow(1e-300, 1e-12, 1e-3, 0.1), 8),
+    "none passed": lambda: plots.plot_take_offs([0, 10, 100], [[0.05, 0.06, 0.3]] * 3, 8),
+    "passed at once": lambda: plots.plot_take_offs([0, 10, 1000], [[0.02, 0.0003], [0.999, 0.999], [0.999, 0.999]], 8),
+    "one triangle": lambda: plots.plot_simplex(4096, [RLOO]),
+    "no signal": lambda: plots.plot_degenerate(rlsignal.diagnose([[0, 0, 0, 0]] * 30, 4)),
+    "one sample": lambda: plots.plot_degenerate(rlsignal.diagnose(counts(1, [0, 1] * 15), 4)),
+    "equal checkpoints": lambda: plots.plot_comparison(rlsignal.compare(dict.fromkeys("ab", counts(8, [1, 2, 4] * 3)))),
+    "never and always": lambda: plots.plot_comparison(
+        rlsignal.compare({NAMES[0]: counts(8, [0] * 9), NAMES[1]: counts(8, [8] * 9)})
+    ),
+    "warned at once": lambda: plots.plot_trend(
+        track([{"step": t, "reward": 0.01, "frac_reward_zero_std": 0.98} for t in range(60)], 8, groups=64)
+    ),
+}
+
+
+class TestExtremes:
+    """What is drawn stands on the picture, and no text leaves it."""
+
+    @pytest.mark.parametrize("name", EXTREMES)
+    def test_nothing_is_off_the_axes(self, name):
+        drawn = EXTREMES[name]()
+        figure = drawn if isinstance(drawn, Figure) else drawn.figure
+        figure.canvas.draw()
+        page = figure.bbox.padded(2)
+        for ax in figure.axes:
+            inside = ax.get_window_extent().padded(8)
+            for line in ax.get_lines():
+                if (
+                    line.get_linestyle() == "None" or len(line.get_xdata()) == 1
+                ):  # markers alone are points, all to be seen
+                    points = line.get_transform().transform(np.column_stack(line.get_data()))
+                    assert all(inside.contains(*point) for point in points), (name, line.get_label())
+            for text in (*ax.texts, ax.title):
+                box = text.get_window_extent()
+                assert not text.get_text() or (page.contains(*box.min) and page.contains(*box.max)), text.get_text()
+                assert not ax.axison or text is ax.title or box.x0 >= inside.x0, text.get_text()
+            if ax.get_legend() is not None:
+                assert ax.get_window_extent().width > figure.bbox.width / 3  # it leaves room for the axes
+
+    @pytest.mark.parametrize(
+        ("name", "plot"),
+        [
+            ("group_sizes", plots.plot_variance),
+            ("populations", lambda x: plots.plot_degenerate_groups(dict.fromkeys(map(str, x), 0.3))),
+            ("group_sizes", lambda x: plots.plot_degenerate_groups({"a": 0.3}, x * 20)),
+            ("estimators", lambda x: plots.plot_weights(8, [RLOO] * len(x))),
+            ("estimators", lambda x: plots.plot_objectives(8, [RLOO] * len(x))),
+            ("estimators", lambda x: plots.plot_simplex(8, [RLOO] * len(x))),
+            ("populations", lambda x: plots.plot_population(*[Beta(0.3, 0.3)] * len(x))),
+            ("budgets", lambda x: plots.plot_budget(0.3, GRPO, x)),
+            ("curves", lambda x: plots.plot_curves([0], {str(i): [0.3] for i in x})),
+        ],
+    )
+    def test_no_line_and_more_lines_than_looks_are_refused(self, name, plot):
+        for sizes, got in (((), "none"), ((2, 4, 8, 16, 32, 64), r"\d+")):
+            with pytest.raises(ValueError, match=rf"^{name} must be 1 to \d+ in number, got {got}\. "):
+                plot(sizes)
+
+
+@pytest.mark.parametrize("across", [True, False])
+def test_labels_of_contours_are_not_cut(small_map, across):
+    """The contour at 0.3 runs along an edge: it has no label, and that at 0.9 has one inside."""
+    face = small_map.dispersion
+    axis = face.rows[:, None] if across else face.pass_rate[None]
+    along = 0.29 + 0.7 * (axis - axis.min()) / np.ptp(axis) + 0 * face.entropy
+    outcome = np.broadcast_to(along[..., None], face.outcome.shape)
+    changed = replace(face, outcome=outcome, entropy=np.ones_like(face.entropy))
+    ax = plots.plot_dispersion(replace(small_map, dispersion=changed))
+    ax.figure.canvas.draw()
+    inside = ax.get_window_extent()
+    assert sorted(text.get_text() for text in ax.texts) == ["0.5", "0.7", "0.9"][: len(ax.texts)]
+    assert len(ax.texts) >= 2
+    for text in ax.texts:
+        box = text.get_window_extent()
+        assert inside.contains(*box.min), text
+        assert inside.contains(*box.max), text
 
 
 class TestMapsWithNothingToLabel:
