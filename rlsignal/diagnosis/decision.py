@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from rlsignal._show import Part, Result, plain
 from rlsignal.inference.intervals import Estimate
@@ -14,6 +15,10 @@ from rlsignal.theory.recorded import Recorded
 
 LEAST = 0.02
 """A difference of pass@1 at the end point that would matter."""
+
+
+FEW = 10
+"""Fewer prompts than this hardly show how prompts differ."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,6 +96,8 @@ def decide(
         return int(np.argmax([abs(_z(table[ahead][b])) for table in apart]))
 
     closest = min(against, key=lambda b: abs(_z(apart[clearest(b)][ahead][b])))
+    unsolved = [b for b in rivals if any(table[ahead][b].warning for table in apart)]  # by ends that counts leave open
+    measured = [b for b in against if b not in unsolved]
     widest = max(abs(end) for table in apart for b in against for end in (table[ahead][b].low, table[ahead][b].high))
     verdict = "start from" if not rivals else "tie" if widest <= LEAST else "sample more"
     i = clearest(closest)
@@ -101,19 +108,32 @@ def decide(
         f"After {budgets[i]:g} (learning rate times steps) {names[ahead]} ends at {ends[i][ahead].value:.3f} and "
         f"{names[closest]} at {ends[i][closest].value:.3f} in the forecast, a difference of {signed(difference)}."
     ]
-    if verdict == "sample more" and difference.warning:
-        few = " and ".join(names[x] for x in (ahead, closest) if ends[i][x].span)
+    if verdict == "sample more" and unsolved:
+        few = [names[x] for x in (ahead, *unsolved) if any(row[x].span for row in ends)]
         reasons.append(
-            f"So few prompts of {few} have a correct sample that all may be within reach of RL, or none: sample more "
-            "prompts, or more of each."
+            f"So few prompts of {' and '.join(few)} have a correct sample that all may be within reach of RL, or none: "
+            "sample more prompts, or more of each."
         )
-    elif verdict == "sample more":
+    if verdict == "sample more" and closest in measured:
+        tables = [table[ahead][b] for table in apart for b in measured]
+        widest = max(abs(end) for difference in tables for end in (difference.low, difference.high))
         reasons.append(_how_many(counts[ahead], counts[closest], max(widest, LEAST), difference))
     out = [names[b] for b in everyone if b not in (ahead, *rivals)]
     if rivals and out:
         reasons.append(f"Out: {', '.join(out)}, which {'ends' if len(out) == 1 else 'end'} lower beyond noise.")
     first = names[ahead] if difference.value else ""
-    return Decision(verdict, first, float(ndtr(_z(difference))), tuple(reasons))
+    return Decision(verdict, first, _probability(difference, level), tuple(reasons))
+
+
+def _probability(difference: Estimate, level: float) -> float:
+    """That the difference is positive; without a standard error no surer than its interval."""
+    if difference.standard_error > 0:
+        return float(ndtr(_z(difference)))
+    ends = difference.value - difference.low, difference.high - difference.value
+    towards = ends[0] if difference.value > 0 else ends[1]  # the end on the side of 0
+    return (
+        float(ndtr(difference.value * ndtri((1 + level) / 2) / towards)) if towards > 0 else float(ndtr(_z(difference)))
+    )
 
 
 def _z(difference: Estimate) -> float:
@@ -123,10 +143,18 @@ def _z(difference: Estimate) -> float:
 
 def _by_budget(names: Sequence[str], budgets: Sequence[float], ends: Sequence[Sequence[Score]]) -> tuple[str, ...]:
     best = [int(np.argmax([score.value for score in row])) for row in ends]
-    return tuple(
-        f"After {budget:g} (learning rate times steps) {names[i]} ends highest in the forecast, at {row[i].value:.3f}."
-        for budget, i, row in zip(budgets, best, ends, strict=True)
-    )
+    lines = []
+    for i, run in groupby(sorted(range(len(budgets)), key=lambda at: budgets[at]), key=lambda at: best[at]):
+        at = list(run)
+        after, high = (
+            f"{first} to {last}" if first != last else first
+            for first, last in (
+                (f"{budgets[at[0]]:g}", f"{budgets[at[-1]]:g}"),
+                (f"{ends[at[0]][i].value:.3f}", f"{ends[at[-1]][i].value:.3f}"),
+            )
+        )
+        lines.append(f"After {after} (learning rate times steps) {names[i]} ends highest in the forecast, at {high}.")
+    return tuple(lines)
 
 
 def _how_many(first: Recorded, second: Recorded, detectable: float, difference: Estimate) -> str:
@@ -143,10 +171,13 @@ def _how_many(first: Recorded, second: Recorded, detectable: float, difference: 
     if best < 2:  # one sample of a prompt would be least noise at its cost, and shows nothing of how prompts differ
         how = "and more samples of each add little"
     else:
-        how = f"about {round(best)} samples of each are best" if np.isfinite(best) else "or more samples of these"
+        how = f"about {round(best)} samples of each are best" if np.isfinite(best) else "or more samples of each"
+    unsure = (
+        f" That is no more than a guess: {prompts} prompts hardly show how prompts differ." if prompts < FEW else ""
+    )
     return (
-        f"The least difference that these samples detect is {detectable:.2g}; {LEAST:g} takes about "
-        f"{int(np.ceil(prompts * factor)):,} prompts like these, {how}."
+        f"The least difference that these samples detect is {detectable:.2g}; to detect {LEAST:g} takes about "
+        f"{int(np.ceil(prompts * factor)):,} prompts like these, {how}.{unsure}"
     )
 
 

@@ -81,7 +81,8 @@ def score_difference(first: Score, second: Score, *, level: float = 0.95) -> Est
     value, apart = first.value - second.value, first.influence - second.influence
     if first.span or second.span:
         (low, high), (least, most) = first.within(level), second.within(level)
-        return Estimate(value, low - most, high - least, "paired", "few prompts have a correct sample.")
+        low, high = max(low - most, -1.0), min(high - least, 1.0)
+        return Estimate(value, low, high, "paired", "few prompts have a correct sample.")
     return _difference(value, _error(apart), len(apart), level)
 
 

@@ -1,6 +1,7 @@
 """Checkpoints on the same prompts: orders, how sure they are, and what cannot be compared."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -214,3 +215,42 @@ def test_a_plan_never_asks_for_one_sample_of_a_prompt():
     found = compare({name: counts(rng.binomial(16, rng.beta(0.5, 1.0, 60)), 16) for name in "ab"})
     assert found.decision.verdict == "sample more"
     assert "prompts like these, and more samples of each add little." in found.decision.reasons[1]
+
+
+SMALL = {
+    "one prompt of two": [[1, 2], [3, 2]],
+    "never and always": [[8] * 3, [0] * 3],
+    "neither": [[0] * 30, [0] * 30],
+    "one success": [[0] * 30, [0] * 29 + [1]],
+    "always": [[8] * 30, [8] * 30],
+    "swapped": [[0, 8] * 15, [8, 0] * 15],
+}
+
+
+class TestSmallInputs:
+    @pytest.mark.parametrize("name", SMALL)
+    def test_what_is_printed_agrees_with_itself(self, name):
+        decision = compare({str(i): counts(x) for i, x in enumerate(SMALL[name])}).decision
+        assert decision.verdict == "sample more"
+        low, high = (float(x) for x in re.search(r"\[([+-][\d.]+), ([+-][\d.]+)\]", decision.reasons[0]).groups())
+        assert -1 <= low <= 0 <= high <= 1
+        assert 0.5 <= decision.probability < 0.99  # no surer than an interval that holds 0
+
+    def test_a_guess_from_few_prompts_is_called_one(self):
+        few, more = (compare({"a": counts([1, 2] * k), "b": counts([3, 2] * k)}) for k in (1, 8))
+        assert few.decision.reasons[-1].endswith("no more than a guess: 2 prompts hardly show how prompts differ.")
+        assert not any("guess" in reason for reason in more.decision.reasons)
+
+    def test_the_rival_that_is_open_for_another_reason_does_not_count_prompts(self):
+        near = [drawn(rng := np.random.default_rng(seed), rng.beta(0.93, 1.4, 60), 8) for seed in (1, 2)]
+        reasons = compare({"a": near[0], "b": near[1], "c": counts([0] * 60)}).decision.reasons
+        assert reasons[1].startswith("So few prompts of c have a correct sample")
+        least = float(re.search(r"samples detect is ([\d.]+);", reasons[2])[1])
+        assert least < 0.5
+
+    def test_budgets_that_agree_are_one_line_in_their_order(self):
+        head = {"a": counts([2] * 60, 16), "b": counts([0] * 30 + [14] * 30, 16)}
+        reasons = compare(head, budgets=(1e5, 1.0, 1e3)).decision.reasons
+        assert [x.split(" (")[0] for x in reasons] == ["After 1", "After 1000 to 100000"]
+        assert "b ends highest" in reasons[0]
+        assert "a ends highest" in reasons[1]
