@@ -331,6 +331,7 @@ def less_kl(gradient: Array, logits: Array, start: Array, recipe: Recipe, settin
     if setting.kl is None:
         return gradient
     apart = (logits - start) / setting.temperature  # log ratios, up to a constant that the mean below takes off
+    apart = jnp.where(logits == -jnp.inf, 0.0, apart)  # p log p goes to 0: a response that is never given has no pull
     if recipe.natural:
         return gradient - setting.kl * setting.temperature * apart
     shares = nn.softmax(logits / setting.temperature)

@@ -12,7 +12,7 @@ import pytest
 from rlsignal import DR_GRPO, GRPO, RLOO, Fixed, advantage_variance, degenerate_probability, pass_at_k
 from rlsignal.estimators import GRPO_NEMO
 from rlsignal.sim import Metrics, Recipe, log_pass_rates, measure_tabular, sampled_gradient, train_tabular
-from rlsignal.sim.tabular import _per_response
+from rlsignal.sim.tabular import _per_response, less_kl
 
 KEY = jax.random.key(3)
 SMALL = Recipe(prompts=3, responses=5, correct=2, group_size=4, steps=8, record_every=2, attempts=(1, 4))
@@ -383,3 +383,16 @@ class TestTrain:
             gradient, _ = sampled(KEY, logits, SMALL, SMALL.setting(RLOO))
             assert gradient.dtype == jnp.float64
             np.testing.assert_allclose(gradient.sum(-1), 0, atol=1e-15)
+
+
+@pytest.mark.parametrize("natural", [False, True])
+@pytest.mark.parametrize("start", [0.0, -np.inf])
+def test_a_response_that_is_never_given_has_no_pull_and_the_others_have_theirs(natural, start):
+    """p log p goes to 0: what is far below and what is at -inf are pulled alike, the others as if it were not there."""
+    recipe = replace(SMALL, prompts=1, responses=3, correct=1, natural=natural)
+    setting = recipe.setting(kl=0.7, temperature=1.3)
+    pull = less_kl(jnp.zeros(3), jnp.array([-jnp.inf, 1.0, 0.0]), jnp.array([start, 0.2, 0.4]), recipe, setting)
+    without = less_kl(jnp.zeros(2), jnp.array([1.0, 0.0]), jnp.array([0.2, 0.4]), recipe, setting)
+    assert pull[0] == 0
+    np.testing.assert_allclose(pull[1:], without, rtol=1e-6)
+    assert np.abs(without).min() > 0.01

@@ -20,7 +20,9 @@ from rlsignal import (
 )
 from rlsignal.estimators import posterior_baseline
 from rlsignal.theory import (
+    forecast,
     informative_group_bias,
+    learning_speed,
     noisy_pass_rate,
     pass_at_k_weight,
     rollouts_per_accepted_group,
@@ -137,3 +139,34 @@ def test_sums_over_a_law():
 def test_a_lost_digit_would_be_seen(slip):
     with pytest.raises(AssertionError):
         held(advantage_variance(0.3, 8) * (1 + slip), mp.mpf(0.3) * (1 - mp.mpf(0.3)) * 7 / 8, 1e-12)
+
+
+LIMITS = {
+    "variance": advantage_variance,
+    "degenerate": degenerate_probability,
+    "informative": informative_probability,
+    "pass@k": pass_at_k,
+    "pass@k weight": pass_at_k_weight,
+    "variance of variance": variance_of_advantage_variance,
+    "accepted group": rollouts_per_accepted_group,
+    **{
+        f"{x.name} {name}": getattr(x, name)
+        for x in (GRPO, RLOO, MAXRL)
+        for name in ("weight", "objective", "variance")
+    },
+    "speed": lambda p, g: learning_speed(p, g, GRPO),
+    "forecast": lambda p, g: forecast(p, g, GRPO, budget=1.0),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("g", [2, 8, 1000])
+def test_ends_are_the_limits_of_what_is_near_them(name, g):
+    """At p = 0 and 1, alone and among others, no NaN and no warning, and the value is where the nearest floats lead."""
+    ends, near = (np.asarray(LIMITS[name](np.array(p), g), float) for p in ([0.0, 1.0], [1e-300, 1 - 1e-16]))
+    assert not np.isnan(ends).any()
+    finite = np.isfinite(ends)
+    np.testing.assert_allclose(ends[finite], near[finite], rtol=1e-9, atol=1e-9)
+    assert (near[~finite] > 1e15).all()
+    for p, value in zip((0.0, 1.0), ends, strict=True):
+        assert float(LIMITS[name](p, g)) == value
