@@ -16,7 +16,7 @@ from jax import Array, lax
 from rlsignal import _validate
 from rlsignal.sim.policies import Measured, Parameters, Policy, Prompts, Rollouts, measure_policy, number, sample, score
 from rlsignal.sim.sft import batch, cross_entropy
-from rlsignal.sim.tabular import StepMetrics
+from rlsignal.sim.tabular import StepMetrics, run_steps
 from rlsignal.sim.tasks import Demonstrations, Task
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO, known
@@ -301,22 +301,9 @@ def train_policy(
             measure_policy(recipe.policy, parameters, task.fresh, **sizes),
         )
 
-    def until_next_record(state: tuple[Parameters, Any], first: Array) -> tuple[tuple[Parameters, Any], Any]:
-        """Metrics here, those of the step from here, and the state at the next record; the last one stays."""
-
-        def onward(t: Array, carry: tuple[Any, PolicyStepMetrics]) -> tuple[Any, PolicyStepMetrics]:
-            state, of_step = step(carry[0], t)
-            return state, jax.tree.map(lambda new, kept: jnp.where(t == first, new, kept), of_step, carry[1])
-
-        ahead = jnp.where(first < recipe.steps, recipe.interval, 1)
-        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(step, state, first)[1])
-        later, of_step = lax.fori_loop(first, first + ahead, onward, (state, nothing))
-        later = jax.tree.map(lambda new, kept: jnp.where(first < recipe.steps, new, kept), later, state)
-        return later, (measured(state[0]), of_step)
-
-    records = recipe.interval * jnp.arange(recipe.records)
-    state, (metrics, logged) = lax.scan(until_next_record, (parameters, optimizer.init(parameters)), records)
-    return state[0], metrics, logged
+    start_state = parameters, optimizer.init(parameters)
+    (parameters, _), (metrics, logged) = run_steps(step, lambda state: measured(state[0]), start_state, recipe)
+    return parameters, metrics, logged
 
 
 def _informative(drawn: Experience, recipe: GRPORecipe) -> Experience:

@@ -7,6 +7,7 @@ A draw (the random prompts, and the training key) is shared by all cells, so dif
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -19,7 +20,7 @@ from rlsignal.inference.ranking import LEAST_LOSS, Inversions, inversions, paire
 from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.jumping import jump, jumps
 from rlsignal.sim.meanfield import flow, leap
-from rlsignal.sim.runner import Runner
+from rlsignal.sim.runner import Runner, take
 from rlsignal.sim.starts import beta_log_odds, reward_entropy, shaped_logits, sharpened_logits, two_point_log_odds
 from rlsignal.sim.sweep import cross, sweep
 from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure_tabular, train_tabular
@@ -155,7 +156,7 @@ def inversion_map(
             raise ValueError(f"rollouts must be a multiple of every group size, got {rollouts} and g = {g}.")
     columns = _grid("pass_rates", pass_rates, 1)
     key = jax.random.key(_validate.seed(seed))
-    keys = jnp.stack([jax.random.split(jax.random.fold_in(key, draw)) for draw in range(draws)], axis=1)
+    keys = _Keys(*_split(key, draws))
     training = {"learning_rate": learning_rate, "temperature": temperature, "kl": kl}
     plan = _Plan(recipe, sizes, rollouts, estimator, training, keys, runner)
 
@@ -199,6 +200,22 @@ def inversion_map(
     )
 
 
+class _Keys(NamedTuple):
+    """One for each draw [D]; the starts of the sharpening family share theirs with nothing else."""
+
+    starts: Array
+    training: Array
+    pass_rates: Array
+    shapes: Array
+
+
+@partial(jax.jit, static_argnums=1)  # eagerly these would be a dozen small programs to compile
+def _split(key: Array, draws: int) -> tuple[Array, ...]:
+    of_draws = jax.vmap(lambda draw: jax.random.split(jax.random.fold_in(key, draw)))(jnp.arange(draws))
+    of_parts = jax.vmap(jax.random.split)(of_draws[:, 0])
+    return of_draws[:, 0], of_draws[:, 1], of_parts[:, 0], of_parts[:, 1]
+
+
 class _Plan(NamedTuple):
     """What all parts of one map share."""
 
@@ -207,7 +224,7 @@ class _Plan(NamedTuple):
     rollouts: int
     estimator: Estimator
     training: dict[str, float]  # learning rate, temperature, kl
-    keys: Array  # [2, D]: of the starts, and of their training
+    keys: _Keys
     runner: Runner | None
 
     @property
@@ -218,7 +235,7 @@ class _Plan(NamedTuple):
     @property
     def slab(self) -> int:
         """Starts that are built and held at once: some 64 MiB of logits, over all draws."""
-        each = 4 * self.recipe.prompts * self.recipe.responses * self.keys.shape[1]
+        each = 4 * self.recipe.prompts * self.recipe.responses * len(self.keys.starts)
         return max(1, 2**26 // each)
 
     def budgets(self, g: int) -> tuple[int, int]:
@@ -238,20 +255,19 @@ class _Plan(NamedTuple):
     def sharpened(self, what: str, pass_rate: np.ndarray, entropy: np.ndarray) -> Starts:
         """Starts [S] of the sharpening family, with every draw of the prompts."""
         columns = (np.asarray(x, np.float32) for x in (pass_rate, entropy))
-        cells = cross(self.keys[0], *columns)
+        cells = cross(self.keys.starts, *columns)
         build = Build(self.recipe, "sharpened", self.training["temperature"])
         return self._swept(f"{what}: starts", build, cells, len(pass_rate))
 
     def log_odds(self, what: str, mean: Any, dispersion: Any) -> Any:
         """log p/(1-p) [S, D, prompts] of Beta populations, with every draw of the prompts."""
         columns = [np.asarray(x, np.float32) for x in np.broadcast_arrays(mean, dispersion)]
-        draws = jax.vmap(jax.random.split)(self.keys[0])[:, 0]
-        cells = cross(draws, *columns)
+        cells = cross(self.keys.pass_rates, *columns)
         return self._swept(f"{what}: pass rates", Odds(self.recipe), cells, len(columns[0]))
 
     def shaped(self, what: str, log_odds: Any, within_entropy: Any) -> Starts:
         """Starts [S] with these log p/(1-p) [S, D or 1, prompts] and entropy inside the classes [S, D or 1]."""
-        draws = jax.vmap(jax.random.split)(self.keys[0])[:, 1]
+        draws = self.keys.shapes
         within = np.asarray(within_entropy, np.float32)
         count = max(len(log_odds), len(within))
         log_odds = np.broadcast_to(log_odds, (count, len(draws), self.recipe.prompts))
@@ -265,7 +281,7 @@ class _Plan(NamedTuple):
         setting = recipe.setting(self.estimator, **{**self.training, **changes})
         count = len(starts.logits)
         each = jax.tree.map(lambda x: np.broadcast_to(x, (count, *x.shape)), setting)
-        keys, settings = cross(self.keys[1], each)
+        keys, settings = cross(self.keys.training, each)
         cells = keys, starts.logits.reshape(-1, *starts.logits.shape[2:]), settings
         sampled = sampled or not recipe.plain
         label = f"{what}: g={recipe.group_size}, {'sampled' if sampled else 'mean field'}"
@@ -458,7 +474,7 @@ def _explained(plan: _Plan, count: int = 160) -> tuple[float, float]:
     lattice = (np.arange(count)[:, None] / 1.2207440846 ** np.arange(1, 4)) % 1
     mean, rho = 0.05 + 0.55 * lattice[:, 0], 0.93 * lattice[:, 1]
     within = (0.02 + 0.96 * lattice[:, 2]) * plan.inside(mean)
-    one_draw = plan._replace(keys=plan.keys[:, :1])
+    one_draw = plan._replace(keys=_Keys(*(take(keys, [0]) for keys in plan.keys)))
     starts = one_draw.shaped("independent", one_draw.log_odds("independent", mean, rho), within[:, None])
     at = plan.recipe.steps // plan.middle.interval
     outcome = one_draw.outcomes("independent", starts, plan.middle, sampled=False).pass_at_1[:, 0, at]

@@ -35,6 +35,7 @@ def jumps(recipe: Recipe, setting: Setting) -> bool:
     >>> jumps(recipe, recipe.setting()), jumps(recipe, recipe.setting(learning_rate=0.01))
     (True, False)
     """
+    setting = jax.tree.map(np.asarray, setting)  # nothing to compile for a question
     able = recipe.plain and recipe.group_size <= LARGEST and setting.kl is None
     return bool(able and not _speaks(setting) and setting.learning_rate * recipe.steps >= WORTH)
 

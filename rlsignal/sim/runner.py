@@ -92,7 +92,7 @@ class Runner:
         RuntimeError : a block that failed in a worker, with its cells.
         """
         if self.executor is None:
-            mesh = _mesh(self.devices if self.devices is not None else jax.local_devices())
+            mesh = _mesh(self.own_devices)
             for at in range(0, len(indices), mesh.size):
                 yield from _together(experiment, cells, indices[at : at + mesh.size], mesh)
             return
@@ -108,6 +108,11 @@ class Runner:
         finally:
             for future in futures:
                 future.cancel()  # what has not begun
+
+    @property
+    def own_devices(self) -> Sequence[jax.Device]:
+        """Of this process, those that it computes with."""
+        return self.devices if self.devices is not None else jax.local_devices()
 
     @property
     def hardware(self) -> str:
@@ -162,6 +167,11 @@ def on_host(leaf: Any) -> np.ndarray:
     return np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
 
 
+def take(keys: jax.Array, at: Any) -> jax.Array:
+    """Keys [at], picked on the host: indexing an array of keys compiles three programs for each shape."""
+    return jax.random.wrap_key_data(on_host(keys)[at], impl=jax.random.key_impl(keys))
+
+
 def is_key(leaf: Any) -> bool:
     """Whether these are random keys."""
     return bool(jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key))
@@ -196,6 +206,14 @@ def _run(experiment: Experiment, mesh: Mesh, impls: tuple[str | None, ...], cell
 
     spec = PartitionSpec("cells")
     return jax.shard_map(jax.vmap(one), mesh=mesh, in_specs=(spec,), out_specs=spec, check_vma=False)(cells)
+
+
+def bytes_of_a_block(experiment: Experiment, cells: Cells, devices: Sequence[jax.Device]) -> int:
+    """What a block takes on each device: arguments, results and temporaries. The compiled program is kept and runs."""
+    mesh = _mesh(devices)
+    block = jax.tree.map(lambda x: jax.ShapeDtypeStruct((cells.width * mesh.size, *x.shape[1:]), x.dtype), cells.tree)
+    needs: Any = _run.lower(experiment, mesh, cells.impls, block).compile().memory_analysis()
+    return int(needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes)
 
 
 def _mesh(devices: Sequence[jax.Device]) -> Mesh:

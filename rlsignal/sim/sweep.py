@@ -3,13 +3,13 @@
 import hashlib
 from contextlib import closing
 from dataclasses import fields, is_dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
-from rlsignal.sim.runner import Cells, Experiment, Runner, on_host
+from rlsignal.sim.runner import Cells, Experiment, Runner, bytes_of_a_block, on_host, take
 
 
 def sweep(
@@ -48,7 +48,7 @@ def sweep(
     (3,)
     """
     count, runner = _count(cells), runner or Runner()
-    width, hardware = runner.width or width_for(experiment, cells, on_cpu=on_cpu), runner.hardware
+    width, hardware = runner.width or width_for(experiment, cells, on_cpu=on_cpu, runner=runner), runner.hardware
     blocks, finished = range(-(-count // width)), dict[int, list[np.ndarray]]()
     kept = runner.store(label, fingerprint(experiment, cells, width, hardware)) if runner.store else None
 
@@ -96,10 +96,17 @@ def cross(keys: jax.Array, *settings: Any) -> tuple[Any, ...]:
     """
     count = len(jax.tree.leaves(settings)[0])
     repeated = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf), len(keys), axis=0), settings)
-    return (keys[np.tile(np.arange(len(keys)), count)], *repeated)
+    return (take(keys, np.tile(np.arange(len(keys)), count)), *repeated)
 
 
-def width_for(experiment: Experiment, cells: tuple[Any, ...], *, on_cpu: int = 32, memory: float | None = None) -> int:
+def width_for(
+    experiment: Experiment,
+    cells: tuple[Any, ...],
+    *,
+    on_cpu: int = 32,
+    memory: float | None = None,
+    runner: Runner | None = None,
+) -> int:
     """How many cells to run together on one device.
 
     Parameters
@@ -107,11 +114,12 @@ def width_for(experiment: Experiment, cells: tuple[Any, ...], *, on_cpu: int = 3
     experiment, cells : of the sweep.
     on_cpu : the answer on a CPU unless `memory` is given: a wider block only leaves the cache.
     memory : bytes that a block may take; default half of what the device has.
+    runner : of the sweep; what is compiled to learn what a block takes is then what runs.
 
     Returns
     -------
     a power of two of at most 1024, so that a large sweep has blocks for many devices: the most cells that fit in
-    `memory`, by what the compiler says that one cell needs (arguments, results, temporaries). A sweep that is smaller
+    `memory`, by what the compiler says that a block needs (arguments, results, temporaries). A sweep that is smaller
     than that is one block.
 
     Raises
@@ -127,27 +135,25 @@ def width_for(experiment: Experiment, cells: tuple[Any, ...], *, on_cpu: int = 3
     >>> width_for(partial(jax.random.normal, shape=(2**20,)), (keys,), memory=2**30)
     32
     """
-    device, count = jax.local_devices()[0], _count(cells)
-    if memory is None and device.platform == "cpu":
-        return on_cpu
+    count, devices = _count(cells), (runner or Runner()).own_devices
+    memory = memory or memory_for_a_block(devices[0])
     if memory is None:
-        memory = (device.memory_stats() or {}).get("bytes_limit", 2**33) / 2
-    leaves, structure = jax.tree.flatten(cells)
-    each = _bytes_of_a_cell(experiment, structure, tuple((leaf.shape[1:], leaf.dtype) for leaf in leaves))
-    if each > memory:
-        raise ValueError(
-            f"memory must hold at least one cell of {each} bytes, got {memory:g}. Make the recipe smaller."
-        )
-    fitting = 1 << (int(memory // each).bit_length() - 1)
-    return min(fitting, 1024, 1 << (count - 1).bit_length())
+        return on_cpu
+    width = min(1024, 1 << (count - 1).bit_length())
+    while (needs := bytes_of_a_block(experiment, Cells.of(cells, width), devices)) > memory:
+        if width == 1:
+            raise ValueError(
+                f"memory must hold at least one cell of {needs} bytes, got {memory:g}. Make the recipe smaller."
+            )
+        width = min(width // 2, 1 << (max(1, int(width * memory / needs)).bit_length() - 1))
+    return width
 
 
-@lru_cache
-def _bytes_of_a_cell(experiment: Experiment, structure: Any, leaves: tuple[tuple[tuple[int, ...], Any], ...]) -> int:
-    """What one cell takes: arguments, results and temporaries. Asked of the compiler once for each kind of sweep."""
-    one_cell = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct((1, *shape), dtype) for shape, dtype in leaves])
-    needs: Any = jax.jit(jax.vmap(experiment)).lower(*one_cell).compile().memory_analysis()
-    return int(needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes)
+def memory_for_a_block(device: Any) -> float | None:
+    """Bytes: half of what an accelerator has; None of a CPU, where memory is not what bounds a block."""
+    if device.platform == "cpu":
+        return None
+    return (device.memory_stats() or {}).get("bytes_limit", 2**33) / 2
 
 
 def fingerprint(

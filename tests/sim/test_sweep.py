@@ -1,15 +1,18 @@
 """Sweeps: chunks of one compiled width give what a plain loop gives, wherever a cell falls."""
 
+import sys
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import monitoring
 
 from rlsignal import DR_GRPO, GRPO, RLOO
 from rlsignal.sim import Recipe, Runner, cross, measure_tabular, sampled_gradient, sweep, width_for
 from rlsignal.sim.runner import _run
+from rlsignal.sim.sweep import memory_for_a_block
 
 RECIPE = Recipe(prompts=3, responses=4, correct=1, group_size=4)
 
@@ -138,7 +141,7 @@ class TestWidth:
         assert width_for(jnp.sin, self.CELLS) == 32
         assert width_for(jnp.sin, self.CELLS, on_cpu=1) == 1
 
-    def test_on_an_accelerator_is_half_of_its_memory(self, monkeypatch):
+    def test_on_an_accelerator_is_half_of_its_memory(self):
         class Accelerator:
             platform = "gpu"
 
@@ -146,8 +149,24 @@ class TestWidth:
             def memory_stats():
                 return {"bytes_limit": 2 * 24 * 64}
 
-        monkeypatch.setattr(jax, "local_devices", lambda: [Accelerator])
-        assert width_for(jnp.sin, self.CELLS) == 64
+        assert memory_for_a_block(Accelerator) == 24 * 64
+        assert memory_for_a_block(jax.devices()[0]) is None
+
+    def test_what_is_compiled_to_measure_is_what_runs(self, monkeypatch):
+        compiled = []
+
+        def heard(event, *_, **__):
+            compiled.extend([event] * event.endswith("backend_compile_duration"))
+
+        def cubes(x):
+            return x**3
+
+        monkeypatch.setattr(sys.modules["rlsignal.sim.sweep"], "memory_for_a_block", lambda device: 1e9)
+        monitoring.register_event_duration_secs_listener(heard)
+        for _ in range(3):
+            sweep(cubes, (np.ones((9, 3), np.float32),))
+        monitoring.unregister_event_duration_listener(heard)
+        assert len(compiled) == 1
 
     def test_no_room_for_one_is_an_error(self):
         message = r"^memory must hold at least one cell of 24 bytes, got 23\. Make the recipe smaller\.$"
