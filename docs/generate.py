@@ -1349,7 +1349,7 @@ are tuned for each size.
 
 
 def settings() -> str:
-    made, axes = _evidence("settings"), _evidence("axes")
+    made, axes, own = _evidence("settings"), _evidence("axes"), _evidence("checkpoints")
     rows = made["map"]["rows"] + axes["map"]["rows"]
 
     def effect(row: dict[str, Any], name: str) -> str:
@@ -1391,13 +1391,22 @@ def settings() -> str:
                 f"{row['stated']:.2f}",
                 f"{row['right']:.2f}",
             ]
-            for row in made["calibration"]["rows"]
+            for row in own["calibration"]["rows"]
         ],
     )
-    open_rows = [row for row in made["calibration"]["rows"] if row["to"] < 1]
+    open_rows = [row for row in own["calibration"]["rows"] if row["to"] < 1]
     asked = sum(row["pairs"] for row in open_rows)
     chance, right = (sum(row["pairs"] * row[x] for row in open_rows) / asked for x in ("stated", "right"))
     noise = sum(row["pairs"] * row["stated"] * (1 - row["stated"]) for row in open_rows) ** 0.5 / asked
+    sizes = list(dict.fromkeys((row["prompts"], row["samples"]) for row in own["coverage"]["rows"]))
+    by_population: dict[str, list[dict[str, Any]]] = {}
+    for row in own["coverage"]["rows"]:
+        by_population.setdefault(row["population"], []).append(row)
+    held = _table(
+        ["pass rates", *(f"{prompts} prompts x {samples}" for prompts, samples in sizes)],
+        [[name, *map(_held, each)] for name, each in by_population.items()],
+    )
+    known = [row["known"] for row in own["coverage"]["rows"] if 0 < row["known"] < 1]
     populations, faces = axes["populations"], axes["side_by_side"]
     real = _table(
         ["pass rates as in", "pass@1 before", "dispersion", "after", "by the law", "entropy", "dispersion", "shape"],
@@ -1422,7 +1431,7 @@ def settings() -> str:
     provenance = made["provenance"]
     return f"""# The map under other settings
 
-<!-- Written by docs/generate.py from evidence/settings.json and evidence/axes.json; do not edit. -->
+<!-- Written by docs/generate.py from evidence/settings.json, axes.json and checkpoints.json; do not edit. -->
 
 [The inversion map](inversion.md) is drawn for one task and one way to train. This page changes one thing at a time:
 {made["map"]["prompts"]} prompts, {made["map"]["draws"]} draws, mean field, equal steps; the first row is the map's own setting at this size.
@@ -1470,10 +1479,21 @@ at one collision ([F5](theory.md#F5)). For {len(made["flips"]["rows"])} random p
 mean field turned in {len(flips)}; simulated over predicted, where the prediction is above {5 * made["flips"]["resolution"]:g} ({len(ratios)} pairs): median {middle[1]:.2f}, 5th to 95th
 percentile {middle[0]:.2f} to {middle[2]:.2f}. Collision is not constant in training, which is what the formula leaves out.
 
-## Your own checkpoints: is the stated chance right?
+## Your own checkpoints: is what is stated right?
 
-`rlsignal map --checkpoints A.jsonl B.jsonl` draws pass rates given the counts and trains from each draw. For {made["calibration"]["pairs"]} pairs of
-checkpoints near each other ({made["calibration"]["prompts"]} prompts, Beta populations, pass rates known), how often the likelier order was that of the ends
+`rlsignal map --checkpoints A.jsonl B.jsonl` draws pass rates that the counts allow ([I12](theory.md#I12)) and trains from each draw.
+
+*Intervals.* How often they hold the truth as they are printed, {own["coverage"]["runs"]} simulated evaluations each (a standard error of {(0.95 * 0.05 / own["coverage"]["runs"]) ** 0.5:.2f} at 0.95):
+pass@1 now, dispersion now, and pass@1 after training with its mean width.
+
+{held}
+
+Without a correct sample the end is not stated: of populations that are rarely solved it is in {min(known):.0%} to {max(known):.0%} of the evaluations.
+Prompts that are exactly alike have a dispersion of 0, which intervals miss that begin a little above it. In the last row the ends are missed: 4 or 8 samples do not tell a pass rate of 0.005 from 0, which training does, and
+prompts that have it all alike are neither a Beta's nor never solved.
+
+*Order.* For {own["calibration"]["pairs"]} pairs of
+checkpoints near each other ({own["calibration"]["prompts"]} prompts, Beta populations, pass rates known), how often the likelier order was that of the ends
 from the true pass rates:
 
 {stated}
@@ -1482,11 +1502,17 @@ Of the {asked} answers below 0.99 the mean stated chance is {chance:.3f}, and {r
 {"less" if right < chance else "more"}, if answers were independent; the same pairs stand behind all three numbers of samples.
 
 The truth here is the model's own end from the true pass rates. That a language model ends where the model says is not shown
-by this table.
+by these tables. `{own["provenance"]["command"]}` made them in {own["provenance"]["seconds"]} s.
 
 `{provenance["command"]}` made this in {provenance["seconds"]} s ({provenance["device"]}, jax {provenance["versions"]["jax"]}), under other load;
 `{axes["provenance"]["command"]}` the rows from temperature on, the picture's numbers and the populations, in {axes["provenance"]["seconds"]} s.
 """
+
+
+def _held(row: dict[str, Any]) -> str:
+    """What the three intervals of an evaluated checkpoint hold, and the width of its end's."""
+    after = "not known" if row["after"]["held"] is None else f"{row['after']['held']:.2f} ({row['after']['width']:.2f})"
+    return f"{row['before']['held']:.2f}, {row['dispersion']['held']:.2f}, {after}"
 
 
 def _evidence(name: str) -> dict[str, Any]:
