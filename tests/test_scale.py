@@ -44,7 +44,7 @@ for way in ("sampled", "jumping", "mean field"):
 
 
 def swept(devices):
-    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-c", SWEEP]
     return subprocess.Popen(command, env={**os.environ, **flags}, stdout=subprocess.PIPE, text=True)
 

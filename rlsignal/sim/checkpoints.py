@@ -99,7 +99,7 @@ def simulate_checkpoints(
     if not isinstance(checkpoints, Mapping) or not checkpoints:
         raise ValueError("checkpoints must be a mapping of names to pass rates, such as {'step 200': Recorded(c, n)}.")
     draws = _validate.whole("draws", draws, 39, way_out="Fewer do not reach the ends of a 95% interval.")
-    seed = _validate.whole("seed", seed, 0)
+    seed = _validate.seed(seed)
     check_plain_ascent(recipe)
     named = {str(name): pass_rate(rates) for name, rates in checkpoints.items()}
     counted = {name: rates for name, rates in named.items() if isinstance(rates, Recorded)}

@@ -138,8 +138,9 @@ class TestWidth:
         assert width_for(jnp.sin, (np.zeros((5000, 3), np.float32),), memory=1e9) == 1024
 
     def test_on_a_cpu_is_what_stays_in_cache(self):
-        assert width_for(jnp.sin, self.CELLS) == 32
-        assert width_for(jnp.sin, self.CELLS, on_cpu=1) == 1
+        runner = Runner(devices=jax.devices("cpu"))
+        assert width_for(jnp.sin, self.CELLS, runner=runner) == 32
+        assert width_for(jnp.sin, self.CELLS, on_cpu=1, runner=runner) == 1
 
     def test_on_an_accelerator_is_half_of_its_memory(self):
         class Accelerator:
@@ -150,7 +151,7 @@ class TestWidth:
                 return {"bytes_limit": 2 * 24 * 64}
 
         assert memory_for_a_block(Accelerator) == 24 * 64
-        assert memory_for_a_block(jax.devices()[0]) is None
+        assert memory_for_a_block(jax.devices("cpu")[0]) is None
 
     def test_what_is_compiled_to_measure_is_what_runs(self, monkeypatch):
         compiled = []
