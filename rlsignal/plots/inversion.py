@@ -382,13 +382,13 @@ def _outcome(x: np.ndarray, y: np.ndarray, outcome: np.ndarray, ax: Axes | None)
 
 
 def _inside(ax: Axes, lines: Any) -> list[np.ndarray]:
-    """For each contour the point that is furthest from the edges, where a label is not cut; none if all are near."""
+    """For each contour its lowest point where a label is not cut, below what is marked on the map; none if all are."""
     places = []
     for segments in lines.allsegs:
         points = np.concatenate([part for part in segments if len(part)] or [np.empty((0, 2))])
-        room = _from_edge(ax, points)
-        if len(points) and room.max() > _ROOM:
-            places.append(points[room.argmax()])
+        points = points[_from_edge(ax, points) > _ROOM]
+        if len(points):
+            places.append(points[points[:, 1].argmin()])
     return places
 
 
