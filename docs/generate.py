@@ -293,6 +293,7 @@ def predictors() -> str:
         [name, *(_signed(x[given][outcome], 2) for given in givens for outcome in columns)] for name, x in named.items()
     ]
     seeming, left = (sum(x[given]["fresh"]["low"] > 0 for x in named.values()) for given in givens)
+    against = sum(x[givens[1]]["fresh"]["high"] < 0 for x in named.values())
     elsewhere = ", ".join(f"{_signed(x[givens[0]]['fresh'], 2)} ({x['trainer']})" for x in others)
     by_size = [
         [f"g = {of['group_size']}", outcomes[outcome], *(_signed(x["correlation"][outcome], 2) for x in of["scores"])]
@@ -337,7 +338,7 @@ stage looks at is the mean over tokens here, and that stage needs 150 steps of R
 - **Order turns often.** The checkpoint with the best pass@1 before RL ends more than 0.02 below another in
   {found["inverted"]["trained"]:.0%} (trained) and {found["inverted"]["fresh"]:.0%} (fresh) of the ladders. That share
   belongs to these ladders, which reach far into over-training, and to no others.
-- **The best that an evaluation shows is pass@10**, with the informative fraction and the forecast close behind. All three ask
+- **The best that an evaluation shows is pass@10**, under GRPO in groups of 8 ([other trainers](#under-other-trainers)), with the informative fraction and the forecast close behind. All three ask
   how many prompts are within reach, and 16 samples of each prompt serve nearly as well as the exact pass rates.
 - **Depth, pass@1 and the paper's rule are alike**: they find that some fine-tuning is better than none, and little else.
 - **Under plain GRPO entropy adds nothing to the informative fraction of the groups that train that would favour more of it.** Ranking by entropy starts from the
@@ -388,8 +389,8 @@ Entropy's partial rank correlation with the outcome once the informative fractio
 
 {_table(["trainer", *(f"{outcomes[x]}, given that of groups of {g}" for g in (8, 64) for x in columns)], of_entropy)}
 
-Of fresh prompts entropy seems to know something in {seeming} of {len(named)} rows given the fraction of groups of 8, and in {left} given that of groups of 64.
-Mostly it stood for prompts that are solved rarely: a group of 64 meets their successes, and one of 8 hardly. To measure that fraction
+Of fresh prompts entropy seems to know something in {seeming} of {len(named)} rows given the fraction of groups of 8; given that of groups of 64, in {left}, while in {against} less entropy is the better sign.
+That is consistent with prompts that are solved rarely, whose successes a group of 64 meets and one of 8 hardly. To measure that fraction
 takes 64 samples of a prompt.
 
 What the first speed of pass@1 knows beyond the informative fraction and pass@1, for trained pass@1: {ahead["trained"]}. For fresh peak
@@ -705,6 +706,8 @@ def what_decides() -> str:
     rest = [moved(case, 2) for case in elsewhere["cases"]]
     clear = [sum(x["high"] < 0 or x["low"] > 0 for x in column) for column in zip(*rest, strict=True)]
     last = rest[-1]
+    short = sum(swap["estimate"] > gap["estimate"] for gap, swap, *_ in rest)
+    beyond_gap = sum(back["estimate"] > -gap["estimate"] for gap, _, back, *_ in rest)
     other_miss = max(x["miss"] for case in elsewhere["cases"] for x in case["starts"])
     return f"""# What decides: pass rates, then alignment
 
@@ -774,7 +777,8 @@ Fresh peak pass@{k}:
 
 In trained pass@1 the deep copy ends below the shallow one in {clear[0]} of {len(rest)} rows with its interval; the deep one's pass rates lower the shallow copy
 in {clear[1]}, the shallow one's raise the deep copy in {clear[2]}; permuted masses raise the shallow copy in {clear[3]}, the deep one in {clear[4]}. Where an interval
-holds 0 it is wide: with {elsewhere["seeds"]} seeds it denies nothing. In the recurrent policy the swap is lopsided: the deep one's pass rates take the shallow copy part of
+holds 0 it is wide: with {elsewhere["seeds"]} seeds it denies nothing. The swap is lopsided: the fall falls short of the gap in {short} rows by its
+point estimate, the rise goes beyond it in {beyond_gap}. Most so in the recurrent policy: the deep one's pass rates take the shallow copy part of
 the way ({last[1]["estimate"]:+.3f} where the gap is {last[0]["estimate"]:+.3f}), the shallow one's take the deep copy further than that ({last[2]["estimate"]:+.3f}); and
 at depth {deep} permuted masses are not shown to matter. (`{elsewhere["provenance"]["command"]}`, {elsewhere["provenance"]["seconds"]} s under other load;
 [evidence/what_decides_elsewhere.json](evidence/what_decides_elsewhere.json).)
@@ -1440,7 +1444,7 @@ def settings() -> str:
 
 Entropy control: two and a half nats more entropy inside the classes at equal pass rates (fewer where the task holds less).
 Dispersion: 0 to 0.93 at equal mean and entropy. Reach: the hardest prompts from 1e-6 to 1e-2 at equal mean, dispersion and
-entropy. Explained: what pass@1 and entropy, and pass@1 and dispersion, know of the outcome over independent Beta starts.
+entropy; its pass rates are the same in all draws, so its intervals have hardly a width. Explained: what pass@1 and entropy, and pass@1 and dispersion, know of the outcome over independent Beta starts.
 
 Between {min(inverted):.0%} and {max(inverted):.0%} of the pairs invert. The dispersion control lowers the outcome by {-max(dispersion):.2f} to {-min(dispersion):.2f}, entropy
 inside the classes moves it by {min(within):+.2f} to {max(within):+.2f}. A KL term of weight 1 ends all at fixed points below 1 ([K1](theory.md#K1)), so
@@ -1467,7 +1471,8 @@ between. {populations["prompts"]} prompts, {populations["draws"]} draws, g = 8, 
 
 Entropy: two to 98 percent of what the classes hold, at equal pass rates. Dispersion: these pass rates against their mean for every
 prompt. Shape: these against a Beta of equal mean and dispersion. The law's share of prompts above p_c is within {off:.3f} of the end
-of each. {populations["turned"]} of the {pairs} pairs turn their order, by more than noise and 0.02.
+of each. {populations["turned"]} of the {pairs} pairs turn their order, by more than noise and 0.02:
+pairs of populations, of different models and prompts, not of checkpoints of one run.
 
 Shape reaches from {min(shape):+.2f} to {max(shape):+.2f}, and samples hardly show it: 8 a prompt are only 1.0 and 0.5 nats likelier under the two
 One-Shot fits than under the best Beta, CRUXEval's 10 a prompt 6.2 nats; in the other three the best fit is a Beta.
@@ -1488,7 +1493,9 @@ pass@1 now, dispersion now, and pass@1 after training with its mean width.
 
 {held}
 
-Without a correct sample the end is not stated: of populations that are rarely solved it is in {min(known):.0%} to {max(known):.0%} of the evaluations.
+Without a correct sample the end is not stated; of populations that are rarely solved, {min(known):.0%} to {max(known):.0%} of the evaluations have one.
+At a pass rate of 0.01 for all, pass@1 is held less often than stated, as Jeffreys' interval does near 0; so are the ends where 30% are never
+solved, of 100 prompts.
 Prompts that are exactly alike have a dispersion of 0, which intervals miss that begin a little above it. In the last row the ends are missed: 4 or 8 samples do not tell a pass rate of 0.005 from 0, which training does, and
 prompts that have it all alike are neither a Beta's nor never solved.
 

@@ -325,7 +325,10 @@ class InversionMap(Result):
             "less pass@1 for each nat it spends lowers the outcome. That is a price, not a cause: on this grid a start "
             "with less entropy also has pass rates further apart, and the controls below take the two apart."
         )
-        yield "What causes it: each control varies one property of the start (95% intervals over paired draws)."
+        yield (
+            "What causes it: each control varies one property of the start (95% intervals over paired draws; reach has "
+            "two fixed pass rates, the same in all draws, so by the mean field its interval has hardly a width)."
+        )
         columns = len(_CONTROL) - (not plain_ascent)
         yield Table(_CONTROL[:columns], [control._row[:columns] for control in self.controls])
         yield from (f"- {control._held}" for control in self.controls)
@@ -347,15 +350,16 @@ class InversionMap(Result):
                     "that share."
                 )
             yield (
-                "Entropy inside the classes moves p_c alone: with every pass rate held, "
+                f"Entropy inside the classes{'' if self.kl else ' moves p_c alone'}: with {held.held} held, "
                 f"{held.values[-1] - held.values[0]:.2g} nats more move pass@1 by {signed(held.effect)}. "
                 f"{so if held.effect.high < self.least else unsure}"
             )
-            yield (
-                "The law, outcome = that share: rms error "
-                + ", ".join(f"{error:.3f} (g={g})" for g, error in errors)
-                + f" at {self.steps} steps."
-            )
+            if not self.kl:
+                yield (
+                    "The law, outcome = that share: rms error "
+                    + ", ".join(f"{error:.3f} (g={g})" for g, error in errors)
+                    + f" at {self.steps} steps."
+                )
             if np.isfinite(largest):
                 apart = f"at most {largest:.3f}, on average {mean:.3f}"
                 yield f"Mean field against sampling, per cell of the first face: {apart}."
