@@ -359,8 +359,8 @@ def plot_checkpoints(ends: CheckpointEnds, result: InversionMap | None = None) -
     where.margins(0.03)  # what lies on an edge shows
     where.set(xlabel="dispersion now", ylabel="pass@1 now")
     path.set(xlim=(-0.25, 1.25), ylim=(-0.03, 1.03), ylabel="pass@1")
-    path.set_xticks((0, 1), ("now", f"after {ends.steps} steps, g = {ends.group_size}"))
-    path.set_title("in the model: no transfer between prompts", fontsize=11)
+    path.set_xticks((0, 1), ("now", f"after {ends.steps} steps"))
+    path.set_title(f"in the model, g = {ends.group_size}: no transfer between prompts", fontsize=11)
     path.grid(axis="x", visible=False)
     legend = figure.legend(*path.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     for text in legend.get_texts():

@@ -28,6 +28,9 @@ from rlsignal.theory.recorded import Recorded
 MOST_PROMPTS = 1024
 """Prompts that one draw follows; of a larger evaluation each draw follows others."""
 
+MANY_UNSOLVED = 0.1
+"""The share of prompts without a correct sample from which on it is said that their number within reach is assumed."""
+
 WITHIN = 0.3
 """Entropy inside the classes over the most there is; that of the map's face over dispersion."""
 
@@ -129,7 +132,7 @@ def simulate_checkpoints(
         before=before,
         dispersion=dispersion,
         after=after,
-        notes=tuple(note for name, rates in counted.items() for note in _notes(name, rates)),
+        notes=(*(note for name, rates in counted.items() for note in _notes(name, rates)), *_unseen(counted)),
     )
 
 
@@ -195,6 +198,18 @@ def _notes(name: str, data: Recorded) -> Iterator[str]:
         )
     if prompts > MOST_PROMPTS:
         yield f"{name}: each draw follows {MOST_PROMPTS} of its {prompts} prompts, which widens its end's interval."
+
+
+def _unseen(counted: Mapping[str, Recorded]) -> Iterator[str]:
+    """Of checkpoints that solve some prompts and leave many: what decides their ends is not in the counts."""
+    solved = {name: x.correct > 0 for name, x in counted.items()}
+    enough = {name: x for name, x in solved.items() if x.sum() >= FEWEST_SOLVED and (~x).mean() >= MANY_UNSOLVED}
+    shown = ", ".join(f"{(~x).mean():.0%} in {name}" for name, x in enough.items())
+    if shown:
+        yield (
+            f"Prompts without a correct sample: {shown}. Ends hang on how many of them are within reach of RL. Their "
+            "samples do not show it; the shape that is assumed for the pass rates does."
+        )
 
 
 def _followed(p: Floats, seed: int) -> Floats:

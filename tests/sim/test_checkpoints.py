@@ -135,6 +135,13 @@ class TestCountsThatAreAllAlike:
         )
 
 
+def test_many_unsolved_prompts_are_said_to_be_assumed():
+    counts = {"a": Recorded([0] * 9 + [4] * 11, 8), "b": Recorded([0] + [4] * 19, 8)}
+    notes = simulate_checkpoints(counts, RECIPE, draws=39).notes
+    assert len(notes) == 1
+    assert notes[0].startswith("Prompts without a correct sample: 45% in a. Ends hang on")
+
+
 def test_few_solved_prompts_leave_the_end_open():
     ends = simulate_checkpoints({"a": Recorded([1, 1] + [0] * 46, 8)}, RECIPE, draws=39)
     assert np.diff(ends.interval("after")[0, 1:]) > 0.5
