@@ -29,11 +29,12 @@ class Comparison(Result):
     checkpoints : names, in the order given.
     group_size, prompts : how they were asked; how many prompts all of them share.
     pass_at_1, informative, pass_at_g : one Estimate each.
-    budgets, forecasts : learning rate times steps, and [budget][checkpoint], pass@1 after it by the mean field.
+    budgets, forecasts : learning rate times steps, and [budget][checkpoint], pass@1 after it by the mean field; NaN
+        where it is not known, for want of a correct sample.
     disagree : (first, second, probability) for every pair: that informative fraction and pass@1 order them
         differently, given the noise of both.
     entropy : of each checkpoint in the data's own unit, NaN where missing.
-    best : by each predictor, the checkpoint it would start from; empty where the best are equal.
+    best : by each predictor, the checkpoint it would start from, of those that it knows; empty where none is ahead.
     decision : by the end points, with multiplicity over checkpoints and budgets.
     gains : (k, [checkpoint] of differences of pass@k to the first checkpoint), for k up to the samples; the band holds
         for all k and checkpoints at once.
@@ -73,7 +74,7 @@ class Comparison(Result):
                 for name, answers in named.items()
             },
             "forecast": {
-                f"{budget:g}": dict(zip(self.checkpoints, row, strict=True))
+                f"{budget:g}": dict(zip(self.checkpoints, map(plain, row), strict=True))
                 for budget, row in zip(self.budgets, self.forecasts, strict=True)
             },
             "entropy": {name: plain(x) for name, x in zip(self.checkpoints, self.entropy, strict=True)},
@@ -107,14 +108,16 @@ class Comparison(Result):
         yield ""
         yield Table(
             ("forecast of pass@1", *(f"at {x:g}" for x in self.budgets)),
-            [(name, *(f"{row[i]:.3f}" for row in self.forecasts)) for i, name in enumerate(self.checkpoints)],
+            [(name, *(_end(row[i]) for row in self.forecasts)) for i, name in enumerate(self.checkpoints)],
         )
+        if np.isnan(self.forecasts).any():
+            yield "not known: none of its samples is correct, so all of its prompts may be within reach of RL, or none."
         yield (
             "at: learning rate times steps of the model, independent softmax tables by their mean field. "
             "No network's optimizer has this scale: which column is yours is not known."
         )
         by_name = {name: [by for by, x in self.best.items() if x == name] for name in self.best.values()}
-        best = (f"{', '.join(by)}: {name or 'none, they are equal'}" for name, by in by_name.items())
+        best = (f"{', '.join(by)}: {name or 'none is ahead'}" for name, by in by_name.items())
         yield f"best by {'; by '.join(best)}."
         yield ""
         first, others = self.checkpoints[0], self.checkpoints[1:]
@@ -128,9 +131,9 @@ class Comparison(Result):
 
 def compare(
     checkpoints: "Mapping[str, Readable] | Readable",
-    group_size: int = 8,
+    group_size: int | None = None,
     *,
-    budgets: tuple[float, ...] = (30.0, 300.0, 3000.0),
+    budgets: Iterable[float] = (30.0, 300.0, 3000.0),
     **reading: Any,
 ) -> Comparison:
     """Which checkpoint to start RL from: the same prompts, decided by paired tests of the end points.
@@ -143,7 +146,7 @@ def compare(
     ----------
     checkpoints : {name: whatever `read` takes}, or one data set with a column of checkpoints. Prompts are matched by
         their ids; those that some checkpoint lacks are left out.
-    group_size : g, at least 2. Prompts with fewer samples are left out where at least half have as many.
+    group_size : g, at least 2; default 8. Prompts with fewer samples are left out where at least half have as many.
     budgets : learning rate times steps of the forecasts; which one is yours is not known, so what matters is whether
         the order depends on it.
     reading : options of `read`.
@@ -154,7 +157,8 @@ def compare(
 
     Raises
     ------
-    ValueError : fewer than two checkpoints, no shared prompts, g above the samples.
+    ValueError : fewer than two checkpoints, no shared prompts, g above the samples; no budgets, or one that is no
+        number of at least 0 and finite.
 
     Source: docs/diagnosis.md.
 
@@ -169,11 +173,7 @@ def compare(
     >>> found.best["pass@1"], found.best["informative"], found.decision.verdict, found.decision.checkpoint
     ('deep', 'shallow', 'start from', 'shallow')
     """
-    g = _validate.group_size(group_size)
-    for budget in budgets:
-        _validate.scalar("budgets", _validate.within("budgets", budget, 0, np.inf))
-    if not budgets:
-        raise ValueError("budgets must be at least one, got none. The forecast is made at each.")
+    g, budgets = _validate.group_size(8 if group_size is None else group_size), _budgets(budgets)
     named = _named(checkpoints, reading)
     if len(named) < 2:
         raise ValueError(
@@ -186,8 +186,9 @@ def compare(
     enough, common = fewest >= g, int(np.sort(fewest)[len(fewest) // 2])
     if g > common:
         raise ValueError(
-            f"group_size must be at most {common}, the samples that half of the shared prompts have, got {g}. Compare "
-            f"at {common}, or sample more."
+            f"group_size must be at most {common}, the samples that half of the shared prompts have, got "
+            f"{'the default ' if group_size is None else ''}{g}. "
+            + (f"Compare at {common}, or sample more." if common > 1 else "Sample more.")
         )
     short, shared = int((~enough).sum()), [prompt for prompt, kept in zip(shared, enough, strict=True) if kept]
     counts = {name: on_prompts(shared, rollouts) for name, rollouts in named.items()}
@@ -201,7 +202,7 @@ def compare(
         for by, (statistic, size) in scores.items()
     }
     ends = [[_end_point(x, g, budget) for x in counts.values()] for budget in budgets]
-    forecasts = tuple(tuple(score.value for score in row) for row in ends)
+    forecasts = tuple(tuple(score.value if score.known else float("nan") for score in row) for row in ends)
     names = list(counts)
     each = {
         by: {name: per_prompt_estimate(*scores[by][:1], x, scores[by][1]) for name, x in counts.items()}
@@ -226,7 +227,7 @@ def compare(
         pass_at_1=answers["pass@1"],
         informative=answers["informative"],
         pass_at_g=answers[f"pass@{g}"],
-        budgets=tuple(float(x) for x in budgets),
+        budgets=budgets,
         forecasts=forecasts,
         disagree=disagree,
         entropy=entropy,
@@ -239,9 +240,28 @@ def compare(
     )
 
 
+def _budgets(budgets: Any) -> tuple[float, ...]:
+    """What was given, as numbers of at least 0."""
+    try:
+        found = _validate.within("budgets", list(budgets), 0, np.finfo(float).max)
+    except TypeError:
+        raise ValueError(
+            f"budgets must be a list of numbers, got {_validate.shown(budgets)}. Give one as [30]."
+        ) from None
+    if not found.size:
+        raise ValueError("budgets must be at least one, got none. The forecast is made at each.")
+    if found.ndim > 1:
+        raise ValueError(f"budgets must be a list of numbers, got an array of shape {found.shape}.")
+    return tuple(found.tolist())
+
+
+def _end(forecast: float) -> str:
+    return "not known" if np.isnan(forecast) else f"{forecast:.3f}"
+
+
 def _best(names: Sequence[str], values: Sequence[float]) -> str:
-    """The one with the largest value, if it is one."""
-    top = [name for name, value in zip(names, values, strict=True) if value > max(values) - 1e-12]
+    """The one with the largest value that is known, if it is one."""
+    top = [name for name, value in zip(names, values, strict=True) if value > np.nanmax([*values, -1]) - 1e-12]
     return top[0] if len(top) == 1 else ""
 
 

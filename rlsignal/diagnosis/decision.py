@@ -104,10 +104,7 @@ def decide(
     if verdict == "sample more":  # the budget that keeps it open
         i = int(np.argmax([max(-table[ahead][closest].low, table[ahead][closest].high) for table in apart]))
     difference = apart[i][ahead][closest]
-    reasons = [
-        f"After {budgets[i]:g} (learning rate times steps) {names[ahead]} ends at {ends[i][ahead].value:.3f} and "
-        f"{names[closest]} at {ends[i][closest].value:.3f} in the forecast, a difference of {signed(difference)}."
-    ]
+    reasons = [_apart(budgets[i], [(names[x], ends[i][x]) for x in (ahead, closest)], difference)]
     if verdict == "sample more" and unsolved:
         few = [names[x] for x in (ahead, *unsolved) if any(row[x].span for row in ends)]
         reasons.append(
@@ -123,6 +120,21 @@ def decide(
         reasons.append(f"Out: {', '.join(out)}, which {'ends' if len(out) == 1 else 'end'} lower beyond noise.")
     first = names[ahead] if difference.value else ""
     return Decision(verdict, first, _probability(difference, level), tuple(reasons))
+
+
+def _apart(budget: float, two: Sequence[tuple[str, Score]], difference: Estimate) -> str:
+    """How far apart two end points are; of those that the counts leave open only the interval is known."""
+    after, ((name, end), (other, its)) = f"After {budget:g} (learning rate times steps)", two
+    if end.known and its.known:
+        return (
+            f"{after} {name} ends at {end.value:.3f} and {other} at {its.value:.3f} in the forecast, a difference of "
+            f"{signed(difference)}."
+        )
+    known = [f"{name} ends at {end.value:.3f} in the forecast" for name, end in two if end.known]
+    unknown = [name for name, end in two if not end.known]
+    of = f"the end{'s' * (len(unknown) - 1)} of {' and '.join(unknown)} {'are' if len(unknown) > 1 else 'is'} not known"
+    apart = f"the difference lies in [{difference.low:+.3f}, {difference.high:+.3f}]"
+    return f"{after} {', and '.join([*known, of])}: {apart}."
 
 
 def _probability(difference: Estimate, level: float) -> float:

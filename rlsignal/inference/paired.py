@@ -27,11 +27,14 @@ class Score:
     influence : [prompts], of mean 0: how far each prompt moves the value, times the number of prompts. Both the choice
         of prompts and the noise of their samples are in it.
     span : where slopes mislead, the least and the largest value that the data allow instead.
+    known : whether the value is more than a place inside the span: without a correct sample all prompts may be within
+        reach, or none.
     """
 
     value: float
     influence: Floats
     span: tuple[float, float] | None = None
+    known: bool = True
 
     def within(self, level: float) -> tuple[float, float]:
         """The score's own interval."""
@@ -59,7 +62,7 @@ class Score:
         value, *ends = answer(Beta(np.array([mean, left, right, mean, mean]), np.array([rho, rho, rho, below, above])))
         span = _span(data, answer) if (c > 0).sum() < min(FEWEST_SOLVED, len(c)) else None
         if mean in (0, 1):
-            return cls(float(value), np.zeros(len(c)), span)
+            return cls(float(value), np.zeros(len(c)), span, known=mean > 0)
         by_mean, by_rho = (ends[1] - ends[0]) / (right - left), (ends[3] - ends[2]) / (above - below)
         inside = share * (1 - share) * n / np.maximum(n - 1, 1)
         of_rho = ((1 - rho) * (1 - 2 * mean) * (share - mean) - (inside - inside.mean())) / (mean * (1 - mean))

@@ -63,7 +63,7 @@ def plot_ladder(result: Ladder, *, rate: float | None = None, ax: Axes | None = 
     ax.set_ylim(0, 1)
     ax.set_xlabel("SFT depth (steps)")
     ax.set_ylabel("pass rate on fresh prompts")
-    ax.set_title(f"{result.name}, {result.seeds} seeds", fontsize=11)
+    ax.set_title(f"{result.name}, {result.seeds} seeds", fontsize=11, parse_math=False)
     ax.grid(alpha=0.3)
     if alone:
         ax.legend(fontsize=8, frameon=False)

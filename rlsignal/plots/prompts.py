@@ -204,7 +204,7 @@ def plot_simplex(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXR
         ax.plot(*corners[[0, 1, 2, 0]].T, color="#777777", linewidth=0.8)
         ax.text(0.5, 0.9, "correct", ha="center", fontsize=9)
         ax.text(0.5, -0.07, "two incorrect answers", ha="center", fontsize=9)
-        ax.set_title(estimator.name, fontsize=11, color=colour, pad=12)
+        ax.set_title(estimator.name, fontsize=11, color=colour, pad=12, parse_math=False)
         ax.set_aspect("equal")
         ax.axis("off")
     figure.colorbar(drawn, ax=axes[0].tolist(), label=f"dp/dt, g = {g}", shrink=0.8, extend="min")

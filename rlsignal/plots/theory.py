@@ -81,7 +81,7 @@ def plot_degenerate_groups(
     _some("group_sizes", group_sizes, most=100)
     for (name, population), (colour, style) in zip(_some("populations", populations.items()), _LOOKS, strict=False):
         degenerate = [np.mean(degenerate_probability(population, g)) for g in group_sizes]
-        ax.plot(group_sizes, degenerate, marker="o", linestyle=style, color=colour, label=fill(_short(name), 24))
+        ax.plot(group_sizes, degenerate, marker="o", linestyle=style, color=colour, label=_label(name, 24))
     ax.set_xscale("log", base=2)
     ax.set_xticks(group_sizes, [str(g) for g in group_sizes])
     ax.minorticks_off()
@@ -120,7 +120,7 @@ def plot_weights(
     """
     ax = _axes(ax)
     for estimator, (colour, style) in zip(estimators, _looks(estimators), strict=True):
-        ax.plot(_P, estimator.weight(_P, g), linestyle=style, color=colour, label=estimator.name)
+        ax.plot(_P, estimator.weight(_P, g), linestyle=style, color=colour, label=_label(estimator.name, 40))
     ax.set_ylim(0, top)
     ax.set_xlabel("pass rate p")
     ax.set_ylabel("weight of grad p")
@@ -144,7 +144,7 @@ def plot_objectives(
     ax = _axes(ax)
     for estimator, (colour, style) in zip(estimators, _looks(estimators), strict=True):
         height = np.asarray(estimator.objective(_P, g))
-        ax.plot(_P, height / height[-1], linestyle=style, color=colour, label=estimator.name)
+        ax.plot(_P, height / height[-1], linestyle=style, color=colour, label=_label(estimator.name, 40))
     ax.set_xlabel("pass rate p")
     ax.set_ylabel("h(p) / h(1)")
     ax.set_title(f"g = {g}", fontsize=11)
@@ -274,9 +274,9 @@ def plot_curves(
     Parameters
     ----------
     steps : [records].
-    curves : name -> values; at most five.
+    curves : name -> values; at most five. Where one is not finite the line has a gap.
     xlabel, ylabel : what steps and values are.
-    top : of the axis, which begins at 0; values beyond stretch it. Runs are one or more.
+    top : of the axis, which begins at 0; lines beyond stretch it, and then hold their bands too. Runs are one or more.
     ax : axes to draw on; default a new figure's.
 
     Returns
@@ -293,16 +293,17 @@ def plot_curves(
     bottom, highest = 0.0, top
     for (name, values), (colour, style) in zip(_some("curves", curves.items()), _LOOKS, strict=False):
         y = np.asarray(values, np.float64)
+        y, error = np.where(np.isfinite(y), y, np.nan), np.zeros(len(y))
         if y.ndim == 2:
-            error = 2 * y.std(-1, ddof=1) / np.sqrt(y.shape[-1]) if y.shape[-1] > 1 else np.zeros(len(y))
+            if y.shape[-1] > 1:
+                error = 2 * y.std(-1, ddof=1) / np.sqrt(y.shape[-1])
             y = y.mean(-1)
-            ax.fill_between(
-                steps, np.maximum(y - error, 0), np.minimum(y + error, top), color=colour, alpha=0.2, linewidth=0
-            )
-        ax.plot(
-            steps, y, linestyle=style, marker="o" if len(y) == 1 else "", color=colour, label=fill(_short(name), 40)
-        )
-        bottom, highest = np.nanmin([bottom, *y]), np.nanmax([highest, *y])
+            ax.fill_between(steps, y - error, y + error, color=colour, alpha=0.2, linewidth=0)
+        ax.plot(steps, y, linestyle=style, marker="o" if len(y) == 1 else "", color=colour, label=_label(name, 40))
+        if (y < 0).any():
+            bottom = np.nanmin([bottom, *(y - error)])
+        if (y > top).any():
+            highest = np.nanmax([highest, *(y + error)])
     ax.set_ylim(bottom, highest)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
@@ -332,11 +333,18 @@ def _short(name: Any) -> str:
     return label if len(label) <= 40 else f"{label[:19]}…{label[-20:]}"
 
 
+def _label(name: Any, columns: int) -> str:
+    """A name in the legend, which leaves out those that are empty or begin with _."""
+    label = fill(_short(name), columns)
+    return label if label and label[0] != "_" else f" {label}"
+
+
 def _axes(ax: Axes | None) -> Axes:
     return ax if ax is not None else plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
 
 
 def _finished(ax: Axes, **legend: Any) -> Axes:
     ax.grid(alpha=0.3)
-    ax.legend(fontsize=9, frameon=False, **legend)
+    for text in ax.legend(fontsize=9, frameon=False, **legend).get_texts():
+        text.set_parse_math(False)  # a name is not a formula
     return ax

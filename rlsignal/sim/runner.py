@@ -169,7 +169,8 @@ def on_host(leaf: Any) -> np.ndarray:
 
 def take(keys: jax.Array, at: Any) -> jax.Array:
     """Keys [at], picked on the host: indexing an array of keys compiles three programs for each shape."""
-    return jax.random.wrap_key_data(on_host(keys)[at], impl=jax.random.key_impl(keys))
+    data = on_host(keys)[at]
+    return jax.random.wrap_key_data(data, impl=jax.random.key_impl(keys)) if is_key(keys) else jnp.asarray(data)
 
 
 def is_key(leaf: Any) -> bool:

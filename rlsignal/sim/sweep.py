@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from rlsignal import _validate
 from rlsignal.sim.runner import Cells, Experiment, Runner, bytes_of_a_block, on_host, take
 
 
@@ -124,7 +125,7 @@ def width_for(
 
     Raises
     ------
-    ValueError : a memory that holds not even one cell.
+    ValueError : a memory that is not above 0, or holds not even one cell.
 
     Examples
     --------
@@ -136,9 +137,13 @@ def width_for(
     32
     """
     count, devices = _count(cells), (runner or Runner()).own_devices
-    memory = memory or memory_for_a_block(devices[0])
     if memory is None:
-        return on_cpu
+        memory = memory_for_a_block(devices[0])
+        if memory is None:
+            return on_cpu
+    memory = _validate.scalar("memory", _validate.numbers("memory", memory))
+    if not memory > 0:
+        raise ValueError(f"memory must be above 0 bytes, got {memory:g}.")
     width = min(1024, 1 << (count - 1).bit_length())
     while (needs := bytes_of_a_block(experiment, Cells.of(cells, width), devices)) > memory:
         if width == 1:

@@ -155,8 +155,63 @@ class TestCompare:
         assert (found.decision.verdict, found.decision.checkpoint) == ("sample more", "")
         assert found.decision.reasons[1].startswith("So few prompts of a and b have a correct sample")
         assert set(found.best.values()) == {""}
-        assert "forecast at 3000: none, they are equal." in str(found).replace("\n", " ")
+        assert "forecast at 3000: none is ahead." in str(found).replace("\n", " ")
         assert not [x for x in found.findings if x.name == "early signals differ"]
+
+    def test_the_end_of_a_checkpoint_without_a_correct_sample_is_not_known(self):
+        found = compare({"a": self.SHALLOW, "zero": counts([0] * 90, 16), "one": counts([0] * 89 + [1], 16)})
+        text = str(found)
+        assert re.search(r"^zero  +not known  not known  not known$", text, re.M)
+        assert text.count("not known: none of its samples is correct") == 1
+        ends = json.loads(json.dumps(found.summary, allow_nan=False))["forecast"]["300"]
+        assert ends["zero"] is None
+        assert ends["one"] > 0  # one sample is an estimate, if a poor one
+        assert found.best["forecast at 300"] == max(("a", "one"), key=ends.get)
+
+    def test_a_sentence_states_no_end_that_is_not_known(self):
+        named = {"a": self.SHALLOW, "zero": counts([0] * 90, 16), "none": counts([0] * 90, 16)}
+        one, both = (
+            compare({name: named[name] for name in pair}).decision.reasons[0]
+            for pair in (("a", "zero"), ("zero", "none"))
+        )
+        assert re.search(
+            r"a ends at 0\.\d{3} in the forecast, and the end of zero is not known: the difference lies", one
+        )
+        assert "the ends of zero and none are not known: the difference lies in [-1.000, +1.000]." in both
+        assert "ends at" not in both
+
+    @pytest.mark.parametrize("given", [np.array([1.0, 10.0]), [1, 10], (x for x in (1, 10))], ids=type)
+    def test_budgets_are_any_numbers_in_a_row(self, given):
+        found = compare({"shallow": self.SHALLOW, "deep": self.DEEP}, budgets=given)
+        assert found.summary == compare({"shallow": self.SHALLOW, "deep": self.DEEP}, budgets=(1.0, 10.0)).summary
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            (10, r"a list of numbers, got 10\. Give one as \[30\]\.$"),
+            (np.array(10.0), r"a list of numbers, got array\(10\.\)\. Give"),
+            ([[1, 10]], r"a list of numbers, got an array of shape \(1, 2\)\.$"),
+            ([], "at least one, got none"),
+            ([1, np.inf], r"lie in \[0, .*\], got inf at index 1\.$"),
+            ([-1], r"lie in \[0, .*\], got -1 at index 0\.$"),
+            (["a"], r"a number or an array of numbers, got \['a'\]\.$"),
+        ],
+    )
+    def test_other_budgets_are_refused(self, given, message):
+        with pytest.raises(ValueError, match=f"^budgets must (be )?{message}"):
+            compare({"shallow": self.SHALLOW, "deep": self.DEEP}, budgets=given)
+
+    def test_a_default_that_was_not_asked_for_is_called_one(self):
+        few = dict.fromkeys("ab", counts([1, 2] * 20, 4))
+        with pytest.raises(
+            ValueError, match=r"^group_size must be at most 4, .*, got the default 8\. Compare at 4, or"
+        ):
+            compare(few)
+        with pytest.raises(ValueError, match=r"got 8\. Compare at 4, or"):
+            compare(few, 8)
+        with pytest.raises(ValueError, match=r"at most 1, .*, got 2\. Sample more\.$"):  # no group is of 1
+            compare(dict.fromkeys("ab", counts([0, 1] * 20, 1)), 2)
+        assert compare(few, 4).group_size == 4
 
     def test_nothing_may_end_anywhere(self):
         found = compare({"none": counts([0] * 20), "all": counts([8] * 20)})

@@ -277,6 +277,44 @@ class TestExtremes:
                 plot(sizes)
 
 
+class TestCurves:
+    @pytest.mark.parametrize("runs", [[[3.0, 4.0], [5.0, 6.0]], [[-3.0, -4.0], [0.1, 0.3]], [[0.1, 0.3], [0.2, 0.9]]])
+    def test_a_band_is_two_standard_errors_about_its_line(self, runs):
+        ax = plots.plot_curves([0, 1], {"a": runs})
+        (line,), (band,) = ax.get_lines(), ax.collections
+        for step, values in enumerate(np.array(runs)):
+            edges = band.get_paths()[0].vertices
+            half = abs(values[0] - values[1])  # of two runs: twice |a - b| / sqrt(2) / sqrt(2)
+            y = edges[edges[:, 0] == step, 1]
+            assert line.get_ydata()[step] == pytest.approx(values.mean())
+            assert (y.min(), y.max()) == pytest.approx((values.mean() - half, values.mean() + half))
+        low, high = ax.get_ylim()
+        if np.abs(runs).max() > 1:
+            assert low <= edges[:, 1].min()
+            assert high >= edges[:, 1].max() or high == 1.02
+        else:
+            assert (low, high) == (0, 1.02)
+
+    def test_what_is_not_finite_is_a_gap(self):
+        curves = {"a": [0.1, np.inf, 0.3], "b": [[0.1, 0.2], [np.nan, -np.inf], [0.2, 0.3]], "c": [np.nan] * 3}
+        ax = plots.plot_curves([0, 1, 2], curves)
+        ax.figure.canvas.draw()
+        assert ax.get_ylim() == (0, 1.02)
+        assert [np.isfinite(x.get_ydata()).tolist() for x in ax.get_lines()] == [[True, False, True]] * 2 + [
+            [False] * 3
+        ]
+
+    def test_any_name_is_plain_text_with_a_legend_entry(self):
+        names = ["cost $x^^$", "", "_a", "b"]
+        for ax in (
+            plots.plot_curves([0], {name: [0.3] for name in names}),
+            plots.plot_degenerate_groups(dict.fromkeys(names, 0.3), (2, 8)),
+            plots.plot_weights(8, [replace(GRPO, name=name) for name in names]),
+        ):
+            ax.figure.canvas.draw()
+            assert [text.get_text().strip() for text in ax.get_legend().get_texts()] == names
+
+
 @pytest.mark.parametrize("across", [True, False])
 def test_labels_of_contours_are_not_cut(small_map, across):
     """The contour at 0.3 runs along an edge: it has no label, and that at 0.9 has one inside."""

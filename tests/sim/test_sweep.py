@@ -174,6 +174,11 @@ class TestWidth:
         with pytest.raises(ValueError, match=message):
             width_for(jnp.sin, self.CELLS, memory=23)
 
+    @pytest.mark.parametrize("memory", [0, -1.0, np.nan])
+    def test_memory_above_0_is_needed(self, memory):
+        with pytest.raises(ValueError, match=rf"^memory must be above 0 bytes, got {memory:g}\.$"):
+            width_for(jnp.sin, self.CELLS, memory=memory)
+
 
 class TestCross:
     def test_keys_vary_fastest(self):
@@ -182,6 +187,12 @@ class TestCross:
         np.testing.assert_array_equal(jax.random.key_data(keys), np.tile(jax.random.key_data(KEYS), (2, 1)))
         np.testing.assert_allclose(settings.table[:3], np.repeat(GRPO.table(4)[None], 3, 0), rtol=1e-6)
         np.testing.assert_allclose(settings.table[3:], np.repeat(RLOO.table(4)[None], 3, 0), rtol=1e-6)
+
+    def test_raw_keys_stay_raw(self):
+        raw = jax.random.key_data(KEYS)
+        keys, _ = cross(raw, jnp.arange(2))
+        assert keys.dtype == raw.dtype
+        np.testing.assert_array_equal(keys, np.tile(raw, (2, 1)))
 
     def test_results_reshape_to_settings_by_keys(self):
         flat = sweep(lambda key, x: x + 0 * jax.random.uniform(key), cross(KEYS, jnp.arange(4.0)))
