@@ -14,7 +14,7 @@ from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.diagnosis.breakdown import moved, slices
 from rlsignal.diagnosis.diagnosed import Diagnosis, GroupSize
 from rlsignal.diagnosis.findings import findings
-from rlsignal.inference.evaluation import Evaluation
+from rlsignal.inference.evaluation import Evaluation, monotone
 from rlsignal.inference.intervals import Estimate, dispersion_estimate
 from rlsignal.theory.passk import pass_at_k
 from rlsignal.theory.recorded import Recorded
@@ -166,7 +166,7 @@ def _diagnosis(rollouts: Rollouts, g: int, batch: int, kind: str, checkpoint: st
         informative_of_never=_mean_of(still, correct == 0),
         informative_of_always=_mean_of(still, correct == samples),
         goodness_of_fit_p=float("nan") if seen.fit is None else seen.fit.goodness_of_fit_p,
-        sizes=tuple(_at_size(seen, size, batch) for size in sorted({*GROUP_SIZES, g})),
+        sizes=_at_sizes(seen, sorted({*GROUP_SIZES, g}), batch),
         slices=slices(rollouts, seen, g),
         move=moved(rollouts, seen),
         findings=(),
@@ -189,14 +189,17 @@ def _mean_of(values: np.ndarray, which: np.ndarray) -> float:
     return float(values[which].mean()) if which.any() else float("nan")
 
 
-def _at_size(seen: Evaluation, g: int, batch: int) -> GroupSize:
-    share = seen.estimate(degenerate_probability, g)
-    return GroupSize(
-        group_size=g,
-        degenerate=share,
-        from_the_mean=float(degenerate_probability(float(seen.data.mean), g)),
-        batch=batch,
-        informative=batch * (1 - share.value),
-        informative_sd=float(np.sqrt(batch * share.value * (1 - share.value))),
-        rollouts=g / (1 - share.value) if share.value != 1 else float("inf"),
+def _at_sizes(seen: Evaluation, sizes: list[int], batch: int) -> tuple[GroupSize, ...]:
+    shares = monotone((seen.estimate(degenerate_probability, g) for g in sizes), min)
+    return tuple(
+        GroupSize(
+            group_size=g,
+            degenerate=share,
+            from_the_mean=float(degenerate_probability(float(seen.data.mean), g)),
+            batch=batch,
+            informative=batch * (1 - share.value),
+            informative_sd=float(np.sqrt(batch * share.value * (1 - share.value))),
+            rollouts=g / (1 - share.value) if share.value != 1 else float("inf"),
+        )
+        for g, share in zip(sizes, shares, strict=True)
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from rlsignal.diagnosis.diagnose import counted
 from rlsignal.diagnosis.diagnosed import noted, read_line
 from rlsignal.diagnosis.track import track
 from rlsignal.inference.anchored import anchored_estimate
-from rlsignal.inference.evaluation import Evaluation
+from rlsignal.inference.evaluation import Evaluation, monotone
 from rlsignal.inference.intervals import Estimate, per_prompt_estimate
 from rlsignal.inference.paired import Score, score_difference
 from rlsignal.inference.population import log_estimate
@@ -34,8 +35,9 @@ class GroupSizeAdvice(Result):
     """Which group size, and why. `print` it for the reasons.
 
     group_size : the recommendation.
-    range : the smallest and the largest size whose scores are not distinguished from the best: within a tenth of it, or
+    similar : the sizes whose scores are not distinguished from the best, itself among them: within a tenth of it, or
         not shown by the samples to be below that.
+    range : the smallest and the largest of them; a size between them may be shown to be worth less.
     rollouts : per step, the budget that is shared out.
     estimator : whose weights are shown.
     lines : one GroupSizeLine for each group size.
@@ -47,6 +49,7 @@ class GroupSizeAdvice(Result):
     """
 
     group_size: int
+    similar: tuple[int, ...]
     range: tuple[int, int]
     rollouts: int
     estimator: str
@@ -64,6 +67,7 @@ class GroupSizeAdvice(Result):
         return {
             "read_as": self.read_as,
             "group_size": self.group_size,
+            "similar": list(self.similar),
             "range": list(self.range),
             "rollouts": self.rollouts,
             "estimator": self.estimator,
@@ -82,8 +86,7 @@ class GroupSizeAdvice(Result):
 
     def _parts(self) -> Iterable[Part]:
         yield from read_line(self.read_as)
-        low, high = self.range
-        span = f" ({low} to {high} are not distinguished)" if low < high else ""
+        span = f" ({_listed(self.similar)} are not distinguished)" if len(self.similar) > 1 else ""
         yield f"g = {self.group_size}{span}, for {self.rollouts} rollouts a step under {self.estimator}."
         yield from (f"- {reason}" for reason in self.reasons)
         yield ""
@@ -208,7 +211,7 @@ def recommend_group_size(
 
     The score of a size is the number of informative groups in a step over the noise of their baselines, g/(g-1). The
     size with the highest score is recommended. Sizes whose score is at least 0.9 of that, or which the samples do not
-    show to be below it, make up the range. With the gradient noise given, `best_group_size` decides instead.
+    show to be below it, are `similar`. With the gradient noise given, `best_group_size` decides instead.
 
     Parameters
     ----------
@@ -233,7 +236,7 @@ def recommend_group_size(
 
     Raises
     ------
-    ValueError : out of range; `rollouts` below two groups of two; only one of `scores` and `between`; data in which no
+    ValueError : out of range; a budget below two groups of two; only one of `scores` and `between`; data in which no
         group is informative, or that has one sample of each prompt.
 
     Source: docs/diagnosis.md.
@@ -265,18 +268,24 @@ def recommend_group_size(
     per_prompt = 0.0 if tokens is None else tokens[0] / tokens[1]
     if (scores is None) != (between is None):
         raise ValueError("scores and between must be given together, got one of them. See best_group_size().")
-    share, apart, population, notes, read_as = _source(p, logged_at, groups)
     cost = {g: g + per_prompt for g in (2**i for i in range(1, largest.bit_length()))}
     budget = rollouts * (1 + per_prompt / 8)  # what the budget costs in groups of 8
     sizes = [g for g in cost if budget / cost[g] >= 2]
-    best_of_noise = None
+    if not sizes:
+        enough = ceil(2 * cost[2] / (1 + per_prompt / 8))
+        raise ValueError(
+            f"rollouts must buy two groups of two at these tokens of a prompt and a completion, at least {enough}, got "
+            f"{rollouts}. Raise them, or leave `tokens` out."
+        )
+    least_noise = bought = None
     if scores is not None and between is not None:
-        best_of_noise = min(best_group_size(scores, between), rollouts)
-        sizes, cost[best_of_noise] = sorted({*sizes, best_of_noise}), best_of_noise + per_prompt
-    held = {g: int(budget / cost[g]) for g in sizes}  # prompts in a step
+        least_noise = best_group_size(scores, between)
+        bought = min(least_noise, int(budget - per_prompt))
+        sizes, cost[bought] = sorted({*sizes, bought}), bought + per_prompt
+    shares, apart, population, notes, read_as = _source(p, sizes, logged_at, groups)
+    held = {g: int(budget / cost[g] + 1e-9) for g in sizes}  # prompts in a step, whatever the rounding
     factor = {g: held[g] * (g - 1) / g for g in sizes}  # of the share, in the score
-    shares = {g: share(g) for g in sizes}
-    allowed = [g for g in sizes if held[g] >= least] or sizes[:1]
+    allowed = [g for g in sizes if held[g] >= min(least, held[sizes[0]])]
     known_sizes = [g for g in allowed if shares[g].value > 0]  # with a value: below four times the samples
     within = [shares[g].value for g in allowed if shares[g].how == "samples"]
     if not known_sizes or (within and max(within) == 0):
@@ -286,8 +295,8 @@ def recommend_group_size(
     close = [g for g in known_sizes if score[g] >= (1 - FLAT) * score[best]]
     possible = [g for g in allowed if g not in close and shares[g].high > 0]
     unsure = [g for g in possible if not apart(best, g, factor[best] * (1 - FLAT), factor[g])]
-    similar = close + unsure
-    chosen = best_of_noise or best
+    chosen = bought or best
+    similar = (chosen,) if bought else tuple(sorted(close + unsure))
     lines = tuple(
         GroupSizeLine(
             group_size=g,
@@ -299,17 +308,18 @@ def recommend_group_size(
             hard=_hard(estimator, g),
             per_hour=None if rollout_seconds is None else _scaled(shares[g], 3600 / rollout_seconds / cost[g]),
         )
-        for g in _worth_showing(sizes, shares, max(*similar, chosen))
+        for g in _worth_showing(sizes, shares, similar[-1])
     )
     return GroupSizeAdvice(
         group_size=chosen,
-        range=(chosen, chosen) if best_of_noise else (min(similar), max(similar)),
+        similar=similar,
+        range=(similar[0], similar[-1]),
         rollouts=rollouts,
         estimator=estimator.name,
         lines=lines,
-        reasons=tuple(_reasons(chosen, lines, rollouts, least, close, unsure, best_of_noise is not None)),
+        reasons=tuple(_reasons(chosen, lines, rollouts, tokens is not None, least, close, unsure, least_noise)),
         doubts=(
-            *(() if best_of_noise else (UNDETERMINED,)),
+            *(() if bought else (UNDETERMINED,)),
             f"Under {estimator.name} g also changes what is optimised: at g = {chosen} a prompt at p = {HARD:g} weighs "
             f"{_hard(estimator, chosen):.2f} of one at {EVEN:g}. Compare sizes at a learning rate tuned for each.",
             "At equal steps larger groups look better, at equal rollouts they rarely do: say which one you compare.",
@@ -363,9 +373,13 @@ Apart = Callable[[int, int, float, float], bool]
 """(g, h, factor of g, factor of h): whether the samples show that the first share's product is the larger one."""
 
 
+Shares = dict[int, Estimate]
+"""Of informative groups, by group size."""
+
+
 def _source(
-    p: Any, logged_at: int | None, groups: int | None
-) -> tuple[Callable[[int], Estimate], Apart, Callable[[int], PassRate], tuple[str, ...], str]:
+    p: Any, sizes: Sequence[int], logged_at: int | None, groups: int | None
+) -> tuple[Shares, Apart, Callable[[int], PassRate], tuple[str, ...], str]:
     """The informative share at each size, whether two sizes differ, and a distribution that answers at a size."""
     if isinstance(p, TrainingLog):
         rows = int(np.isfinite(p.latest.reward).sum())
@@ -379,37 +393,32 @@ def _source(
         fit = log_estimate(mean, max(degenerate, float(trend.from_the_mean[-1])), trend.group_size, independent)
         drawn = trend.groups * trend.window
         note = f"The last {trend.window} rows: mean reward {mean:.3f}, {degenerate:.0%} of {drawn} groups degenerate."
-
-        def of_log(g: int) -> Estimate:
-            return fit.predict(informative_probability, g)
-
-        return of_log, _by_intervals(of_log), lambda g: fit.distribution, (*trend.notes, note), p.read_as
+        shares = _rising(sizes, lambda g: fit.predict(informative_probability, g))
+        return shares, _by_intervals(shares), lambda g: fit.distribution, (*trend.notes, note), p.read_as
     if isinstance(p, Rollouts):
         if len(p.checkpoints) > 1:
             names = ", ".join(map(str, p.checkpoints))
             raise ValueError(f"p must hold one checkpoint, got {names}. Choose one with at(checkpoint=).")
         data, labels = counted(p)
-        return *_of_samples(Evaluation(data, labels)), tuple(map(str, p.notes)), p.read_as
+        return *_of_samples(Evaluation(data, labels), sizes), tuple(map(str, p.notes)), p.read_as
     what = pass_rate(p)
     if isinstance(what, Recorded):
-        return *_of_samples(Evaluation(what)), (), ""
+        return *_of_samples(Evaluation(what), sizes), (), ""
 
     def exact(g: int) -> Estimate:
         value = float(np.mean(np.asarray(informative_probability(what, g))))
         return Estimate(value, value, value, "known")
 
-    return exact, lambda g, h, a, b: True, lambda g: what, (), ""
+    return {g: exact(g) for g in sizes}, lambda g, h, a, b: True, lambda g: what, (), ""
 
 
-def _of_samples(seen: Evaluation) -> tuple[Callable[[int], Estimate], Apart, Callable[[int], PassRate]]:
+def _of_samples(seen: Evaluation, sizes: Sequence[int]) -> tuple[Shares, Apart, Callable[[int], PassRate]]:
     """Of recorded samples: two sizes that both reach are compared prompt by prompt, others by their intervals."""
-
-    def share(g: int) -> Estimate:
-        return seen.estimate(informative_probability, g)
+    shares = _rising(sizes, lambda g: seen.estimate(informative_probability, g))
 
     def apart(g: int, h: int, of_g: float, of_h: float) -> bool:
         if max(g, h) > seen.reach or seen.clusters is not None:
-            return _by_intervals(share)(g, h, of_g, of_h)
+            return _by_intervals(shares)(g, h, of_g, of_h)
         part, _, _ = seen.with_samples(max(g, h))
         first, second = (
             Score.of_mean(factor * per_prompt_estimate(informative_probability, part, size))
@@ -422,11 +431,15 @@ def _of_samples(seen: Evaluation) -> tuple[Callable[[int], Estimate], Apart, Cal
             seen.with_samples(g)[0] if g <= seen.reach or seen.fit is None else anchored_estimate(seen.data, seen.fit)
         )
 
-    return share, apart, population
+    return shares, apart, population
 
 
-def _by_intervals(share: Callable[[int], Estimate]) -> Apart:
-    return lambda g, h, of_g, of_h: share(g).low * of_g > share(h).high * of_h
+def _rising(sizes: Sequence[int], share: Callable[[int], Estimate]) -> Shares:
+    return dict(zip(sizes, monotone(map(share, sizes), max), strict=True))
+
+
+def _by_intervals(shares: Shares) -> Apart:
+    return lambda g, h, of_g, of_h: shares[g].low * of_g > shares[h].high * of_h
 
 
 def _hard(estimator: Estimator, g: int) -> float:
@@ -438,56 +451,93 @@ def _reasons(
     chosen: int,
     lines: tuple[GroupSizeLine, ...],
     rollouts: int,
+    with_tokens: bool,
     least: int,
     close: Sequence[int],
     unsure: Sequence[int],
-    by_noise: bool,
+    least_noise: int | None,
 ) -> Iterable[str]:
     """Why this size: what it has, which are not distinguished from it, and what the budget does to it."""
     by_size = {line.group_size: line for line in lines}
     here = by_size[chosen]
-    beyond = any(x.prompts < least and x.score > here.score for x in lines)
-    most = f": the most of all sizes{f' that leave {least} prompts' if beyond else ''}"
-    if by_noise:
-        yield f"The gradient noise that you gave is least at g = {chosen}, whatever the budget."
-    yield (
-        f"At g = {chosen} a step has {here.prompts} prompts and {here.informative_groups:.1f} informative groups, "
-        f"worth {here.score:.1f} with a perfect baseline{'' if by_noise else most}."
-    )
+    if least_noise is not None:
+        end = ", whatever the budget." if chosen == least_noise else f"; g = {chosen} is the largest that it buys."
+        yield f"The gradient noise that you gave is least at g = {least_noise}{end}"
+    yield _worth(here, "" if least_noise is not None else _most(here, lines, least))
+    if here.informative.how == "bounds":
+        fitted = "" if np.isnan(here.score) else "; the value is that of a fit to them"
+        yield f"Most prompts have fewer than {chosen} samples: the interval is what the samples allow{fitted}."
     others = [g for g in close if g != chosen]
-    if others and not by_noise:
+    if others and least_noise is None:
         yield f"{_sizes(others)} within {FLAT:.0%} of that, too little to choose by."
-    if unsure and not by_noise:
+    if unsure and least_noise is None:
         yield f"{_sizes(unsure)} not shown by these samples to be worth {FLAT:.0%} less: more of them would decide."
     for g in (chosen // 2, 2 * chosen):
-        if g in by_size and np.isfinite(by_size[g].score):
+        if g in by_size and np.isfinite([by_size[g].score, here.score]).all():
             other = by_size[g]
             change = f"{other.score / here.score - 1:+.0%}"
             yield (
                 f"g = {g} would have {other.prompts} and {other.informative_groups:.1f}, worth "
                 + (f"{other.score:.1f}: {change}." if change[1:] != "0%" else "as much.")
             )
-    if rollouts % chosen:
+    if with_tokens:
+        yield f"With these tokens the budget is what {rollouts} rollouts cost in groups of 8."
+    elif rollouts % chosen:
         yield f"{rollouts} rollouts do not divide by {chosen}: {rollouts % chosen} of them are left over."
-    if here.prompts < least:
-        yield f"The budget is below {least} prompts of two rollouts; a step has {here.prompts} prompts."
+    if lines[0].prompts < least:
+        yield f"The budget is below {least} prompts of two rollouts; a step has {_counted(here.prompts)}."
+    elif here.prompts < least:
+        yield f"A step has {_counted(here.prompts)}, fewer than {least}. Raise the budget, or take smaller groups."
     elif here.informative_groups < FEW:
         yield f"Fewer than {FEW} informative groups a step: single prompts decide an update. Raise the budget first."
 
 
-def _sizes(sizes: Sequence[int]) -> str:
+def _worth(here: GroupSizeLine, most: str) -> str:
+    start = f"At g = {here.group_size} a step has {_counted(here.prompts)}"
+    if np.isnan(here.score):
+        low, high = (here.prompts * x for x in (here.informative.low, here.informative.high))
+        return f"{start} and between {low:.1f} and {high:.1f} informative groups: the samples do not say how many."
+    worth = f"worth {here.score:.1f} with a perfect baseline{f': the most of {most}' if most else ''}"
+    return f"{start} and {here.informative_groups:.1f} informative groups, {worth}."
+
+
+def _most(here: GroupSizeLine, lines: tuple[GroupSizeLine, ...], least: int) -> str:
+    """Of which sizes the best score is the most: a size without a value may have more."""
+    if here.prompts < least:
+        return ""
+    could = [
+        x for x in lines if here.score < (x.informative.high * x.prompts / x.noise if np.isnan(x.score) else x.score)
+    ]
+    which = "the sizes with an estimate" if any(x.prompts >= least for x in could) else "all sizes"
+    return which + (f" that leave {least} prompts" if any(x.prompts < least for x in could) else "")
+
+
+def _counted(prompts: int) -> str:
+    return f"{prompts} prompt{'s' * (prompts != 1)}"
+
+
+def _listed(sizes: Sequence[int]) -> str:
     *first, last = map(str, sizes)
-    return f"g = {', '.join(first)} and {last} are" if first else f"g = {last} is"
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _sizes(sizes: Sequence[int]) -> str:
+    return f"g = {_listed(sizes)} {'are' if len(sizes) > 1 else 'is'}"
 
 
 def _sampling(share: Estimate, population: PassRate, g: int, batch: int, draws: int) -> Iterable[str]:
     """What dynamic sampling costs, and how often it gives up."""
-    sizes = [g / x if x else np.inf for x in (share.value, share.high, share.low)]
-    each, whole = (
-        f"{n * sizes[0]:,.0f}" + (f" [{n * sizes[1]:,.0f}, {n * sizes[2]:,.0f}]" if share.low < share.high else "")
-        for n in (1, batch)
-    )
-    yield f"it draws {each} rollouts for each group of {g} that it keeps, {whole} for a batch of {batch}."
+    value, low, high = (g / x if x else np.inf for x in (share.value, share.high, share.low))
+
+    def drawn(n: int) -> str:
+        if np.isnan(value):
+            return f"{n * low:,.0f} to {n * high:,.0f}" if high < np.inf else f"at least {n * low:,.0f}"
+        return f"{n * value:,.0f}" + (f" [{n * low:,.0f}, {n * high:,.0f}]" if low < high else "")
+
+    yield f"it draws {drawn(1)} rollouts for each group of {g} that it keeps, {drawn(batch)} for a batch of {batch}."
+    if np.isnan(value):
+        yield f"how often it gives up is not known: the samples do not show groups of {g}."
+        return
 
     def gives_up(n: int) -> float:
         return float(np.mean(np.asarray(shortfall_probability(population, g, kept=batch, sampled=n * batch))))

@@ -1,7 +1,7 @@
 """A group statistic of an evaluation at any group size: from its samples as far as they reach, else a fit in bounds."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -131,3 +131,19 @@ class Evaluation:
         trials = effective_trials(within.value, within.standard_error**2, bounds, units)
         low, high = bounded_interval(value, trials, here, float(stdtrit(units - 1, 0.975)))
         return float(low), float(high)
+
+
+def monotone(found: Iterable[Estimate], extreme: Callable[[float, float], float]) -> list[Estimate]:
+    """Estimates at growing group sizes of what cannot fall (`max`) or cannot rise (`min`) with the size.
+
+    Each value and each end is held to the most, or the least, of the sizes before it. They come from different
+    estimators on the two sides of the samples, so that they may be out of order where the truth cannot be. An end that
+    bounds a smaller size bounds a larger one on that side too, and the other end only moves outwards.
+    """
+    held: list[Estimate] = []
+    value, low, high = np.nan, -extreme(-np.inf, np.inf), -extreme(-np.inf, np.inf)
+    for x in found:
+        low, high = extreme(low, x.low), extreme(high, x.high)
+        value = value if np.isnan(x.value) else x.value if np.isnan(value) else extreme(value, x.value)
+        held.append(replace(x, value=np.nan if np.isnan(x.value) else value, low=low, high=high))
+    return held

@@ -1,12 +1,14 @@
 """Group-size advice: the rule, its reasons, and what counts do not determine."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from rlsignal import GRPO, RLOO, Beta, Fixed, Recorded, informative_probability, read, recommend_group_size
+from rlsignal import GRPO, RLOO, Beta, Fixed, Recorded, diagnose, informative_probability, read, recommend_group_size
 from rlsignal.estimators import GRPO_NEMO
+from rlsignal.inference.evaluation import Evaluation
 from rlsignal.theory import (
     Scores,
     best_group_size,
@@ -42,14 +44,34 @@ class TestAdvice:
         assert near.reasons[1] == "g = 4 is within 10% of that, too little to choose by."
         drawn = np.random.default_rng(0).binomial(8, np.random.default_rng(1).beta(0.6, 1.4, 12))
         few = recommend_group_size(Recorded(drawn, 8))
-        assert few.range[0] <= few.group_size < few.range[1]
+        assert few.range == (min(few.similar), max(few.similar)) == (4, 16)
         assert "not shown by these samples to be worth 10% less: more of them would decide." in few.reasons[1]
-        assert f"({few.range[0]} to {few.range[1]} are not distinguished)" in str(few)
+        assert few.similar == (4, 16)  # 8 was compared prompt by prompt, and is shown to be worth less
+        assert str(few).startswith("g = 4 (4 and 16 are not distinguished), for 512 rollouts")
 
     def test_where_a_step_must_keep_prompts_the_claim_is_about_sizes_that_do(self):
         advice = recommend_group_size(0.01, rollouts=512, prompts=64)
         assert advice.group_size == 8
         assert advice.reasons[0].endswith("the most of all sizes that leave 64 prompts.")
+        none = recommend_group_size(Beta(0.05, 0.1), rollouts=12)  # no size leaves 8, and g = 4 has the higher score
+        assert none.lines[1].score > none.lines[0].score
+        assert none.reasons[0].endswith("worth 0.3 with a perfect baseline.")
+
+    def test_and_about_sizes_with_an_estimate_where_another_may_be_worth_more(self):
+        advice = recommend_group_size(Recorded([0] * 30 + [1] * 2, 4))
+        assert max(x.informative.high * x.prompts / x.noise for x in advice.lines) > advice.lines[2].score
+        assert advice.reasons[0].endswith("the most of the sizes with an estimate.")
+        known = recommend_group_size(Recorded([0, 1, 4, 8, 14, 16] * 20, 16))
+        assert np.isnan(known.lines[-1].score)  # of 64, whose upper end is not worth as much
+        assert known.reasons[0].endswith("the most of all sizes.")
+
+    def test_a_size_beyond_the_samples_is_said_to_be_one(self):
+        said = (
+            "Most prompts have fewer than 8 samples: the interval is what the samples allow; the value is that of a fit"
+        )
+        assert said in recommend_group_size(Recorded([0] * 30 + [1] * 2, 4)).reasons[1]
+        within = recommend_group_size(Recorded([0, 1, 4, 8, 14, 16] * 20, 16))
+        assert not any("Most prompts" in x for x in within.reasons)
 
     def test_the_score_is_informative_groups_over_their_noise(self):
         for line in recommend_group_size(Beta(0.28, 0.54), rollouts=512).lines:
@@ -119,6 +141,58 @@ class TestAdvice:
         assert tiny.group_size == 2
         assert any("The budget is below 8 prompts" in x for x in tiny.reasons)
         assert any("Raise the budget first" in x for x in recommend_group_size(0.01, rollouts=64).reasons)
+
+    def test_with_tokens_the_budget_is_a_cost_and_no_number_of_rollouts_that_could_divide(self):
+        advice = recommend_group_size(Beta(0.05, 0.02), rollouts=500, tokens=(4000, 100))
+        assert (advice.group_size, advice.lines[4].prompts) == (32, int(500 * (1 + 40 / 8) / (32 + 40)))
+        assert "With these tokens the budget is what 500 rollouts cost in groups of 8." in advice.reasons
+        assert not any("left over" in x for x in advice.reasons)
+        tight = recommend_group_size(Beta(0.3, 0.3), rollouts=16, tokens=(10000, 100))
+        assert [x.prompts for x in tight.lines] == [
+            2,
+            2,
+            2,
+        ]  # a prompt costs more than its rollouts: the largest is free
+        assert tight.group_size == 8
+        with pytest.raises(
+            ValueError, match=r"^rollouts must buy two groups of two at these tokens.*at least 16, got 15"
+        ):
+            recommend_group_size(Beta(0.3, 0.3), rollouts=15, tokens=(10000, 100))
+
+    @pytest.mark.parametrize("tokens", [None, (10, 10), (70, 30), (1000, 10)])
+    @pytest.mark.parametrize("rollouts", [16, 37, 100])
+    def test_a_step_holds_the_size_that_the_noise_asks_for_or_the_largest_that_fits(self, tokens, rollouts):
+        scores, between = Scores(0.3), 1e-9
+        advice = recommend_group_size(0.3, rollouts=rollouts, scores=scores, between=between, tokens=tokens)
+        said = (
+            f"is least at g = {best_group_size(scores, between)}; g = {advice.group_size} is the largest that it buys."
+        )
+        assert said in advice.reasons[0]
+        assert next(x.prompts for x in advice.lines if x.group_size == advice.group_size) == 1
+        assert tokens or advice.group_size == rollouts
+
+    def test_what_is_not_known_of_a_size_that_the_noise_asks_for_is_said_in_words(self):
+        advice = recommend_group_size(Recorded([0] * 30 + [1, 2] * 5, 4), scores=Scores(0.3), between=1e-5)
+        here = advice.lines[-1]
+        low, high = (3 * x for x in (here.informative.low, here.informative.high))
+        assert (here.group_size, here.prompts) == (146, 3)
+        assert f"3 prompts and between {low:.1f} and {high:.1f} informative groups" in advice.reasons[1]
+        assert f"{146 / here.informative.high:,.0f} to {146 / here.informative.low:,.0f} rollouts" in advice.sampling[0]
+        assert "not known" in advice.sampling[1]
+        assert "A step has 3 prompts, fewer than 8." in str(advice)
+        assert "nan" not in str(advice)
+
+    @pytest.mark.parametrize("correct", [[0] * 59 + [4], [0] * 50 + [8] * 8 + [4, 5], [0] * 30 + [8] * 30 + [3]])
+    def test_the_informative_share_does_not_fall_with_the_size(self, correct):
+        data, rows = Recorded(correct, 8), [{"prompt": i, "n": 8, "c": c} for i, c in enumerate(correct)]
+        advice, rest = recommend_group_size(data), diagnose(read(rows), 8).sizes
+        raw = [Evaluation(data).estimate(informative_probability, x.group_size) for x in advice.lines]
+        assert any(b.low < a.low or b.value < a.value for a, b in pairwise(raw))
+        for found in ([x.informative for x in advice.lines], [x.degenerate for x in rest[::-1]]):
+            for part in ("value", "low", "high"):
+                values = [getattr(x, part) for x in found if np.isfinite(getattr(x, part))]
+                assert values == sorted(values)
+            assert all(x.low <= x.value <= x.high for x in found if np.isfinite(x.value))
 
     def test_long_prompts_favour_large_groups(self):
         plain, long = (recommend_group_size(0.3, tokens=x) for x in (None, (4000, 500)))
