@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from rlsignal import Beta, Recorded, degenerate_probability, informative_probability, pass_at_k
+from rlsignal import Beta, Estimate, Recorded, degenerate_probability, informative_probability, pass_at_k
 from rlsignal.inference import anchored_estimate, beta_estimate, group_estimate
 from rlsignal.inference.bounds import group_bounds
-from rlsignal.inference.evaluation import Evaluation
+from rlsignal.inference.evaluation import Evaluation, monotone
 
 
 def drawn(prompts=200, n=8, seed=0, mean=0.3, dispersion=0.3):
@@ -57,3 +57,11 @@ def test_of_each_prompt_is_the_posterior_mean():
     fit = beta_estimate(DATA)
     assert Evaluation(DATA).of_each_prompt(lambda p: np.asarray(p.mean)).mean() == pytest.approx(fit.mean, abs=0.01)
     assert isinstance(fit.distribution, Beta)
+
+
+def test_what_cannot_fall_is_held_to_the_sizes_before_it_and_what_cannot_rise_alike():
+    raw = [Estimate(*x) for x in [(0.3, 0.2, 0.5), (0.2, 0.1, 0.4), (np.nan, 0.25, 0.45), (0.4, 0.1, 0.9)]]
+    mirrored = [Estimate(1 - x.value, 1 - x.high, 1 - x.low) for x in raw]
+    expected = [(0.3, 0.2, 0.5), (0.3, 0.2, 0.5), (np.nan, 0.25, 0.5), (0.4, 0.25, 0.9)]
+    np.testing.assert_allclose([(x.value, x.low, x.high) for x in monotone(raw, max)], expected)
+    np.testing.assert_allclose([(1 - x.value, 1 - x.high, 1 - x.low) for x in monotone(mirrored, min)], expected)
