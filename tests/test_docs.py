@@ -222,6 +222,7 @@ def test_prose_written_by_hand_keeps_the_width_of_code():
     """120 characters; tables, code and formulas have the width that they need."""
     computed = re.findall(r'^    "([\w-]+\.md)": \w+,$', (ROOT / "docs" / "generate.py").read_text("utf-8"), re.M)
     assert len(computed) > 10
+    computed += ["gallery.md", "misconceptions.md"]  # made when the site is built
     for page in (page for page in PAGES if page.name not in computed):
         fenced = formula = False
         for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):

@@ -33,7 +33,7 @@ def jax_error(text):
         ("diagnose DATA --group-size 1", "--group-size must be at least 2, got 1."),
         ("diagnose DATA --rollouts-per-group 1", "--rollouts-per-group must be at least 2, got 1."),
         ("compare DATA DATA2", "--group-size must be at most 4, "),
-        ("compare DATA DATA2 --group-size 4 --budgets 3 -1", "--budgets must lie in [0, inf], got -1."),
+        ("compare DATA DATA2 --group-size 4 --budgets 3 -1", "--budgets must lie in [0, inf], got -1 at index 1."),
         ("ladder --output OUT --steps 0", "--steps must be at least 1, got 0."),
         ("map --output OUT --grid 0", "--grid must be at least 2, got 0."),
         ("map --output OUT --group-sizes 8 1", "--group-sizes must be at least 2, got 1."),

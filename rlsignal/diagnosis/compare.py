@@ -243,13 +243,15 @@ def compare(
 def _budgets(budgets: Any) -> tuple[float, ...]:
     """What was given, as numbers of at least 0."""
     try:
-        found = _validate.within("budgets", list(budgets), 0, np.finfo(float).max)
+        found = _validate.within("budgets", list(budgets), 0, np.inf)
     except TypeError:
         raise ValueError(
             f"budgets must be a list of numbers, got {_validate.shown(budgets)}. Give one as [30]."
         ) from None
     if not found.size:
         raise ValueError("budgets must be at least one, got none. The forecast is made at each.")
+    if np.isinf(found).any():
+        raise ValueError("budgets must be finite, got inf. Give a large number.")
     if found.ndim > 1:
         raise ValueError(f"budgets must be a list of numbers, got an array of shape {found.shape}.")
     return tuple(found.tolist())

@@ -192,7 +192,7 @@ class TestCompare:
             (np.array(10.0), r"a list of numbers, got array\(10\.\)\. Give"),
             ([[1, 10]], r"a list of numbers, got an array of shape \(1, 2\)\.$"),
             ([], "at least one, got none"),
-            ([1, np.inf], r"lie in \[0, .*\], got inf at index 1\.$"),
+            ([1, np.inf], r"finite, got inf\. Give a large number\.$"),
             ([-1], r"lie in \[0, .*\], got -1 at index 0\.$"),
             (["a"], r"a number or an array of numbers, got \['a'\]\.$"),
         ],

@@ -220,7 +220,7 @@ class TestParts:
         for correct in ([1], [1, 0.5]):
             with pytest.raises(ValueError, match=r"^correct must be 0 or 1 for each of the 2 responses"):
                 Responses([0.5, 0.5], correct)
-        with pytest.raises(ValueError, match=r"^weight must lie in"):
+        with pytest.raises(ValueError, match=r"^weight must be finite, got inf\.$"):
             Responses([0.5, 0.5], [1, 0]).flow(weight=inf)
         with pytest.raises(ValueError, match=r"^entropy must lie in"):
             pass_rate_cap(-0.1)
