@@ -326,9 +326,10 @@ class InversionMap(Result):
             "less pass@1 for each nat it spends lowers the outcome. That is a price, not a cause: on this grid a start "
             "with less entropy also has pass rates further apart, and the controls below take the two apart."
         )
+        fixed = "; reach has two fixed pass rates, the same in all draws, so by the mean field it has hardly a width"
         yield (
-            "What causes it: each control varies one property of the start (95% intervals over paired draws; reach has "
-            "two fixed pass rates, the same in all draws, so by the mean field its interval has hardly a width)."
+            "What causes it: each control varies one property of the start (95% intervals over paired draws"
+            f"{fixed * plain_ascent})."
         )
         columns = len(_CONTROL) - (not plain_ascent)
         yield Table(_CONTROL[:columns], [control._row[:columns] for control in self.controls])

@@ -34,8 +34,9 @@ def plausible_populations(data: Recorded) -> Populations:
     A population is a Beta and a share of prompts that are never solved, which few samples do not tell from rarely
     solved. At even odds the prior has no such share. It is even in the angles whose squared sines the numbers are,
     which is Jeffreys' of a proportion, so the answer has a width also where the likeliest dispersion is 0 or 1, and
-    where all samples are alike. The grid narrows until the populations that count fill it. Up to 5,000 prompts it is
-    exact to four digits; of tens of thousands with 2 samples each it can lose a part of their narrow ridge.
+    where all samples are alike. The grid narrows until the populations that count fill it. Against integrals it held to
+    four digits for 1,000 to 5,000 prompts of 4 and 8 samples; of tens of thousands with 2 samples each it can lose a
+    part of their narrow ridge.
 
     Parameters
     ----------
