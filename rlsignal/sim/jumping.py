@@ -104,7 +104,7 @@ def jump(
         return _to_next_group(*fixed, lane, recipe)
 
     def until_next_record(lanes: _Lane, end: Array) -> tuple[_Lane, Any]:
-        lanes = run_lanes(turn, (keys, jnp.broadcast_to(end, recipe.prompts), each), lanes)
+        lanes = run_lanes(turn, (keys, jnp.broadcast_to(end, recipe.prompts), each), lanes, lanes.clock >= end)
         return lanes, measure(lanes.logits, recipe, setting.temperature)
 
     start = jnp.where(speaks, jnp.nan, logits)

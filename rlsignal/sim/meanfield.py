@@ -153,7 +153,8 @@ def leap(
         )  # NaN is done
 
     def until_next_record(logits: Array, steps: Array) -> tuple[Array, Any]:
-        logits = run_lanes(turn, each, (logits, jnp.broadcast_to(steps, recipe.prompts)))[0]
+        left = jnp.broadcast_to(steps, recipe.prompts)
+        logits = run_lanes(turn, each, (logits, left), left == 0)[0]
         return logits, measure(logits, recipe, setting.temperature)
 
     steps = jnp.full(recipe.records, recipe.interval, logits.dtype).at[0].set(0)
@@ -184,4 +185,4 @@ def weight(log_p: Array, log_q: Array, table: Array) -> Array:
     log_choose = np.concatenate([[0.0], np.cumsum(np.log((others - j[:-1]) / (j[:-1] + 1)))])
     c, i, n_i = (jnp.asarray(x, log_p.dtype) for x in (log_choose, j, others - j))
     pmf = jnp.exp(c + i * log_p + n_i * log_q)
-    return pmf @ (table[1, 1:] - table[0, :-1])
+    return (pmf * (table[1, 1:] - table[0, :-1])) @ jnp.ones_like(pmf)  # a sum; XLA's own is serial on a CPU

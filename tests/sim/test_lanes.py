@@ -1,7 +1,5 @@
 """A pool of lanes: every lane ends as it would alone, however many share the pool and under vmap too."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,17 +29,20 @@ def test_every_lane_ends_as_it_would_alone(monkeypatch, count, together, turns):
     monkeypatch.setattr(lanes, "TOGETHER", together)
     monkeypatch.setattr(lanes, "TURNS", turns)
     values, steps = np.linspace(-3, 50, count, dtype=np.float32), np.linspace(1, 2, count, dtype=np.float32)
-    found = run_lanes(halve, jnp.asarray(steps), (jnp.asarray(values), jnp.zeros(count, int)))
-    np.testing.assert_allclose(
-        np.transpose(found), [alone(*pair) for pair in zip(values, steps, strict=True)], rtol=1e-5
-    )
+    done = np.arange(count) % 5 == 1
+    found = run_lanes(halve, jnp.asarray(steps), (jnp.asarray(values), jnp.zeros(count, int)), jnp.asarray(done))
+    expected = [(v, 0) if still else alone(v, step) for v, step, still in zip(values, steps, done, strict=True)]
+    np.testing.assert_allclose(np.transpose(found), expected, rtol=1e-5)
 
 
 def test_cells_of_a_vmap_are_one_pool():
     """Twice: batched and unbatched arguments, the second under a vmap of a vmap."""
     start, turns = jnp.arange(24.0).reshape(2, 3, 4), jnp.zeros((2, 3, 4), int)
-    steps = jnp.linspace(1, 2, 4)
-    run = partial(run_lanes, halve)
+    steps, none = jnp.linspace(1, 2, 4), jnp.zeros(4, bool)
+
+    def run(steps, state):
+        return run_lanes(halve, steps, state, none[: len(steps)])
+
     together = jax.vmap(jax.vmap(run, in_axes=(None, 0)), in_axes=(None, 0))(steps, (start, turns))
     one_by_one = [[run(steps, (start[i, j], turns[i, j])) for j in range(3)] for i in range(2)]
     for leaf in (0, 1):

@@ -12,7 +12,7 @@ import pytest
 from rlsignal import DR_GRPO, GRPO, RLOO, Fixed, advantage_variance, degenerate_probability, pass_at_k
 from rlsignal.estimators import GRPO_NEMO
 from rlsignal.sim import Metrics, Recipe, log_pass_rates, measure_tabular, sampled_gradient, train_tabular
-from rlsignal.sim.tabular import _per_response, less_kl
+from rlsignal.sim.tabular import _per_response, less_kl, open_uniform
 
 KEY = jax.random.key(3)
 SMALL = Recipe(prompts=3, responses=5, correct=2, group_size=4, steps=8, record_every=2, attempts=(1, 4))
@@ -287,6 +287,30 @@ def test_large_groups_are_counted_in_parts(g):
         np.add.at(want[prompt], np.searchsorted(edges[prompt], u[prompt], side="right"), advantages[prompt])
     found = _per_response(*(jnp.asarray(x, jnp.float32) for x in (u, advantages, edges)))
     np.testing.assert_array_equal(found, want)
+
+
+class TestOpenUniform:
+    @pytest.mark.parametrize("impl", ["threefry2x32", "rbg"])
+    @pytest.mark.parametrize("count", [2**16, 2**16 + 1])
+    def test_is_even_and_without_memory(self, impl, count):
+        """Moments, and products of draws that are neighbours or a half apart, the two words of one block."""
+        keys = jax.random.split(jax.random.key(0, impl=impl), 8)
+        u = np.array([open_uniform(key, (count,)) for key in keys], np.float64)
+        assert u.shape == (8, count)
+        assert 0 < u.min() < 1e-4
+        assert 1 - 1e-4 < u.max() < 1
+        error = 1 / np.sqrt(u.size)
+        assert abs(u.mean() - 1 / 2) < 4 * np.sqrt(1 / 12) * error
+        assert abs((u**2).mean() - 1 / 3) < 4 * np.sqrt(4 / 45) * error
+        z = (u - 1 / 2) * np.sqrt(12)
+        for apart in (1, count // 2, (count + 1) // 2):
+            assert abs((z * np.roll(z, apart, axis=1)).mean()) < 4 * error
+        assert abs((z[1:] * z[:-1]).mean()) < 4 * error
+
+    def test_every_word_of_a_block_is_used_once(self):
+        u = np.asarray(open_uniform(jax.random.key(1), (2**12,)))
+        expected = 2**12 * (1 - 2**12 / 2**24)  # that many values fall on 2^23 places
+        assert abs(len(np.unique(u)) - expected) < 6
 
 
 class TestTrain:
