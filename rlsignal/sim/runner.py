@@ -157,6 +157,10 @@ class Cells:
         at = np.minimum(np.arange(index * self.width, (index + 1) * self.width), self.count - 1)
         return jax.tree.map(lambda x: x[at], self.tree), self.impls
 
+    def on(self, devices: int) -> Any:
+        """The shapes of one block on each of so many devices."""
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct((self.width * devices, *x.shape[1:]), x.dtype), self.tree)
+
     def named(self, index: int) -> str:
         """A block in words."""
         return f"block {index} (cells {index * self.width} to {min((index + 1) * self.width, self.count) - 1})"
@@ -212,9 +216,14 @@ def _run(experiment: Experiment, mesh: Mesh, impls: tuple[str | None, ...], cell
 def bytes_of_a_block(experiment: Experiment, cells: Cells, devices: Sequence[jax.Device]) -> int:
     """What a block takes on each device: arguments, results and temporaries. The compiled program is kept and runs."""
     mesh = _mesh(devices)
-    block = jax.tree.map(lambda x: jax.ShapeDtypeStruct((cells.width * mesh.size, *x.shape[1:]), x.dtype), cells.tree)
-    needs: Any = _run.lower(experiment, mesh, cells.impls, block).compile().memory_analysis()
+    needs: Any = _run.lower(experiment, mesh, cells.impls, cells.on(mesh.size)).compile().memory_analysis()
     return int(needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes)
+
+
+def structure_of_results(experiment: Experiment, cells: Cells, devices: Sequence[jax.Device]) -> Any:
+    """The pytree that the experiment returns, without its leaves; what is traced for it is kept and runs."""
+    mesh = _mesh(devices)
+    return jax.tree.structure(_run.eval_shape(experiment, mesh, cells.impls, cells.on(mesh.size)))
 
 
 def _mesh(devices: Sequence[jax.Device]) -> Mesh:

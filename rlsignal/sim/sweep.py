@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from rlsignal import _validate
-from rlsignal.sim.runner import Cells, Experiment, Runner, bytes_of_a_block, on_host, take
+from rlsignal.sim.runner import Cells, Experiment, Runner, bytes_of_a_block, on_host, structure_of_results, take
 
 
 def sweep(
@@ -62,16 +62,16 @@ def sweep(
         if kept is not None and (arrays := kept.get(block)) is not None:
             finish(block, arrays)
     missing = [block for block in blocks if block not in finished]
-    with closing(runner.run(experiment, Cells.of(cells, width), missing)) as results:
+    of_blocks = Cells.of(cells, width)
+    with closing(runner.run(experiment, of_blocks, missing)) as results:
         for block, arrays in results:
             if kept is not None:
                 kept.put(block, arrays)
             finish(block, arrays)
 
-    one_cell = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), cells)
-    shape: Any = jax.tree.structure(jax.eval_shape(experiment, *one_cell))
-    leaves = (np.concatenate([finished[block][i] for block in blocks])[:count] for i in range(shape.num_leaves))
-    return jax.tree.unflatten(shape, leaves)
+    structure = structure_of_results(experiment, of_blocks, runner.own_devices)
+    leaves = (np.concatenate([finished[block][i] for block in blocks])[:count] for i in range(structure.num_leaves))
+    return jax.tree.unflatten(structure, leaves)
 
 
 def cross(keys: jax.Array, *settings: Any) -> tuple[Any, ...]:
