@@ -1322,7 +1322,7 @@ Simulated less predicted pass@1, over all sizes and budgets:
 
 With two responses the chain is exact, and what is left is sampling (error bars of {found["draws"]} runs are too short where about
 one prompt among all of them is left behind). With 32 responses it is first order in the step and has the collisions of the start.
-**With shared weights** (64 features for 512 prompts) levels are wrong by up to a tenth: what is learned on one prompt moves others. The best sizes are
+**With shared weights** (64 features for 512 prompts) levels are wrong by about a tenth at most: what is learned on one prompt moves others. The best sizes are
 about the same, and flatter; the prediction of a level is not to be used there.
 
 ```python
