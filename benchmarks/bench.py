@@ -26,6 +26,7 @@ import numpy as np
 
 from rlsignal import sim
 from rlsignal.sim.inversion import Build
+from rlsignal.sim.runner import device_name
 
 # before jax is first used: one virtual device for each core, or one core for everything
 CORES = 1 if "--one-core" in sys.argv else os.cpu_count() or 1
@@ -259,7 +260,7 @@ def main() -> None:
         "pairs": PAIRS,
         "load_average": [load[0], os.getloadavg()[0]],
         "cores": os.cpu_count(),
-        "device": f"{len(jax.devices())} x {jax.devices()[0].platform} {jax.devices()[0].device_kind}",
+        "device": f"{len(jax.devices())} x {device_name()}",
         "versions": {name: version(name) for name in ("rlsignal", "numpy", "jax", "jaxlib")},
         "python": sys.version.split()[0],
     }

@@ -283,16 +283,16 @@ def main() -> None:
     import jax
 
     from rlsignal.sim import Runner
+    from rlsignal.sim.runner import device_name
 
     for name in names:
         tick, blocks = perf_counter(), store.BlockFolder(BLOCKS / name)
         with Bar(silent=not sys.stderr.isatty()) as bar:
             found = RUNS[name](Runner(store=blocks, progress=bar.update))
-        device = jax.devices()[0]
         found["provenance"] = {
             "command": f"python -m experiments.evidence {name}",
             "seconds": round(perf_counter() - tick),
-            "device": f"{len(jax.devices())} x {device.platform} {device.device_kind}",
+            "device": f"{len(jax.devices())} x {device_name()}",
             "python": platform.python_version(),
             "versions": {x: version(x) for x in ("rlsignal", "numpy", "jax", "jaxlib", "optax")},
         }

@@ -309,15 +309,18 @@ class InversionMap(Result):
             + (f", KL to the start weighed {self.kl:g}." if self.kl else ".")
         )
         yield f"A pair is inverted when the start with more pass@1 ends lower, by more than noise and {self.least:g}."
+        beside = " (sampled)" * plain_ascent  # where all is sampled a second figure would be the first again
+        budgets = [f"inverted at {self.steps} steps{beside}", f"at {self.rollouts} rollouts{beside}"]
+        if all(self.rollouts == g * self.steps for g in self.group_sizes):
+            budgets = budgets[:1]  # the same run
         rows = []
         for i, g in enumerate(self.group_sizes):
-            shares = (
+            shares = [
                 f"{share:.1%}" + (f" ({sampled:.1%})" if np.isfinite(sampled) else " (-)") * plain_ascent
                 for share, sampled in zip(self.inverted_share[i], self.sampled_share[i], strict=True)
-            )
-            rows.append((str(g), *shares, f"{self.noise_floor[i].max():.4f}", f"{face.exchange_rate[i, 0, y, x]:.3f}"))
-        beside = " (sampled)" * plain_ascent  # where all is sampled a second figure would be the first again
-        budgets = f"inverted at {self.steps} steps{beside}", f"at {self.rollouts} rollouts{beside}"
+            ]
+            worth = f"{face.exchange_rate[i, 0, y, x]:.2f}"
+            rows.append((str(g), *shares[: len(budgets)], f"{self.noise_floor[i].max():.3f}", worth))
         yield Table(("g", *budgets, "noise floor", "worth of a nat"), rows)
         if face.missing:
             yield f"{face.missing} of the {len(face.rows) * len(face.pass_rate)} starts do not exist; left out."

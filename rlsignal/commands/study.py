@@ -87,16 +87,14 @@ def run_study(chosen: argparse.Namespace, study: Callable[["Runner"], Report]) -
 def _run_in(folder: Path, chosen: argparse.Namespace, study: Callable[["Runner"], Report]) -> int:
     tick = perf_counter()
     prepare_jax()
-    import jax
-
     from rlsignal.sim import Runner
+    from rlsignal.sim.runner import device_name
 
     blocks = store.BlockFolder(folder / "blocks")
     with dask_executor(chosen.dask) as executor, Bar(silent=chosen.json) as bar:
         report = study(Runner(executor, blocks, chosen.width, bar.update))
-    device = jax.devices()[0]
     seconds = round(perf_counter() - tick, 2)
-    provenance = {"device": f"{device.platform} {device.device_kind}", "seconds": seconds, "time": asctime()}
+    provenance = {"device": device_name(), "seconds": seconds, "time": asctime()}
     written = [saving.save(found, folder / name, provenance=provenance) for name, found in report.results.items()]
     if report.records:
         rows = "".join(json.dumps(row) + "\n" for row in report.records).encode()

@@ -161,7 +161,7 @@ def recommend_group_size(
             "At equal steps larger groups look better, at equal rollouts they rarely do: say which one you compare.",
         ),
         sampling=tuple(dynamic_sampling(shares[chosen], population(chosen), chosen, batch, draws)),
-        run=() if steps is None else tuple(over_the_run(population(2), estimator, rollouts, steps, pool)),
+        run=() if steps is None else tuple(over_the_run(population(2), estimator, rollouts, steps, pool, largest)),
         notes=notes,
         read_as=read_as,
     )

@@ -136,7 +136,7 @@ def dynamic_sampling(share: Estimate, population: PassRate, g: int, batch: int, 
 
 
 def over_the_run(
-    population: PassRate, estimator: Estimator, rollouts: int, steps: int, pool: int | None
+    population: PassRate, estimator: Estimator, rollouts: int, steps: int, pool: int | None, largest: int
 ) -> Iterable[str]:
     """What a budget of steps reaches, and which size ends highest for each way to set the learning rate."""
     if pool is None and not isinstance(population, Recorded):
@@ -155,11 +155,16 @@ def over_the_run(
     ends = []
     for scaling, rule in ((0.0, "is one for all sizes"), (0.5, "grows as the root of g"), (1.0, "grows as g")):
         try:
-            found = group_size_for_budget(population, estimator, rollouts=each, step=double, scaling=scaling)
+            found = group_size_for_budget(
+                population, estimator, rollouts=each, step=double, scaling=scaling, largest=min(largest, 512)
+            )
         except ValueError as error:
             yield f"which size ends highest is not computed for {estimator.name}: {error}"
             return
         near = found.sizes[found.pass_rates >= found.pass_rates.max() - CLOSE]
         span = f" ({near.min()} to {near.max()} end within {CLOSE:g})" if len(near) > 1 else ""
         ends.append(f"g = {found.best}{span} where the learning rate {rule}")
-    yield f"with a step by which a lone success of 8 doubles a prompt's odds, pass@1 ends highest at {'; '.join(ends)}."
+    yield (
+        f"with a step by which a lone success of 8 doubles a prompt's odds, of sizes up to {found.sizes[-1]} pass@1 "
+        f"ends highest at {'; '.join(ends)}."
+    )

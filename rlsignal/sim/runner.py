@@ -226,6 +226,12 @@ def structure_of_results(experiment: Experiment, cells: Cells, devices: Sequence
     return jax.tree.structure(_run.eval_shape(experiment, mesh, cells.impls, cells.on(mesh.size)))
 
 
+def device_name() -> str:
+    """Of this process's devices: their platform, and their kind where it says more."""
+    device = jax.local_devices()[0]
+    return " ".join(dict.fromkeys((device.platform, device.device_kind)))
+
+
 def _mesh(devices: Sequence[jax.Device]) -> Mesh:
     return Mesh(np.array(devices), ("cells",))
 
@@ -236,10 +242,10 @@ def _worker() -> dict[str, str]:
 
 
 def _hardware() -> str:
-    device = jax.local_devices()[0]
+    platform = jax.local_devices()[0].platform
     flags = [x for x in os.environ.get("XLA_FLAGS", "").split() if "device_count" not in x]
-    simd = np.show_config(mode="dicts")["SIMD Extensions"].get("found", []) if device.platform == "cpu" else []
+    simd = np.show_config(mode="dicts")["SIMD Extensions"].get("found", []) if platform == "cpu" else []
     config: Any = jax.config
     precision = config.jax_default_matmul_precision
     numbers = ["x64"] * config.jax_enable_x64 + ([f"matmul={precision}"] if precision else [])
-    return " ".join([device.platform, device.device_kind, *simd[-1:], *numbers, *sorted(flags)])
+    return " ".join([device_name(), *simd[-1:], *numbers, *sorted(flags)])

@@ -1,6 +1,7 @@
 """Group-size advice: the rule, its reasons, and what counts do not determine."""
 
 import json
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -289,7 +290,7 @@ class TestTheWholeRun:
         assert "Over the run:" in str(found)
 
     def test_the_best_size_is_the_chain_s_for_each_rule(self):
-        found = recommend_group_size(Beta(0.28, 0.54), steps=4000, pool=2000)
+        found = recommend_group_size(Beta(0.28, 0.54), steps=4000, pool=2000, largest=128)
         step = 8 * np.log(2) / np.sqrt(7)
         for scaling, rule in ((0, "one for all sizes"), (0.5, "grows as the root"), (1, "grows as g.")):
             best = group_size_for_budget(Beta(0.28, 0.54), GRPO, rollouts=1024, step=step, scaling=scaling).best
@@ -299,6 +300,9 @@ class TestTheWholeRun:
     def test_an_evaluation_counts_its_prompts(self):
         evaluation = Recorded([0, 1, 2, 4] * 30, 4)
         assert "of each of 120 prompts" in recommend_group_size(evaluation, steps=40).run[0]
+        small = recommend_group_size(evaluation, steps=40, largest=16).run[1]
+        assert "of sizes up to 16 " in small
+        assert max(map(int, re.findall(r"g = (\d+)", small))) <= 16
         assert "not computed for GRPO_NEMO" in recommend_group_size(evaluation, steps=40, estimator=GRPO_NEMO).run[1]
 
     @pytest.mark.parametrize(
