@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from rlsignal.diagnosis.compare import Comparison
 from rlsignal.diagnosis.diagnosed import Diagnosis
-from rlsignal.plots.theory import _short
+from rlsignal.plots.style import short
 
 _DATA, _GUESS, _BEYOND = "#00204d", "#b07d00", "#777777"
 
@@ -89,7 +89,7 @@ def plot_comparison(compared: Comparison, *, ax: Axes | None = None) -> Axes:
     ax.errorbar(x, y, yerr=bars[1], xerr=bars[0], fmt="o-", color=_DATA, ecolor=_BEYOND, elinewidth=1)
     there: dict[tuple[float, float], list[str]] = {}  # equal checkpoints share a label
     for name, *place in zip(compared.checkpoints, x, y, strict=True):
-        there.setdefault((place[0], place[1]), []).append(_short(name))
+        there.setdefault((place[0], place[1]), []).append(short(name))
     for (at_x, at_y), names in there.items():
         label = ", ".join(names[:3]) + f" and {len(names) - 3} more" * (len(names) > 3)
         side = 1 if at_x <= (min(x) + max(x)) / 2 else -1  # towards the middle, where there is room

@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from rlsignal import _validate
-from rlsignal._show import visible
 from rlsignal.inference.ranking import inversions, paired_estimate
+from rlsignal.plots.style import as_names, in_legend
 from rlsignal.results import CheckpointEnds, Control, InversionMap
 from rlsignal.theory.distributions import Beta
 from rlsignal.theory.estimators import Estimator
@@ -351,7 +351,7 @@ def plot_checkpoints(ends: CheckpointEnds, result: InversionMap | None = None) -
     aside = np.linspace(-0.06, 0.06, len(ends.names)) if len(ends.names) > 1 else np.zeros(1)
     for j, name in enumerate(ends.names):
         x, y, colour = dispersion[j], now[j], f"C{j}"
-        style = {"color": colour, "mec": "white", "ecolor": colour, "capsize": 3, "label": visible(name)}
+        style = {"color": colour, "mec": "white", "ecolor": colour, "capsize": 3, "label": in_legend(name, 40)}
         where.errorbar(x[0], y[0], np.abs(y[1:, None] - y[0]), np.abs(x[1:, None] - x[0]), fmt="o", **style)
         known = np.array([y, after[j]])[: 1 + bool(np.isfinite(after[j, 0]))].T  # an open end is not drawn
         path.errorbar(aside[j] + np.arange(known.shape[1]), known[0], np.abs(known[1:] - known[0]), marker="o", **style)
@@ -362,9 +362,7 @@ def plot_checkpoints(ends: CheckpointEnds, result: InversionMap | None = None) -
     path.set_xticks((0, 1), ("now", f"after {ends.steps} steps"))
     path.set_title(f"in the model, g = {ends.group_size}: no transfer between prompts", fontsize=11)
     path.grid(axis="x", visible=False)
-    legend = figure.legend(*path.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # a name is not a formula
+    as_names(figure.legend(*path.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9))
     return figure
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logit
 
 from rlsignal import _validate
-from rlsignal.plots.theory import _axes, _finished, _looks
+from rlsignal.plots.style import finished, looks_of, on_axes
 from rlsignal.theory.clock import escape_time
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO, MAXRL, RLOO
@@ -60,7 +60,7 @@ def plot_prompts(
     'pass rate of a prompt'
     """
     t, p = _recorded(steps, rates)
-    ax = _axes(ax)
+    ax = on_axes(ax)
     above, after = p[0] > 0.5, p[-1] > 0.5
     odds = logit(np.clip(p, _EDGE, 1 - _EDGE))
     kinds = (("above 1/2 from the start", _ABOVE, above), ("took off", _RISING, ~above & after))
@@ -81,7 +81,7 @@ def plot_prompts(
         ax.axhline(middle, color=_LAW, linestyle=":", linewidth=2, label=label)
     ax.set_yticks(logit(_TICKS), [f"{x:g}" for x in _TICKS])
     ax.set(xlim=(t[0], t[-1]), ylim=logit([_EDGE, 1 - _EDGE]), xlabel="step", ylabel="pass rate of a prompt")
-    return _finished(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    return finished(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 
 def plot_take_offs(
@@ -143,7 +143,7 @@ def plot_take_offs(
         f"{ratio:.2f}" if np.isfinite(ratio) else "not yet"
         for ratio in np.quantile(observed[due] / expected[due], [0.05, 0.5, 0.95], method="nearest")
     )
-    ax = _axes(ax)
+    ax = on_axes(ax)
     ends = np.array([t[1] / 2, 10 * t[-1]])
     shown = np.minimum(expected, ends[1])
     ax.plot(ends, ends, color="#777777", linewidth=1, label="as the law says")
@@ -157,7 +157,7 @@ def plot_take_offs(
     ax.set(xscale="log", yscale="log", xlim=ends, ylim=(first, 2 * t[-1]))
     ax.set(xlabel="expected step (escape time)", ylabel="observed step")
     ax.set_title(f"observed / expected: {middle} [{low}, {high}]", fontsize=11)
-    return _finished(ax, loc="best")
+    return finished(ax, loc="best")
 
 
 def plot_simplex(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXRL)) -> Figure:
@@ -180,7 +180,7 @@ def plot_simplex(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXR
     >>> len(plot_simplex(8).axes)  # three triangles and the colours' scale
     4
     """
-    looks, side = _looks(estimators), 13
+    looks, side = looks_of(estimators), 13
     points = [(i, j, side + 1 - i - j) for i in range(1, side) for j in range(1, side + 1 - i)]
     policies = np.array(points) / (side + 1)  # [points, answers]
     corners = np.array([[0.5, np.sqrt(0.75)], [0, 0], [1, 0]])

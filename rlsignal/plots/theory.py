@@ -1,15 +1,12 @@
 """Pictures of the theory: signal, degenerate groups, weights, objectives, entropy, budgets."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import cycle
-from textwrap import fill
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from rlsignal._show import visible
+from rlsignal.plots.style import LOOKS, finished, in_legend, looks_of, on_axes, some
 from rlsignal.theory.budget import group_size_for_budget
 from rlsignal.theory.distributions import Beta, Mixture, PassRate
 from rlsignal.theory.entropy import pass_rate_cap
@@ -17,11 +14,7 @@ from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO, MAXRL, RLOO
 from rlsignal.theory.signal import advantage_variance, degenerate_probability
 
-_LOOKS = (("#00204d", "-"), ("#b07d00", "--"), ("#777777", ":"), ("#8c2d04", "-."), ("#31688e", (0, (6, 1))))
 _P = np.linspace(0, 1, 201)
-
-_ESTIMATORS = {"RLOO": 1, "DR_GRPO": 2, "GRPO": 0, "MAXRL": 3}
-"""One look for an estimator in every picture; others take the one that is left, or the next."""
 
 
 def plot_variance(group_sizes: Sequence[int] = (2, 8, 64), *, top: float | None = None, ax: Axes | None = None) -> Axes:
@@ -43,13 +36,13 @@ def plot_variance(group_sizes: Sequence[int] = (2, 8, 64), *, top: float | None 
     >>> plot_variance((2, 8)).get_xlabel()
     'pass rate p'
     """
-    ax = _axes(ax)
-    for g, (colour, style) in zip(_some("group_sizes", group_sizes), _LOOKS, strict=False):
+    ax = on_axes(ax)
+    for g, (colour, style) in zip(some("group_sizes", group_sizes), LOOKS, strict=False):
         ax.plot(_P, np.asarray(advantage_variance(_P, g)), linestyle=style, color=colour, label=f"g = {g}")
     ax.set_xlabel("pass rate p")
     ax.set_ylabel("E[variance inside a group]")
     ax.set_ylim(0, top)
-    return _finished(ax)
+    return finished(ax)
 
 
 def plot_degenerate_groups(
@@ -77,18 +70,18 @@ def plot_degenerate_groups(
     >>> plot_degenerate_groups({"one prompt": 0.3, "a data set": Beta(0.3, 0.5)}).get_ylabel()
     'share of degenerate groups'
     """
-    ax = _axes(ax)
-    _some("group_sizes", group_sizes, most=100)
-    for (name, population), (colour, style) in zip(_some("populations", populations.items()), _LOOKS, strict=False):
+    ax = on_axes(ax)
+    some("group_sizes", group_sizes, most=100)
+    for (name, population), (colour, style) in zip(some("populations", populations.items()), LOOKS, strict=False):
         degenerate = [np.mean(degenerate_probability(population, g)) for g in group_sizes]
-        ax.plot(group_sizes, degenerate, marker="o", linestyle=style, color=colour, label=_label(name, 24))
+        ax.plot(group_sizes, degenerate, marker="o", linestyle=style, color=colour, label=in_legend(name, 24))
     ax.set_xscale("log", base=2)
     ax.set_xticks(group_sizes, [str(g) for g in group_sizes])
     ax.minorticks_off()
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("group size (rollouts)")
     ax.set_ylabel("share of degenerate groups")
-    return _finished(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return finished(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def plot_weights(
@@ -118,14 +111,14 @@ def plot_weights(
     >>> plot_weights(8, (GRPO, DR_GRPO)).get_ylabel()
     'weight of grad p'
     """
-    ax = _axes(ax)
-    for estimator, (colour, style) in zip(estimators, _looks(estimators), strict=True):
-        ax.plot(_P, estimator.weight(_P, g), linestyle=style, color=colour, label=_label(estimator.name, 40))
+    ax = on_axes(ax)
+    for estimator, (colour, style) in zip(estimators, looks_of(estimators), strict=True):
+        ax.plot(_P, estimator.weight(_P, g), linestyle=style, color=colour, label=in_legend(estimator.name, 40))
     ax.set_ylim(0, top)
     ax.set_xlabel("pass rate p")
     ax.set_ylabel("weight of grad p")
     ax.set_title(f"g = {g}", fontsize=11)
-    return _finished(ax)
+    return finished(ax)
 
 
 def plot_objectives(
@@ -141,14 +134,14 @@ def plot_objectives(
     >>> plot_objectives(8).get_ylabel()
     'h(p) / h(1)'
     """
-    ax = _axes(ax)
-    for estimator, (colour, style) in zip(estimators, _looks(estimators), strict=True):
+    ax = on_axes(ax)
+    for estimator, (colour, style) in zip(estimators, looks_of(estimators), strict=True):
         height = np.asarray(estimator.objective(_P, g))
-        ax.plot(_P, height / height[-1], linestyle=style, color=colour, label=_label(estimator.name, 40))
+        ax.plot(_P, height / height[-1], linestyle=style, color=colour, label=in_legend(estimator.name, 40))
     ax.set_xlabel("pass rate p")
     ax.set_ylabel("h(p) / h(1)")
     ax.set_title(f"g = {g}", fontsize=11)
-    return _finished(ax)
+    return finished(ax)
 
 
 def plot_population(*populations: Beta | Mixture, samples: int = 20, ax: Axes | None = None) -> Axes:
@@ -171,9 +164,9 @@ def plot_population(*populations: Beta | Mixture, samples: int = 20, ax: Axes | 
     >>> plot_population(Beta(0.3, 0.1), Beta(0.3, 0.7)).get_ylabel()
     'share of prompts'
     """
-    ax = _axes(ax)
+    ax = on_axes(ax)
     correct = np.arange(samples + 1)
-    for population, (colour, style) in zip(_some("populations", populations), _LOOKS, strict=False):
+    for population, (colour, style) in zip(some("populations", populations), LOOKS, strict=False):
         label = f"mean {population.mean:.3g}, dispersion {population.dispersion:.3g}"
         pmf = population.pmf(samples)
         ax.plot(correct, pmf, linestyle=style, color=colour, label=label)
@@ -182,7 +175,7 @@ def plot_population(*populations: Beta | Mixture, samples: int = 20, ax: Axes | 
     ax.set_xticks(range(0, samples + 1, max(1, samples // 5)))
     ax.set_xlabel(f"correct of {samples} samples (0: never, {samples}: always solved)")
     ax.set_ylabel("share of prompts")
-    return _finished(ax)
+    return finished(ax)
 
 
 def plot_entropy_cap(*, ax: Axes | None = None) -> Axes:
@@ -202,7 +195,7 @@ def plot_entropy_cap(*, ax: Axes | None = None) -> Axes:
     >>> plot_entropy_cap().get_xlabel()
     'response entropy (nats)'
     """
-    ax = _axes(ax)
+    ax = on_axes(ax)
     entropy = np.linspace(0, np.log(2), 201)
     low = np.asarray(pass_rate_cap(entropy))
     ax.fill_between(entropy, low, 1 - low, color="#00204d", alpha=0.25, label="impossible")
@@ -211,7 +204,7 @@ def plot_entropy_cap(*, ax: Axes | None = None) -> Axes:
     ax.set_ylim(0, 1)
     ax.set_xlabel("response entropy (nats)")
     ax.set_ylabel("pass rate p")
-    return _finished(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    return finished(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 
 def plot_budget(
@@ -244,8 +237,8 @@ def plot_budget(
     >>> plot_budget(Beta(0.2, 0.3), GRPO, (64, 1024)).get_xlabel()
     'group size (rollouts)'
     """
-    ax, ticks = _axes(ax), {2}
-    for budget, (colour, style) in zip(_some("budgets", budgets), _LOOKS, strict=False):
+    ax, ticks = on_axes(ax), {2}
+    for budget, (colour, style) in zip(some("budgets", budgets), LOOKS, strict=False):
         found = group_size_for_budget(p, estimator, rollouts=budget, step=step, scaling=scaling, collision=collision)
         label = f"{budget} rollouts a prompt"
         ax.plot(found.sizes, found.pass_rates, linestyle=style, color=colour, label=label)
@@ -257,7 +250,7 @@ def plot_budget(
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("group size (rollouts)")
     ax.set_ylabel("pass@1 after the budget")
-    return _finished(ax)
+    return finished(ax)
 
 
 def plot_curves(
@@ -289,9 +282,9 @@ def plot_curves(
     >>> plot_curves([0, 10, 20], {"flow": [0.1, 0.2, 0.3]}).get_xlabel()
     'step'
     """
-    ax = _axes(ax)
+    ax = on_axes(ax)
     bottom, highest = 0.0, top
-    for (name, values), (colour, style) in zip(_some("curves", curves.items()), _LOOKS, strict=False):
+    for (name, values), (colour, style) in zip(some("curves", curves.items()), LOOKS, strict=False):
         y = np.asarray(values, np.float64)
         y, error = np.where(np.isfinite(y), y, np.nan), np.zeros(len(y))
         if y.ndim == 2:
@@ -299,7 +292,7 @@ def plot_curves(
                 error = 2 * y.std(-1, ddof=1) / np.sqrt(y.shape[-1])
             y = y.mean(-1)
             ax.fill_between(steps, y - error, y + error, color=colour, alpha=0.2, linewidth=0)
-        ax.plot(steps, y, linestyle=style, marker="o" if len(y) == 1 else "", color=colour, label=_label(name, 40))
+        ax.plot(steps, y, linestyle=style, marker="o" if len(y) == 1 else "", color=colour, label=in_legend(name, 40))
         if (y < 0).any():
             bottom = np.nanmin([bottom, *(y - error)])
         if (y > top).any():
@@ -307,44 +300,4 @@ def plot_curves(
     ax.set_ylim(bottom, highest)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
-    return _finished(ax)
-
-
-def _looks(estimators: Sequence[Estimator]) -> list[tuple[str, Any]]:
-    """Colour and line of each: its own in every picture where it has one, else one that no other here has."""
-    own = [_ESTIMATORS.get(estimator.name) for estimator in estimators]
-    _some("estimators", estimators)
-    free = cycle([i for i in range(len(_LOOKS)) if i not in own] or range(len(_LOOKS)))
-    return [_LOOKS[next(free) if i is None else i] for i in own]
-
-
-def _some(name: str, what: Iterable[Any], *, most: int = len(_LOOKS)) -> list[Any]:
-    """What is drawn, a line each: at least one, and no more than there are looks."""
-    drawn = list(what)
-    if not 1 <= len(drawn) <= most:
-        way_out = "Give one." if not drawn else "Draw the others on axes of their own."
-        raise ValueError(f"{name} must be 1 to {most} in number, got {len(drawn) or 'none'}. {way_out}")
-    return drawn
-
-
-def _short(name: Any) -> str:
-    """A name that leaves room for the axes."""
-    label = visible(str(name))
-    return label if len(label) <= 40 else f"{label[:19]}…{label[-20:]}"
-
-
-def _label(name: Any, columns: int) -> str:
-    """A name in the legend, which leaves out those that are empty or begin with _."""
-    label = fill(_short(name), columns)
-    return label if label and label[0] != "_" else f" {label}"
-
-
-def _axes(ax: Axes | None) -> Axes:
-    return ax if ax is not None else plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
-
-
-def _finished(ax: Axes, **legend: Any) -> Axes:
-    ax.grid(alpha=0.3)
-    for text in ax.legend(fontsize=9, frameon=False, **legend).get_texts():
-        text.set_parse_math(False)  # a name is not a formula
-    return ax
+    return finished(ax)

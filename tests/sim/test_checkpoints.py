@@ -1,6 +1,7 @@
 """Evaluated checkpoints as starts: known pass rates end where the model says, counts carry their uncertainty along."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -50,6 +51,13 @@ class TestEnds:
         assert "late is ahead now; early ends ahead in over 99% of the draws." in str(found)
         assert "assumed, not known" in str(found)
         assert found.summary["crossings"] == [["early", "late", 1.0]]
+
+    def test_any_name_has_a_legend_entry(self, ends):
+        names = "cost $x^^$", "", "_a"
+        figure = plot_checkpoints(replace(ends[1], names=names))
+        figure.draw_without_rendering()
+        assert [text.get_text().strip() for text in figure.legends[0].get_texts()] == list(names)
+        plt.close(figure)
 
     def test_the_picture_shows_every_checkpoint_and_its_legend_covers_none(self, ends, small_map):
         figure = plot_checkpoints(ends[1], small_map)
