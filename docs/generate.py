@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from scipy.special import betaincinv
 
-from rlsignal import GRPO, Beta, Estimator, Fixed, degenerate_probability, informative_probability, verify
+from rlsignal import GRPO, Beta, Estimate, Estimator, Fixed, degenerate_probability, informative_probability, verify
 from rlsignal.data.formats import FORMATS, Format
 from rlsignal.data.names import SYNONYMS
 from rlsignal.estimators import GRPO_NEMO, down_sampled, filtered
+from rlsignal.inference.intervals import signed
 from rlsignal.theory import degenerate_again_probability, screened, top_variance
 
 DOCS = Path(__file__).parent
@@ -821,8 +822,7 @@ confirm; 0.003 for what copies miss, which is more for two tokens and on trained
 
 
 def _signed(effect: dict[str, float], digits: int = 3) -> str:
-    value, low, high = (f"{effect[name]:+.{digits}f}" for name in ("estimate", "low", "high"))
-    return f"{value} [{low}, {high}]"
+    return signed(Estimate(*(effect[name] for name in ("estimate", "low", "high"))), digits)
 
 
 def _as_correlation(estimate: dict[str, Any]) -> dict[str, float]:

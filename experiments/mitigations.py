@@ -15,9 +15,9 @@ import optax
 from jax import Array
 
 from rlsignal._show import Part, Result, Table
-from rlsignal.inference.intervals import Estimate
+from rlsignal.inference.intervals import Estimate, signed
 from rlsignal.inference.ranking import paired_estimate
-from rlsignal.results import Ladder, signed
+from rlsignal.results import Ladder
 from rlsignal.sim.grpo import GRPORecipe
 from rlsignal.sim.ladder import INVERTING, Checkpoints, LadderTask, outcomes, plan
 from rlsignal.sim.policies import Network, Parameters, Policy, entropy, log_probabilities, tempered

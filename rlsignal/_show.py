@@ -129,6 +129,13 @@ def figure(number: float) -> str:
     return f"{number:.3f}" if abs(number) >= 0.0095 or not np.isfinite(number) else f"{number:.2g}"
 
 
+def signed_figure(number: float, digits: int = 3) -> str:
+    """A difference in a table, with its sign; what rounds to nothing has none."""
+    if np.isnan(number):
+        return "-"
+    return f"{number:+.{digits}f}" if round(number, digits) else f"{0:.{digits}f}"
+
+
 def _fields(value: Any) -> list[tuple[str, Any]]:
     return [(field.name, getattr(value, field.name)) for field in fields(value)]
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rlsignal._show import COLUMNS, Part, Result, Table, figure, plain
-from rlsignal.inference.intervals import Estimate
+from rlsignal._show import COLUMNS, Part, Result, Table, figure, plain, signed_figure
+from rlsignal.inference.intervals import Estimate, signed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -373,12 +373,6 @@ class InversionMap(Result):
         yield "A tabular policy: no prompt learns from another. What this does not show is in docs/inversion.md."
 
 
-def signed(effect: Estimate) -> str:
-    """Mean and interval, to three digits; what rounds to nothing has no sign."""
-    mean, low, high = (f"{round(x, 3) + 0.0:+.3f}" for x in (effect.value, effect.low, effect.high))
-    return f"{mean} [{low}, {high}]"
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Curves(Result):
     """One set of prompts during RL, exact; each field [seeds, checkpoints, rates, records], means over prompts.
@@ -444,7 +438,7 @@ class Reading(Result):
         )
         yield from _fitting(
             ("checkpoint", *(str(i + 1) for i in range(self.after.shape[1]))),
-            [("mean over seeds", *_figures(self.after.mean(0)))],
+            [("mean over seeds", *map(figure, self.after.mean(0)))],
         )
 
 
@@ -550,8 +544,8 @@ class Ladder(Result):
             "dispersion": self.train.dispersion,
             "informative": self.train.informative,
         }
-        rows = [(f"before: {name}", *_figures(x[:, :, 0, 0].mean(0))) for name, x in before.items()]
-        rows += [(f"{self._named(x)}, {_rate(x)}", *_figures(x.after.mean(0))) for x in self.readings]
+        rows = [(f"before: {name}", *map(figure, x[:, :, 0, 0].mean(0))) for name, x in before.items()]
+        rows += [(f"{self._named(x)}, {_rate(x)}", *map(figure, x.after.mean(0))) for x in self.readings]
         yield from _fitting(("SFT depth", *map(str, self.depths)), rows)
         if self.failed:
             yield f"{self.failed} of {self.train.pass_at_1[..., -1].size} runs diverged (NaN)."
@@ -561,8 +555,8 @@ class Ladder(Result):
                 continue
             yield (
                 f"{self._named(x)}, best rates: optimum at depth {self.depths[x.optimum]}; from there to the deepest "
-                f"{-x.drop:+.3f} (s.e. {x.error:.3f}), rank correlation with pass@1 before "
-                f"{np.median(x.spearman):+.2f} (median)."
+                f"{signed_figure(-x.drop)} (s.e. {x.error:.3f}), rank correlation with pass@1 before "
+                f"{signed_figure(np.median(x.spearman), 2)} (median)."
             )
 
     def _named(self, reading: Reading) -> str:
@@ -612,7 +606,7 @@ class EntropySwap(Result):
         named |= {"informative": self.informative}
         named |= {x.replace("@k", f"@{self.k}"): y for x, y in zip(Ladder.outcomes, self.after, strict=True)}
         head = ("", "shallow", "shallow sharpened", "deep", "deep flattened")
-        yield Table(head, [(name, *_figures(values.mean(0))) for name, values in named.items()])
+        yield Table(head, [(name, *map(figure, values.mean(0))) for name, values in named.items()])
         for outcome in Ladder.outcomes:
             shares = self.shares(outcome)
             words = ", ".join(f"{x:.0%} (s.e. {e:.0%}) {name}" for name, (x, e) in shares.items())
@@ -637,10 +631,6 @@ def _plain(values: Any) -> Any:
 
 def _rate(reading: Reading) -> str:
     return "best rate" if np.isnan(reading.rate) else f"rate {reading.rate:g}"
-
-
-def _figures(values: np.ndarray) -> list[str]:
-    return [f"{x:.3f}" for x in values]
 
 
 def _fitting(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[Table]:

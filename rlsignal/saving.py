@@ -156,7 +156,8 @@ def _encoded(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         arrays[name.lstrip(".")] = value
         return {"array": name.lstrip(".")}
     if isinstance(value, Mapping):
-        return {"mapping": [[_encoded(x, name, arrays) for x in pair] for pair in value.items()]}
+        pairs = enumerate(value.items())
+        return {"mapping": [[_encoded(x, f"{name}.{i}", arrays) for x in pair] for i, pair in pairs]}
     if isinstance(value, tuple | list):
         return [_encoded(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
     if isinstance(value, np.generic):

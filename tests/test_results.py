@@ -1,7 +1,9 @@
 """Every type of result, by the registry, with values that it has in use: it is kept, and it shows itself."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from rlsignal.inference import (
     rank_correlation,
     sigmoid_fit,
 )
+from rlsignal.inference.intervals import signed
 from rlsignal.proofs import certify
 from rlsignal.results import CheckpointEnds, EntropySwap
 
@@ -141,6 +144,22 @@ def test_two_types_of_one_name_are_refused():
 def test_zero_has_no_sign():
     assert str(rlsignal.Estimate(-0.0, -0.0, 0.242)) == "0.000 [0.000, 0.242]"
     assert str(rlsignal.Estimate(-0.001, -0.02, 0.242)) == "-0.001 [-0.020, 0.242]"
+    assert signed(rlsignal.Estimate(-0.0, -0.0004, 0.0004)) == "0.000 [0.000, 0.000]"
+    assert signed(rlsignal.Estimate(-0.0006, -0.02, 0.242)) == "-0.001 [-0.020, +0.242]"
+    assert signed(rlsignal.Estimate(np.nan, -0.04, 0.242), 1) == "- [0.0, +0.2]"
+
+
+def test_no_module_formats_a_sign_by_hand():
+    """`_show.signed_figure` alone knows that what rounds to nothing has none."""
+    by_hand = re.compile(r":\+[.\d]*f\}")
+    package = Path(rlsignal.__file__).parent
+    assert [path.name for path in package.rglob("*.py") if by_hand.search(path.read_text())] == []
+
+
+def test_a_ladder_s_unknown_figures_and_zeros_are_those_of_every_table(small_ladder):
+    after = np.array([[np.nan, -0.0]])
+    reading = replace(small_ladder.readings[0], after=after, best=np.zeros(2))
+    assert str(reading).splitlines()[-1].split() == ["mean", "over", "seeds", "-", "0.000"]
 
 
 def test_a_map_says_what_a_nat_is_worth_and_that_entropy_is_not_the_cause(small_map):

@@ -56,6 +56,11 @@ def example(kind):
     return kind(**{f.name: made(hints[f.name], kind.axes.get(f.name, "X")) for f in fields(kind) if f.init})
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class _Holder(Result):
+    values: object
+
+
 class TestRoundTrip:
     @pytest.mark.parametrize("name", KINDS)
     def test_every_kind_of_result_comes_back(self, name, tmp_path):
@@ -83,6 +88,12 @@ class TestRoundTrip:
     def test_a_dot_in_the_name_is_no_suffix(self, small_map, tmp_path):
         assert save(small_map, tmp_path / "map.v1.2").name == "map.v1.2.npz"
         assert same(small_map, load(tmp_path / "map.v1.2"))
+
+    def test_arrays_in_one_container_stay_apart(self, tmp_path):
+        one, two, three = np.arange(2), np.arange(3), np.arange(4)
+        for values in ({"a": one, "b": two}, (one, two), {"a": (one, two), "b": {"a": three}}):
+            kept = _Holder(values)
+            assert same(load(save(kept, tmp_path / "held")), kept)
 
     def test_numpy_reads_the_arrays(self, small_map, tmp_path):
         with np.load(save(small_map, tmp_path / "map"), allow_pickle=False) as arrays:

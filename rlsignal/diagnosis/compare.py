@@ -10,9 +10,9 @@ from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, plain
 from rlsignal.data.read import as_data
 from rlsignal.data.records import Readable, Rollouts, TrainingLog
-from rlsignal.diagnosis.decision import Decision, decide, signed
+from rlsignal.diagnosis.decision import Decision, decide
 from rlsignal.diagnosis.diagnosed import Finding, numbered, read_line
-from rlsignal.inference.intervals import Estimate, Statistic, group_estimate, per_prompt_estimate
+from rlsignal.inference.intervals import Estimate, Statistic, group_estimate, per_prompt_estimate, signed
 from rlsignal.inference.paired import Score, score_difference, score_ratio
 from rlsignal.inference.ranking import disagreement_probability
 from rlsignal.theory.clock import forecast

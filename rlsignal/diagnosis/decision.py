@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from rlsignal._show import Part, Result, plain
-from rlsignal.inference.intervals import Estimate
+from rlsignal.inference.intervals import Estimate, signed, signed_interval
 from rlsignal.inference.paired import Score, samples_of_a_prompt, score_difference
 from rlsignal.theory.recorded import Recorded
 
@@ -133,8 +133,7 @@ def _apart(budget: float, two: Sequence[tuple[str, Score]], difference: Estimate
     known = [f"{name} ends at {end.value:.3f} in the forecast" for name, end in two if end.known]
     unknown = [name for name, end in two if not end.known]
     of = f"the end{'s' * (len(unknown) - 1)} of {' and '.join(unknown)} {'are' if len(unknown) > 1 else 'is'} not known"
-    apart = f"the difference lies in [{difference.low:+.3f}, {difference.high:+.3f}]"
-    return f"{after} {', and '.join([*known, of])}: {apart}."
+    return f"{after} {', and '.join([*known, of])}: the difference lies in {signed_interval(difference)}."
 
 
 def _probability(difference: Estimate, level: float) -> float:
@@ -191,7 +190,3 @@ def _how_many(first: Recorded, second: Recorded, detectable: float, difference: 
         f"The least difference that these samples detect is {detectable:.2g}; to detect {LEAST:g} takes about "
         f"{int(np.ceil(prompts * factor)):,} prompts like these, {how}.{unsure}"
     )
-
-
-def signed(estimate: Estimate) -> str:
-    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"

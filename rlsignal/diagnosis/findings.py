@@ -4,6 +4,7 @@ import numpy as np
 
 from rlsignal.diagnosis.diagnosed import Diagnosis, Finding
 from rlsignal.diagnosis.prompts import LITTLE
+from rlsignal.inference.intervals import signed
 
 
 def findings(found: Diagnosis) -> tuple[Finding, ...]:
@@ -55,13 +56,12 @@ def _time(found: Diagnosis) -> list[Finding]:
     """A dump whose policy moved is no evaluation of one policy."""
     if found.move is None or not found.move.sure:
         return []
-    mean, share = found.move.pass_at_1, found.move.degenerate
     return [
         Finding(
             "the policy moved",
-            f"The policy moved: from the first to the last third of the steps pass@1 changed by {mean.value:+.3f} "
-            f"[{mean.low:+.3f}, {mean.high:+.3f}] and the share of degenerate groups by {share.value:+.3f} "
-            f"[{share.low:+.3f}, {share.high:+.3f}] (99%). The figures here are of no single policy.",
+            f"The policy moved: from the first to the last third of the steps pass@1 changed by "
+            f"{signed(found.move.pass_at_1)} and the share of degenerate groups by {signed(found.move.degenerate)} "
+            "(99%). The figures here are of no single policy.",
             "Read the last part of the run in the table below, or `rlsignal track`.",
             0.95,
         )

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from rlsignal import _validate
-from rlsignal._show import Part, Result, figure, plain
+from rlsignal._show import Part, Result, figure, plain, signed_figure
 from rlsignal._validate import Floats
 from rlsignal.theory.distributions import Beta, PassRate
 from rlsignal.theory.pmf import LARGEST_SUMMED
@@ -62,6 +62,16 @@ class Estimate(Result):
     def _parts(self) -> Iterable[Part]:
         ends = f"[{figure(self.low)}, {figure(self.high)}]"
         yield f"in {ends}" if np.isnan(self.value) else f"{figure(self.value)} {ends}"
+
+
+def signed(difference: Estimate, digits: int = 3) -> str:
+    """A difference in words: value and interval with their signs."""
+    return f"{signed_figure(difference.value, digits)} {signed_interval(difference, digits)}"
+
+
+def signed_interval(difference: Estimate, digits: int = 3) -> str:
+    """The interval alone."""
+    return f"[{signed_figure(difference.low, digits)}, {signed_figure(difference.high, digits)}]"
 
 
 def per_prompt_estimate(statistic: Statistic, data: Recorded, g: int) -> Floats:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaincc, ndtr
 
-from rlsignal._show import Part, Result
+from rlsignal._show import Part, Result, signed_figure
 from rlsignal.theory.recorded import Recorded, recorded
 
 
@@ -29,8 +29,8 @@ class Exchangeability(Result):
 
     def _parts(self) -> Iterable[Part]:
         yield (
-            f"shift {self.shift:+.3f} (p = {self.shift_p:.2g}), differences {self.variance_ratio:.2f} times what "
-            f"chance explains (p = {self.variance_p:.2g}); together p = {self.p_value:.2g}"
+            f"shift {signed_figure(self.shift)} (p = {self.shift_p:.2g}), differences {self.variance_ratio:.2f} times "
+            f"what chance explains (p = {self.variance_p:.2g}); together p = {self.p_value:.2g}"
         )
 
 

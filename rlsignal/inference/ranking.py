@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, owens_t, stdtr, stdtrit
 
 from rlsignal import _validate
-from rlsignal._show import Part, Result
+from rlsignal._show import Part, Result, signed_figure
 from rlsignal._validate import Floats
 from rlsignal.inference.intervals import Estimate
 
@@ -109,8 +109,8 @@ class RankCorrelation(Result):
 
     def _parts(self) -> Iterable[Part]:
         yield (
-            f"Spearman {self.spearman:+.2f} (p = {self.spearman_p:.2g}), Kendall {self.kendall:+.2f} "
-            f"(p = {self.kendall_p:.2g}), {self.inverted:.0%} of the pairs inverted; "
+            f"Spearman {signed_figure(self.spearman, 2)} (p = {self.spearman_p:.2g}), Kendall "
+            f"{signed_figure(self.kendall, 2)} (p = {self.kendall_p:.2g}), {self.inverted:.0%} of the pairs inverted; "
             f"{self.units} units, {'exact' if self.exact else 'approximate'}"
         )
 

@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 
 from rlsignal import _validate
-from rlsignal._show import Part, Result, Table
+from rlsignal._show import Part, Result, Table, signed_figure
 from rlsignal.proofs import enumeration
 from rlsignal.proofs.certificate import Certificate, certify
 from rlsignal.proofs.claims import CLAIMS, Claim
@@ -62,7 +62,7 @@ class Check(Result):
     @property
     def row(self) -> tuple[str, ...]:
         """Its line in the table: label and formula, exact mean, drawn mean, z, and what the tempting mistake gives."""
-        numbers = f"{self.exact:.5f}", f"{self.estimate:.5f}", f"{self.z:+.1f}", f"{self.wrong:.5f}"
+        numbers = f"{self.exact:.5f}", f"{self.estimate:.5f}", f"{signed_figure(self.z, 1)}", f"{self.wrong:.5f}"
         return (f"{self.label:2} {shorten(self.formula, 54)}", *numbers, "holds" if self.passed else "FAILS")
 
 
