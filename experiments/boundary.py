@@ -8,10 +8,9 @@ import numpy as np
 
 from rlsignal import GRPO, Beta
 from rlsignal.results import InversionMap
-from rlsignal.sim.checkpoints import WITHIN
 from rlsignal.sim.inversion import collision_of, inversion_map
 from rlsignal.sim.runner import Runner
-from rlsignal.sim.starts import beta_log_odds, shaped_logits
+from rlsignal.sim.starts import WITHIN, beta_log_odds, shaped_logits
 from rlsignal.sim.tabular import Recipe
 from rlsignal.theory.clock import forecast
 from rlsignal.theory.flip import reached_share

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from rlsignal import Recorded
-from rlsignal.sim import Recipe, simulate_checkpoints, sweep
+from rlsignal.sim import Recipe, alike, simulate_checkpoints, sweep
 from rlsignal.sim.checkpoints import FromPassRates, log_odds
 
 SAMPLES, PROMPTS = (8, 16, 64), 100
@@ -144,7 +144,7 @@ def _ends(recipe: Recipe, p: np.ndarray) -> np.ndarray:
     """The model's own pass@1 after training from these pass rates [checkpoints, prompts], over several class shapes."""
     shapes = 32
     starts = np.repeat(log_odds(p), shapes, axis=0)
-    settings = jax.tree.map(lambda x: np.broadcast_to(x, (len(starts), *x.shape)), recipe.setting())
+    settings = alike(recipe.setting(), len(starts))
     keys = jax.random.split(jax.random.key(1), shapes)[np.tile(np.arange(shapes), len(p))]  # the same for both
     ends: Any = sweep(FromPassRates(recipe), (keys, starts, settings), label="truth")
     return ends.pass_at_1[:, -1].reshape(len(p), shapes).mean(-1)

@@ -11,7 +11,7 @@ from rlsignal import GRPO
 from rlsignal.inference.ranking import paired_estimate
 from rlsignal.sim.inversion import Build, Odds, Train, Way
 from rlsignal.sim.runner import Runner
-from rlsignal.sim.sweep import cross, sweep
+from rlsignal.sim.sweep import alike, cross, sweep
 from rlsignal.sim.tabular import Recipe
 from rlsignal.theory import reachable_pass_rate
 
@@ -56,7 +56,7 @@ def entropy_inside(
         cells = keys[1][which], odds[which], np.repeat(inside, draws)
         built = sweep(Build(recipe, "shaped"), cells, label=label + "starts", runner=runner)
         setting = recipe.setting(learning_rate=1.0)
-        settings = jax.tree.map(lambda x: np.broadcast_to(x, (len(ENDS), *x.shape)), setting)
+        settings = alike(setting, len(ENDS))
         training, settings = cross(keys[2], settings)
         shape = len(inside), draws, prompts
         p, collision = (x.astype(np.float64).reshape(shape) for x in (built.pass_rate, built.collision))

@@ -25,7 +25,7 @@ from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
 from rlsignal.sim.policies import Measured, Network, Parameters, log_probabilities
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.starts import beta_log_odds, shaped_logits
-from rlsignal.sim.sweep import cross, sweep
+from rlsignal.sim.sweep import alike, cross, sweep
 from rlsignal.sim.tasks import Task, Teacher
 
 
@@ -195,7 +195,7 @@ def matched_starts(
     starts = [("entropy", x, middle[1]) for x in entropies] + [("dispersion", middle[0], x) for x in dispersions]
     each = np.array([(mean, dispersion, entropy) for _, entropy, dispersion in starts], np.float32).T
     keys = jnp.stack([jax.random.key(first + i) for i in range(count)])
-    setting = jax.tree.map(lambda x: np.broadcast_to(x, (len(starts), *x.shape)), grpo.setting(learning_rate=rate))
+    setting = alike(grpo.setting(learning_rate=rate), len(starts))
     keys, *numbers = cross(keys, *each, setting)
     experiment, cells = Distil(task, grpo, _validate.whole("distillation", distillation, 1)), (keys, *numbers)
     trained, fresh = sweep(experiment, cells, label="matched starts", runner=runner, on_cpu=1)

@@ -24,7 +24,7 @@ from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
 from rlsignal.sim.policies import Measured, Network, Prompts
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
-from rlsignal.sim.sweep import sweep
+from rlsignal.sim.sweep import alike, sweep
 from rlsignal.sim.tasks import Teacher
 from rlsignal.theory.clock import forecast
 from rlsignal.theory.distributions import Fixed, PassRate
@@ -346,14 +346,11 @@ def _settings(drawn: dict[str, np.ndarray], kind: Kind, trainer: dict[str, Any] 
     """Every ladder as one of this kind."""
     count = len(drawn["noise"])
 
-    def alike(setting: Any) -> Any:
-        return jax.tree.map(lambda x: np.broadcast_to(x, (count, *np.shape(x))), setting)
-
     return LadderSetting(
         drawn["noise"],
         drawn["different"],
-        alike(kind.sft.setting())._replace(learning_rate=drawn["sft_rate"]),
-        alike(kind.grpo.setting(**(trainer or {})))._replace(learning_rate=drawn["rl_rate"]),
+        alike(kind.sft.setting(), count)._replace(learning_rate=drawn["sft_rate"]),
+        alike(kind.grpo.setting(**(trainer or {})), count)._replace(learning_rate=drawn["rl_rate"]),
     )
 
 

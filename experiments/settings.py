@@ -16,10 +16,10 @@ from scipy.special import logit
 
 from rlsignal import GRPO, Beta, Fixed, Mixture, estimators
 from rlsignal.inference.ranking import inversions, paired_estimate
-from rlsignal.sim import Recipe, Runner, cross, flow, inversion_map, leap, prompts_pass_rates, sweep
-from rlsignal.sim.checkpoints import WITHIN, draw_pass_rates, evenly_shaped
+from rlsignal.sim import Recipe, Runner, alike, cross, flow, inversion_map, leap, prompts_pass_rates, sweep
+from rlsignal.sim.checkpoints import draw_pass_rates, evenly_shaped
 from rlsignal.sim.inversion import Build, Train, collision_of
-from rlsignal.sim.starts import beta_log_odds, shaped_logits
+from rlsignal.sim.starts import WITHIN, beta_log_odds, most_inside, shaped_logits
 from rlsignal.theory import reachable_pass_rate
 from rlsignal.theory.distributions import PassRate
 from rlsignal.theory.flip import budget_to_flip
@@ -107,8 +107,7 @@ class FromRates:
 
     def __call__(self, key: jax.Array, log_odds: jax.Array, share: jax.Array, setting: Any) -> Any:
         p = jax.nn.sigmoid(log_odds).mean()
-        most = p * np.log(self.recipe.correct) + (1 - p) * np.log(self.recipe.responses - self.recipe.correct)
-        logits = shaped_logits(key, self.recipe, log_odds, share * most)
+        logits = shaped_logits(key, self.recipe, log_odds, share * most_inside(p, self.recipe))
         return leap(logits, self.recipe, setting)[1].pass_at_1, collision_of(logits, self.recipe.correct)
 
 
@@ -119,12 +118,12 @@ def under_populations(draws: int = 8, *, seed: int = 0, runner: Runner | None = 
     for i, (name, rates) in enumerate(POPULATIONS.items()):
         p = draw_pass_rates(rates, np.random.default_rng([seed, i]), draws, recipe.prompts, name)
         x = logit(np.clip(p, 1e-12, 1 - 1e-7))
-        alike = np.broadcast_to(logit(p.mean(1, keepdims=True)), p.shape)
+        at_mean = np.broadcast_to(logit(p.mean(1, keepdims=True)), p.shape)
         rho = p.var(1) / (p.mean(1) * (1 - p.mean(1)))
         shaped = np.asarray(beta(keys, recipe, jnp.asarray(p.mean(1), jnp.float32), jnp.asarray(rho, jnp.float32)))
-        odds = np.stack([x, x, x, alike, shaped]).astype(np.float32)
+        odds = np.stack([x, x, x, at_mean, shaped]).astype(np.float32)
         shares = np.array([WITHIN, 0.02, 0.98, WITHIN, WITHIN], np.float32)
-        setting = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (5 * draws, *leaf.shape)), recipe.setting())
+        setting = alike(recipe.setting(), 5 * draws)
         cells = keys[np.tile(np.arange(draws), 5)], odds.reshape(-1, recipe.prompts), np.repeat(shares, draws), setting
         found = sweep(FromRates(recipe), cells, label=f"pass rates: {name}", runner=runner)
         before, after = np.moveaxis(found[0].reshape(5, draws, 2).astype(np.float64), -1, 0)
@@ -152,7 +151,7 @@ def side_by_side(draws: int = 4, *, seed: int = 0, runner: Runner | None = None)
     starts = sweep(Build(BASE, "sharpened"), cross(keys, rates, entropies), label="side by side: starts", runner=runner)
     faces = []
     for estimator in SIDE_BY_SIDE:
-        setting = jax.tree.map(lambda x: np.broadcast_to(x, (len(rates), *x.shape)), BASE.setting(estimator))
+        setting = alike(BASE.setting(estimator), len(rates))
         keyed, settings = cross(keys, setting)
         label = f"side by side: {estimator.name}"
         found = sweep(Train(BASE, "mean field"), (keyed, starts.logits, settings), label=label, runner=runner)
@@ -218,7 +217,7 @@ def flips(pairs: int = 60, *, seed: int = 0, runner: Runner | None = None) -> di
         if abs(m - n) > 0.02 and budget_to_flip(Beta(m, r), Beta(n, s), 8, GRPO, collision=1.2) < 150:
             chosen.append(((m, r), (n, s)))
     mean, rho = (jnp.asarray(np.array(chosen)[:, :, i].ravel(), jnp.float32) for i in (0, 1))
-    setting = jax.tree.map(lambda x: np.broadcast_to(x, (2 * pairs, *x.shape)), recipe.setting(learning_rate=rate))
+    setting = alike(recipe.setting(learning_rate=rate), 2 * pairs)
     keys = jax.random.split(jax.random.key(seed), pairs)[np.repeat(np.arange(pairs), 2)]  # a pair shares its draw
     found = sweep(Followed(recipe), (keys, np.asarray(mean), np.asarray(rho), setting), label="flips", runner=runner)
     curves, collision = found[0].reshape(pairs, 2, -1), found[1].reshape(pairs, 2)

@@ -26,7 +26,7 @@ from rlsignal.sim.ladder import Prepare
 from rlsignal.sim.policies import Measured, Network, Parameters, Policy, Prompts, Sequence, log_probabilities, spelled
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe
-from rlsignal.sim.sweep import sweep
+from rlsignal.sim.sweep import alike, sweep
 from rlsignal.sim.tasks import Task, Teacher
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO, RLOO
@@ -169,9 +169,9 @@ def what_decides(
     found = []
     for case in cases:
         sft = SFTRecipe(case.teacher, depths=depths)
-        alike = jax.tree.map(lambda x: np.broadcast_to(x, (seeds, *np.shape(x))), sft.setting())
+        every = alike(sft.setting(), seeds)
         noise, label = np.full(seeds, NOISE, np.float32), f"{case.name}: "
-        cells = keys, noise, alike
+        cells = keys, noise, every
         prepared = sweep(Prepare(case.task, sft), cells, label=label + "SFT", runner=runner, on_cpu=1)
         task = prepared.task._replace(demonstrations=jax.tree.map(lambda x: x[:, :0], prepared.task.demonstrations))
         pair = jax.tree.map(lambda x: x[:, -2:], prepared.parameters)
@@ -180,7 +180,7 @@ def what_decides(
         setting = tuple(recipe.setting(x.estimator, learning_rate=x.rate) for recipe, x in numbers)
         shape = 2, len(case.starts), seeds
         deep, start, of = (x.ravel() for x in np.indices(shape))
-        each = jax.tree.map(lambda x, of=of: np.broadcast_to(x, (len(of), *x.shape)), setting)
+        each = alike(setting, len(of))
         drawn = jax.tree.map(lambda x, of=of: x[of], (pair, task))
         cells = keys[of], *drawn, deep, np.array(case.starts)[start], each
         experiment = Copied(case.teacher, grpo, distillation)

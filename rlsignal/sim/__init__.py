@@ -15,7 +15,7 @@ from rlsignal.sim.policies import Measured, Network, Sequence, Tabular, measure_
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
 from rlsignal.sim.starts import from_pass_rates, reachable_entropy, sharpened, temper
-from rlsignal.sim.sweep import cross, fingerprint, sweep, width_for
+from rlsignal.sim.sweep import alike, cross, fingerprint, sweep, width_for
 from rlsignal.sim.tabular import (
     Metrics,
     Recipe,
@@ -49,6 +49,7 @@ __all__ = [
     "StepMetrics",
     "Tabular",
     "Teacher",
+    "alike",
     "cross",
     "depth_ladder",
     "entropy_swap",

@@ -17,8 +17,8 @@ from rlsignal.inference.plausible import beta_parameters, plausible_populations
 from rlsignal.results import CheckpointEnds
 from rlsignal.sim.meanfield import check_plain_ascent, leap
 from rlsignal.sim.runner import Runner
-from rlsignal.sim.starts import shaped_logits
-from rlsignal.sim.sweep import sweep
+from rlsignal.sim.starts import WITHIN, most_inside, shaped_logits
+from rlsignal.sim.sweep import alike, sweep
 from rlsignal.sim.tabular import Metrics, Recipe, Setting
 from rlsignal.theory.distributions import Beta, Fixed, Mixture, PassRate, pass_rate
 from rlsignal.theory.estimators import Estimator
@@ -30,9 +30,6 @@ MOST_PROMPTS = 1024
 
 MANY_UNSOLVED = 0.1
 """The share of prompts without a correct sample from which on it is said that their number within reach is assumed."""
-
-WITHIN = 0.3
-"""Entropy inside the classes over the most there is; that of the map's face over dispersion."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +44,7 @@ class FromPassRates:
 
 def evenly_shaped(key: Array, recipe: Recipe, log_odds: Array) -> Array:
     """A policy with these log-odds of a correct response [prompts], and the share `WITHIN` of the most entropy."""
-    p = nn.sigmoid(log_odds).mean()
-    most = p * np.log(recipe.correct) + (1 - p) * np.log(recipe.responses - recipe.correct)
-    return shaped_logits(key, recipe, log_odds, WITHIN * most)
+    return shaped_logits(key, recipe, log_odds, WITHIN * most_inside(nn.sigmoid(log_odds).mean(), recipe))
 
 
 def simulate_checkpoints(
@@ -117,8 +112,7 @@ def simulate_checkpoints(
         p = _followed(p, seed)
         sized = replace(recipe, prompts=p.shape[1])
         setting = sized.setting(estimator, learning_rate=learning_rate)
-        settings = jax.tree.map(lambda x: np.broadcast_to(x, (draws, *x.shape)), setting)
-        cells = jax.random.split(jax.random.key(seed), draws), log_odds(p), settings
+        cells = jax.random.split(jax.random.key(seed), draws), log_odds(p), alike(setting, draws)
         metrics: Any = sweep(FromPassRates(sized), cells, label=f"checkpoint {name}", runner=runner)
         after[i] = np.clip(metrics.pass_at_1[:, -1], 0, 1)
     return CheckpointEnds(

@@ -15,8 +15,9 @@ from jax import Array, lax
 
 from rlsignal import _validate
 from rlsignal.sim.policies import Measured, Parameters, Policy, Prompts, Rollouts, measure_policy, number, sample, score
+from rlsignal.sim.schedule import Schedule, run_steps
 from rlsignal.sim.sft import batch, cross_entropy
-from rlsignal.sim.tabular import StepMetrics, run_steps
+from rlsignal.sim.tabular import StepMetrics, check_table
 from rlsignal.sim.tasks import Demonstrations, Task
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO, known
@@ -47,7 +48,7 @@ class GRPOSetting(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GRPORecipe:
+class GRPORecipe(Schedule):
     """What a run is compiled for.
 
     Parameters
@@ -92,26 +93,13 @@ class GRPORecipe:
     optimizer: Callable[[Any], optax.GradientTransformation] = optax.adamw
 
     def __post_init__(self) -> None:
-        for name in ("batch", "steps", "epochs", "candidates"):
+        for name in ("batch", "epochs", "candidates"):
             _validate.whole(name, getattr(self, name), 1)
         _validate.whole("group_size", self.group_size, 2)
         _validate.whole("demonstrations", self.demonstrations, 0)
         if self.normalisation not in ("sequence", "token", "constant"):
             raise ValueError(f"normalisation must be 'sequence', 'token' or 'constant', got {self.normalisation!r}.")
-        for k in self.attempts:
-            _validate.whole("attempts", k, 1)
-        if self.steps % _validate.whole("record_every", self.interval, 1):
-            raise ValueError(f"record_every must divide steps = {self.steps}, got {self.record_every}.")
-
-    @property
-    def interval(self) -> int:
-        """Steps between two records."""
-        return self.steps if self.record_every is None else self.record_every
-
-    @property
-    def records(self) -> int:
-        """How many times metrics are recorded, step 0 and the last step included."""
-        return self.steps // self.interval + 1
+        self.check_schedule()
 
     def setting(
         self,
@@ -333,11 +321,7 @@ def _length(gradient: Parameters) -> Array:
 
 
 def _check(task: Task, recipe: GRPORecipe, setting: GRPOSetting) -> None:
-    if setting.table.shape != (2, recipe.group_size + 1):
-        raise ValueError(
-            f"setting must have a table [2, {recipe.group_size + 1}] for g = {recipe.group_size}, "
-            f"got {list(setting.table.shape)}. Make it with recipe.setting(...) of the same recipe."
-        )
+    check_table(setting.table, recipe.group_size)
     prompts, shown = len(task.train.answers), len(task.demonstrations.tokens)
     way_out = f"The task has {prompts} prompts; lower batch or candidates."
     _validate.whole("batch * candidates", recipe.batch * recipe.candidates, 1, prompts, way_out=way_out)

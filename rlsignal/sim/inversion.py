@@ -21,8 +21,16 @@ from rlsignal.results import Control, Face, InversionMap
 from rlsignal.sim.jumping import jump, jumps
 from rlsignal.sim.meanfield import flow, leap
 from rlsignal.sim.runner import Runner, take
-from rlsignal.sim.starts import beta_log_odds, reward_entropy, shaped_logits, sharpened_logits, two_point_log_odds
-from rlsignal.sim.sweep import cross, sweep
+from rlsignal.sim.starts import (
+    WITHIN,
+    beta_log_odds,
+    most_inside,
+    reward_entropy,
+    shaped_logits,
+    sharpened_logits,
+    two_point_log_odds,
+)
+from rlsignal.sim.sweep import alike, cross, sweep
 from rlsignal.sim.tabular import Metrics, Recipe, Setting, log_pass_rates, measure_tabular, train_tabular
 from rlsignal.theory.dynamics import reachable_pass_rate
 from rlsignal.theory.estimators import Estimator
@@ -249,8 +257,7 @@ class _Plan(NamedTuple):
 
     def inside(self, pass_rate: Any) -> np.ndarray:
         """The most entropy inside the classes at this mean pass rate, nats."""
-        p = np.asarray(pass_rate, np.float64)
-        return p * np.log(self.recipe.correct) + (1 - p) * np.log(self.recipe.responses - self.recipe.correct)
+        return most_inside(np.asarray(pass_rate, np.float64), self.recipe)
 
     def sharpened(self, what: str, pass_rate: np.ndarray, entropy: np.ndarray) -> Starts:
         """Starts [S] of the sharpening family, with every draw of the prompts."""
@@ -280,8 +287,7 @@ class _Plan(NamedTuple):
         """Every start trained: Metrics [S, D, records]. A draw of the prompts comes with a training key of its own."""
         setting = recipe.setting(self.estimator, **{**self.training, **changes})
         count = len(starts.logits)
-        each = jax.tree.map(lambda x: np.broadcast_to(x, (count, *x.shape)), setting)
-        keys, settings = cross(self.keys.training, each)
+        keys, settings = cross(self.keys.training, alike(setting, count))
         cells = keys, starts.logits.reshape(-1, *starts.logits.shape[2:]), settings
         sampled = sampled or not recipe.plain
         label = f"{what}: g={recipe.group_size}, {'sampled' if sampled else 'mean field'}"
@@ -312,7 +318,7 @@ def _face(plan: _Plan, knob: str, rows: np.ndarray, columns: np.ndarray, *, samp
         if knob == "entropy":
             starts = plan.sharpened(what, column[at], row[at])
         else:
-            starts = plan.shaped(what, plan.log_odds(what, column[at], row[at]), [[0.3 * plan.inside(0.0)]])
+            starts = plan.shaped(what, plan.log_odds(what, column[at], row[at]), [[WITHIN * plan.inside(0.0)]])
         parts.append(_outcomes(plan, what, starts, sampled=sampled))
     whole = {name: np.concatenate([part[name] for part in parts], axis=-2) for name in parts[0]}
     return Face(
@@ -392,8 +398,8 @@ def _controls(plan: _Plan) -> tuple[Control, ...]:
     lowest = np.array([1e-6, 1e-5, 1e-4, 1e-3, 1e-2])
     entropy = -MEAN * np.log(MEAN) - (1 - MEAN) * np.log1p(-MEAN) + 0.15 * most
 
-    alike = plan.log_odds("entropy control", [MEAN], DISPERSION)
-    same_pass_rates = plan.shaped("entropy control", alike, within[:, None])
+    held = plan.log_odds("entropy control", [MEAN], DISPERSION)
+    same_pass_rates = plan.shaped("entropy control", held, within[:, None])
     varied = plan.log_odds("dispersion control", MEAN, dispersions)
     same_entropy = plan.shaped("dispersion control", varied, entropy - reward_entropy(varied))
     two_points = np.stack([two_point_log_odds(plan.recipe, low, MEAN, DISPERSION) for low in lowest])[:, None]

@@ -20,7 +20,7 @@ from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
 from rlsignal.sim.policies import Measured, Network, Parameters, Policy, entropy, log_probabilities, tempered
 from rlsignal.sim.runner import Runner
 from rlsignal.sim.sft import SFTRecipe, SFTSetting, finetune
-from rlsignal.sim.sweep import sweep
+from rlsignal.sim.sweep import alike, sweep
 from rlsignal.sim.tasks import Task, Teacher
 
 
@@ -235,7 +235,7 @@ class Plan(NamedTuple):
     def prepared(self) -> Checkpoints:
         """Every seed's task and checkpoints, with a leading axis [seeds]."""
         count = len(self.keys)
-        cells = self.keys, np.full(count, self.task.noise, np.float32), _alike(self.sft_setting, count)
+        cells = self.keys, np.full(count, self.task.noise, np.float32), alike(self.sft_setting, count)
         prepared: Checkpoints = self.run("SFT", Prepare(self.task.draw, self.sft), cells)
         return prepared
 
@@ -246,7 +246,7 @@ class Plan(NamedTuple):
             task = task._replace(demonstrations=jax.tree.map(lambda x: x[:, :0], task.demonstrations))
         shape = (*jax.tree.leaves(checkpoints.parameters)[0].shape[:2], len(rates))
         seed_of, depth_of, rate_of = (x.ravel() for x in np.indices(shape))
-        setting = _alike(self.grpo_setting, len(seed_of))
+        setting = alike(self.grpo_setting, len(seed_of))
         setting = setting._replace(learning_rate=np.asarray(rates, np.float32)[rate_of])
         starts = jax.tree.map(lambda x: x[seed_of, depth_of], checkpoints.parameters)
         cells = self.keys[seed_of], starts, jax.tree.map(lambda x: x[seed_of], task), setting
@@ -339,8 +339,3 @@ def _curves(found: Measured, shape: tuple[int, ...]) -> Curves:
         "informative": 1 - metrics.degenerate,
     }
     return Curves(**{name: np.asarray(x, np.float64).reshape(*shape, -1) for name, x in named.items()})
-
-
-def _alike(setting: Any, count: int) -> Any:
-    """The same numbers for every cell."""
-    return jax.tree.map(lambda x: np.broadcast_to(x, (count, *np.shape(x))), setting)

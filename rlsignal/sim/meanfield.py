@@ -90,14 +90,14 @@ def flow(logits: Array, recipe: Recipe, setting: Setting, *, measure: Measure = 
     check_plain_ascent(recipe)
     origin = logits
 
-    def step(_: int, logits: Array) -> Array:
+    def step(logits: Array) -> Array:
         gradient = expected_gradient(logits, recipe, setting)
         return logits + setting.learning_rate * less_kl(gradient, logits, origin, recipe, setting)
 
     def until_next_record(logits: Array, _: None) -> tuple[Array, Any]:
         metrics = measure(logits, recipe, setting.temperature)
         # a scan, not a fori_loop with traced bounds: the flow can be differentiated in both directions
-        logits, _ = lax.scan(lambda x, _: (step(0, x), None), logits, None, length=recipe.interval)
+        logits, _ = lax.scan(lambda x, _: (step(x), None), logits, None, length=recipe.interval)
         return logits, metrics
 
     logits, history = lax.scan(until_next_record, logits, None, length=recipe.records - 1)

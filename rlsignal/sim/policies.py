@@ -351,7 +351,7 @@ def measure_policy(
 
 def entropy(log_pi: Array) -> Array:
     """Of the response, nats, mean over prompts, from log-probabilities [prompts, responses]."""
-    return -jnp.where(log_pi == -jnp.inf, 0.0, jnp.exp(log_pi) * log_pi).sum(-1).mean()
+    return -tabular.times_log(log_pi).sum(-1).mean()
 
 
 def tempered(policy: Policy, parameters: Parameters, features: Array, target: Array | float) -> Parameters:

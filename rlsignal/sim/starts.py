@@ -10,6 +10,7 @@ logits. The public functions say what was reachable instead.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,10 @@ from rlsignal.theory.distributions import Beta, Fixed, PassRate
 
 TOLERANCE = 1e-3
 """How far a start may miss its pass@1, dispersion or entropy (nats) before it counts as unreachable."""
+
+WITHIN = 0.3
+"""Where entropy inside the classes is not what varies: its share of the most that there is, at the starts' mean for
+evaluated checkpoints, and at mean 0 all over the map's face over dispersion, so that a row differs in one thing."""
 
 _SHARPEST = 1e4
 
@@ -158,8 +163,12 @@ def reachable_entropy(pass_rates: ArrayLike, recipe: Recipe) -> tuple[float, flo
     p = np.asarray(pass_rates, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         undecided = np.nan_to_num(-p * np.log(p)) + np.nan_to_num(-(1 - p) * np.log1p(-p))
-    inside = p * np.log(recipe.correct) + (1 - p) * np.log(recipe.responses - recipe.correct)
-    return float(undecided.mean()), float((undecided + inside).mean())
+    return float(undecided.mean()), float((undecided + most_inside(p, recipe)).mean())
+
+
+def most_inside(pass_rate: Any, recipe: Recipe) -> Any:
+    """The most entropy inside the classes at this mean pass rate, nats: both even. Array in, array out."""
+    return pass_rate * np.log(recipe.correct) + (1 - pass_rate) * np.log(recipe.responses - recipe.correct)
 
 
 @_compiled

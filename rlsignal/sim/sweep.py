@@ -100,6 +100,18 @@ def cross(keys: jax.Array, *settings: Any) -> tuple[Any, ...]:
     return (take(keys, np.tile(np.arange(len(keys)), count)), *repeated)
 
 
+def alike(setting: Any, count: int) -> Any:
+    """The same setting for each of so many cells: a pytree whose leaves have a leading axis [cells].
+
+    Examples
+    --------
+    >>> from rlsignal.sim import Recipe, alike
+    >>> alike(Recipe().setting(), 3).table.shape
+    (3, 2, 9)
+    """
+    return jax.tree.map(lambda x: np.broadcast_to(x, (count, *np.shape(x))), setting)
+
+
 def width_for(
     experiment: Experiment,
     cells: tuple[Any, ...],

@@ -20,6 +20,7 @@ from jax import Array, lax, nn
 from jax.extend.random import threefry_2x32
 
 from rlsignal import _validate
+from rlsignal.sim.schedule import Schedule, run_steps
 from rlsignal.theory.estimators import Estimator, informative_counts
 from rlsignal.theory.frameworks import GRPO, known
 from rlsignal.theory.modified import filtered
@@ -44,7 +45,7 @@ class Setting(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Schedule):
     """What a run is compiled for.
 
     Parameters
@@ -86,28 +87,12 @@ class Recipe:
         way_out = "Each prompt needs a correct and an incorrect response; change `responses` or `correct`."
         _validate.whole("correct", self.correct, 1, self.responses - 1, way_out=way_out)
         _validate.whole("group_size", self.group_size, 2)
-        _validate.whole("steps", self.steps, 1, 10**9)
-        if not isinstance(self.attempts, tuple) or not self.attempts:
-            raise ValueError(f"attempts must be a tuple of at least one k, got {self.attempts!r}. For pass@8: (8,).")
-        for k in self.attempts:
-            _validate.whole("attempts", k, 1)
-        if self.record_every is not None:
-            _validate.whole("record_every", self.record_every, 1)
-        if self.steps % self.interval:
-            raise ValueError(
-                f"record_every must divide steps = {self.steps}, got {self.record_every}. "
-                f"Choose a divisor, such as {max(d for d in range(1, self.interval) if self.steps % d == 0)}."
-            )
+        self.check_schedule()
 
     @property
     def plain(self) -> bool:
         """Whether steps are plain ascent on each prompt's own gradient: for these there is a mean field."""
         return self.optimizer is optax.sgd and not self.dynamic_sampling
-
-    @property
-    def interval(self) -> int:
-        """Steps between two records."""
-        return self.record_every or self.steps
 
     @property
     def optimizer_name(self) -> str:
@@ -116,11 +101,6 @@ class Recipe:
         given = self.optimizer.keywords.items() if isinstance(self.optimizer, partial) else ()
         name = getattr(function, "__name__", type(function).__name__)
         return name + f"({', '.join(f'{key}={value}' for key, value in given)})" * bool(given)
-
-    @property
-    def records(self) -> int:
-        """How many times metrics are recorded, step 0 and the last step included."""
-        return self.steps // self.interval + 1
 
     def setting(
         self, estimator: Estimator = GRPO, *, learning_rate: float = 1.0, temperature: float = 1.0, kl: float = 0.0
@@ -216,8 +196,8 @@ def measure_tabular(logits: Array, recipe: Recipe, temperature: Array | float = 
     log_pi = nn.log_softmax(logits / temperature)
     log_p, log_q = log_pass_rates(logits / temperature, recipe.correct)
     p, q, g = jnp.exp(log_p), jnp.exp(log_q), recipe.group_size
-    entropy = -jnp.sum(_times_log(log_pi), -1)
-    undecided = -_times_log(log_p) - _times_log(log_q)
+    entropy = -jnp.sum(times_log(log_pi), -1)
+    undecided = -times_log(log_p) - times_log(log_q)
     mean, pq = p.mean(), p * q
     most = mean * q.mean()  # the variance of pass rates that are all 0 or 1
     metrics = Metrics(
@@ -408,53 +388,25 @@ def train_tabular(
     return logits, metrics, seen
 
 
-class Schedule(Protocol):
-    """How long a recipe runs, and when it records."""
-
-    @property
-    def steps(self) -> int: ...
-    @property
-    def interval(self) -> int: ...
-    @property
-    def records(self) -> int: ...
-
-
-def run_steps(
-    step: Callable[[Any, Array], tuple[Any, Any]], measure: Callable[[Any], Any], state: Any, recipe: Schedule
-) -> tuple[Any, tuple[Any, Any]]:
-    """A training run with records: the last state; what is measured of the state at each record and what the step from
-    there has seen, with a leading axis [records]. The step from the last record is seen but not taken.
-
-    One copy of the step is compiled, where the plain way of writing this has three.
-    """
-
-    def until_next_record(state: Any, first: Array) -> tuple[Any, tuple[Any, Any]]:
-        def onward(t: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-            state, seen = step(carry[0], t)
-            return state, jax.tree.map(lambda new, kept: jnp.where(t == first, new, kept), seen, carry[1])
-
-        goes_on = first < recipe.steps
-        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(step, state, first)[1])
-        last = first + jnp.where(goes_on, recipe.interval, 1)
-        later, seen = lax.fori_loop(first, last, onward, (state, nothing))
-        return jax.tree.map(lambda new, old: jnp.where(goes_on, new, old), later, state), (measure(state), seen)
-
-    return lax.scan(until_next_record, state, recipe.interval * jnp.arange(recipe.records))
-
-
 def check(logits: Array, recipe: Recipe, setting: Setting | None = None) -> None:
     """An error unless logits are floats [prompts, responses], and the setting's table is of the recipe's group size."""
     if not jnp.issubdtype(logits.dtype, jnp.floating):
         raise ValueError(f"logits must be floating-point, got {logits.dtype}. Use logits.astype(float).")
-    if setting is not None and setting.table.shape != (2, recipe.group_size + 1):
-        raise ValueError(
-            f"setting must have a table [2, {recipe.group_size + 1}] for g = {recipe.group_size}, "
-            f"got {list(setting.table.shape)}. Make it with recipe.setting(...) of the same recipe."
-        )
+    if setting is not None:
+        check_table(setting.table, recipe.group_size)
     if logits.shape != (recipe.prompts, recipe.responses):
         raise ValueError(
             f"logits must have shape [prompts, responses] = [{recipe.prompts}, {recipe.responses}], "
             f"got {list(logits.shape)}. Change the recipe or the start."
+        )
+
+
+def check_table(table: Array, group_size: int) -> None:
+    """An error unless this is an estimator's table of groups of this size."""
+    if table.shape != (2, group_size + 1):
+        raise ValueError(
+            f"setting must have a table [2, {group_size + 1}] for g = {group_size}, "
+            f"got {list(table.shape)}. Make it with recipe.setting(...) of the same recipe."
         )
 
 
@@ -475,6 +427,6 @@ def _per_response(u: Array, advantages: Array, cumulative: Array) -> Array:
     return jnp.diff(below, prepend=0.0)
 
 
-def _times_log(log_x: Array) -> Array:
+def times_log(log_x: Array) -> Array:
     """x log x, 0 at x = 0; NaN stays NaN."""
     return jnp.where(log_x == -jnp.inf, 0.0, jnp.exp(log_x) * log_x)
