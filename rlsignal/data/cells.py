@@ -57,7 +57,7 @@ def number(cell: Any, *, comma: bool = False) -> float | None:
     """
     if isinstance(cell, str):
         text = cell.strip()
-        scale = 0.01 if text.endswith("%") else 1.0
+        percent = text.endswith("%")
         text = text.removesuffix("%").strip().removesuffix("\N{NO-BREAK SPACE}")
         if not comma and THOUSANDS.fullmatch(text):
             text = text.replace(",", "")
@@ -67,7 +67,7 @@ def number(cell: Any, *, comma: bool = False) -> float | None:
             value = float(text) if "_" not in text else math.inf
         except ValueError:
             return None
-        value = value / 100 if scale != 1.0 else value
+        value = float(f"{value / 100:.15g}") if percent else value  # 43.8% is 0.438, and not its neighbour
     elif isinstance(cell, bool | int | float | np.generic):
         try:
             value = float(cell)

@@ -16,6 +16,7 @@ from rlsignal.data.tables import Collector, Columns, Rounded, Table, Wanted, has
 
 APART = {"dataset": "data sets", "checkpoint": "policies", "step": "steps"}
 LARGEST_INFERRED = 256  # samples per prompt that are inferred from shares
+CHANCE = math.log(1000)  # one in a thousand: how rarely shares may look like those of fewer samples
 
 
 class Tally(Collector):
@@ -29,7 +30,8 @@ class Tally(Collector):
         self.begun = -math.inf  # the step last begun
         self.correct: list[int] = []
         self.samples: list[int] = []
-        self.shares: dict[int, float] = {}
+        self.shares: dict[int, float] = {}  # of correct samples, of an unknown number
+        self.written: dict[int, float] = {}  # the same, where the number is known
         self.entropies: dict[int, list[float]] = {}
         self.texts: dict[Any, Any] = {}
         self.guessed: set[str] = set()  # columns taken for a repeat by their names
@@ -166,12 +168,9 @@ class Tally(Collector):
             return None
         _check_whole(names.get("samples", "samples"), n, 1, where)
         if rates:
-            c, off = round(share * n), _rounding(_digits(share))
-            if both is None and (abs(c / n - share) > off or off * n >= 0.5):
-                raise ValueError(
-                    f"{names['rate']} must be a whole number of {n:g} samples, got {share!r} in {where}. If the "
-                    "rewards are not binary, name a column that is with reward=; else give more digits."
-                )
+            c = round(share * n)
+            if both is None:
+                self.written[unit] = share
         _check_whole(names.get("correct", names.get("wrong", "correct")), c, 0, where)
         if c > n:
             raise ValueError(
@@ -353,13 +352,10 @@ class Tally(Collector):
 
     def result(self, notes: list[Note]) -> Rollouts:
         """The counts, and the notes that only all rows together give rise to."""
+        self._check_shares()
         correct, samples = (np.array(x, np.int64) for x in (self.correct, self.samples))
         if self.shares:
-            n = _inferred(list(self.shares.values()), self.table.name, self.columns.names["rate"])
-            which = np.fromiter(self.shares, int)
-            correct[which], samples[which] = np.rint(np.fromiter(self.shares.values(), float) * n), n
-            text = f"The number of samples is not stated; {n} is the smallest that makes every share a whole count."
-            notes = [*notes, Note("inferred", text)]
+            notes = [*notes, self._infer(correct, samples)]
         if self.wanted.filter is not None and not self.correct and self.others:
             raise ValueError(f"filter must be one of {', '.join(map(repr, self.others))}, got {self.wanted.filter!r}.")
         self._one_filter()
@@ -395,6 +391,45 @@ class Tally(Collector):
             entropy=np.array(means) if self.entropies else None,
             notes=tuple(notes),
         )
+
+    def _check_shares(self) -> None:
+        """Every share is a count of its samples, and of one alone, as exactly as the column is written."""
+        digits = max(map(_digits, self.written.values()), default=0)
+        name = self.columns.names.get("rate", "rate")
+        for unit, share in self.written.items():
+            n, c = self.samples[unit], self.correct[unit]
+            lossless = digits <= 17 and 10**digits % n == 0  # every count of n has so few digits
+            off = _rounding(17 if lossless else max(digits, _digits(share)))
+            if abs(c / n - share) > off:
+                raise ValueError(
+                    f"{name} must be a whole number of {n} samples, got {share!r} in {self.first[unit]}. If the "
+                    "rewards are not binary, name a column that is with reward=; else give the right number of samples."
+                )
+            if off * n >= 0.5:
+                raise ValueError(
+                    f"{name} must have more than {digits} digits, for {n} samples have several counts that round to "
+                    f"{share!r}, in {self.first[unit]}. Give more digits, or a column of counts."
+                )
+
+    def _infer(self, correct: Counts, samples: Counts) -> Note:
+        """Fill in the counts of shares whose number of samples is not stated: the smallest number that makes all whole
+        or, where the shares of one checkpoint show it, a smaller one of its own.
+        """
+        most = _inferred(list(self.shares.values()), self.table.name, self.columns.names["rate"])
+        by_checkpoint: dict[Any, list[int]] = {}
+        for unit in self.shares:
+            by_checkpoint.setdefault(self.parts[unit].get("checkpoint"), []).append(unit)
+        sizes = {name: _own_size([self.shares[unit] for unit in units], most) for name, units in by_checkpoint.items()}
+        for name, units in by_checkpoint.items():
+            n = sizes[name]
+            correct[units], samples[units] = np.rint(np.array([self.shares[unit] for unit in units]) * n), n
+        if len(set(sizes.values())) == 1:
+            n = next(iter(sizes.values()))
+            what = f"{n} is the smallest that makes every share a whole count"
+        else:
+            of = ", ".join(f"{n} of {shown(name)}" for name, n in sizes.items())
+            what = f"the smallest that make every share of a checkpoint a whole count are {of}"
+        return Note("inferred", f"The number of samples is not stated; {what}.")
 
     def _one_filter(self) -> None:
         """Refuse several verdicts of one response that would be counted as several responses."""
@@ -507,31 +542,48 @@ def _inferred(shares: list[float], name: str, column: str) -> int:
     values = np.array(shares)
     n = smallest_count(values)
     if n is None:
-        written = _rounding(max(map(_digits, shares)))
-        near = next((k for k in range(2, LARGEST_INFERRED + 1) if _fits(np.unique(values), k, written)), None)
+        found = zip(("rounded", "exact"), (_smallest(np.unique(values), x) for x in _tolerances(values)), strict=True)
+        fitting = {how: k for how, k in found if k}
         ways = (
-            f"Rounded, they fit {near}: give {offers('samples', [near])} if that is it, or the column that holds it"
-            if near
+            f"They fit {' and '.join(f'{k} if they are {how}' for how, k in fitting.items())}: give "
+            f"{offers('samples', list(fitting.values()))}, or the column that holds it"
+            if fitting
             else "Give the number, such as samples=8, or the column that holds it"
         )
         raise ValueError(
             f"{column} of {name} must be whole counts of some number of samples up to {LARGEST_INFERRED}, and fit none "
-            f"or, being rounded, several. {ways}; or, if each value is one rollout's reward, give threshold=."
+            f"or, being rounded, several. {ways}; or, if each value is one rollout's reward, "
+            f"{offers('reward', [column])} and threshold=."
         )
     return n
 
 
+def _own_size(shares: list[float], most: int) -> int:
+    """The samples of one checkpoint: fewer than `most`, which all together need, where that is no chance of few shares.
+
+    If all had `most`, a share strictly between 0 and 1 would be a count of n too in about (n - 1)/(most - 1) of cases.
+    """
+    n = smallest_count(np.array(shares))
+    between = sum(0 < share < 1 for share in shares)
+    return n if n and n < most and between * math.log((most - 1) / max(n - 1, 1e-9)) > CHANCE else most
+
+
 def smallest_count(shares: Floats) -> int | None:
     """The smallest n with every n x share whole; None where there is none, or where rounding leaves a choice."""
-    distinct = np.unique(shares)
-    written = _rounding(max(map(_digits, distinct.tolist())))
-    exact, rounded = (
-        next((n for n in range(1, LARGEST_INFERRED + 1) if _fits(distinct, n, tolerance)), None)
-        for tolerance in (_rounding(17), written)
-    )
+    distinct, (written, exactly) = np.unique(shares), _tolerances(shares)
+    rounded, exact = _smallest(distinct, written), _smallest(distinct, exactly)
     if exact is None and rounded is not None and rounded**2 * written < 0.05:  # far from every other fraction
         return rounded
     return exact if exact == rounded else None
+
+
+def _tolerances(shares: Floats) -> tuple[float, float]:
+    """How far shares may be from their counts, if they were rounded as written, and if they are exact."""
+    return _rounding(max(map(_digits, np.unique(shares).tolist()))), _rounding(17)
+
+
+def _smallest(shares: Floats, tolerance: float) -> int | None:
+    return next((n for n in range(1, LARGEST_INFERRED + 1) if _fits(shares, n, tolerance)), None)
 
 
 def _fits(shares: Floats, n: int, tolerance: float) -> bool:

@@ -219,12 +219,46 @@ class TestCounts:
     def test_shares_of_a_stated_number(self):
         assert counts(read(rows(prompt="ab", n=[8, 6], pass_rate=[0.375, 0.333333]))) == {"a": (3, 8), "b": (2, 6)}
 
-    @pytest.mark.parametrize(("share", "n"), [(0.3, 8), (0.33, 1000)])
-    def test_shares_that_are_no_whole_count(self, share, n):
+    def test_shares_that_are_no_whole_count(self):
+        with pytest.raises(ValueError, match=r"^pass_rate must be a whole number of 8 samples, got 0\.3 in record 0"):
+            read(rows(prompt="a", n=[8], pass_rate=[0.3]))
+
+    def test_shares_that_were_rounded_to_several_counts(self):
         with pytest.raises(
-            ValueError, match=rf"^pass_rate must be a whole number of {n} samples, got {share} in record 0"
+            ValueError,
+            match=r"^pass_rate must have more than 2 digits, for 1000 samples have several counts that round to 0\.33",
         ):
-            read(rows(prompt="a", n=[n], pass_rate=[share]))
+            read(rows(prompt="ab", n=[1000, 1000], pass_rate=[0.33, 0.5]))
+
+    @pytest.mark.parametrize("n", [100, 120, 125, 128, 200, 1000, 4096])
+    def test_exact_shares_of_any_number(self, n):
+        """Few digits are enough where another share of the column has more, or where no count of n has more."""
+        correct = [*range(0, n + 1, n // 20), 1, n - 1]
+        shares = [c / n for c in correct]
+        for given in (shares, [float(f"{x:.6g}") for x in shares]):
+            table = [{"prompt": str(i), "n": n, "pass_rate": x} for i, x in enumerate(given)]
+            assert read(table).correct.tolist() == correct
+            assert read([{**row, "n": None} for row in table], samples=n).correct.tolist() == correct
+
+    @pytest.mark.parametrize("n", [8, 16, 32])
+    def test_percent_are_read_as_they_are_written(self, n):
+        """43.8% is 0.438, which is 7 of 16."""
+        shares = [f"{100 * c / n:.1f}%" for c in range(n + 1)]
+        result = read([{"prompt": str(i), "accuracy": x} for i, x in enumerate(shares)], rate="accuracy", samples=n)
+        assert result.correct.tolist() == list(range(n + 1))
+
+    def test_checkpoints_of_one_file_have_samples_of_their_own(self):
+        """Where their shares show it; a few shares that would do for fewer samples are a coincidence."""
+        table = [
+            {"checkpoint": f"of {n}", "prompt": str(i), "pass_rate": (i % (n + 1)) / n}
+            for n in (8, 16, 32)
+            for i in range(2 * n)
+        ]
+        few = [{"checkpoint": "few", "prompt": str(i), "pass_rate": x} for i, x in enumerate((0, 0.25, 0.5, 1))]
+        result = read(table + few)
+        for name, n in (("of 8", 8), ("of 16", 16), ("of 32", 32), ("few", 32)):
+            assert set(result.at(checkpoint=name).samples.tolist()) == {n}
+        assert "a whole count are 8 of 'of 8', 16 of 'of 16', 32 of 'of 32', 32 of 'few'." in result.notes[0].text
 
     def test_a_prompt_counted_twice_is_refused(self):
         with pytest.raises(
@@ -258,7 +292,9 @@ class TestCounts:
         assert smallest_count(np.array(shares)) == n
 
     def test_what_cannot_be_inferred_is_refused(self):
-        with pytest.raises(ValueError, match=r"Rounded, they fit 3: give samples=3 if "):
+        with pytest.raises(
+            ValueError, match=r"They fit 3 if they are rounded and 100 if they are exact: give samples=3 or s"
+        ):
             read(rows(prompt="ab", pass_rate=[0.33, 0.67]))
         assert counts(read(rows(prompt="ab", pass_rate=[0.33, 0.67]), samples=3)) == {"a": (1, 3), "b": (2, 3)}
 

@@ -98,7 +98,11 @@ QUESTIONS = {
     ),
     "rounded shares": (
         lambda: [{"id": i, "pass_rate": round(c / N, 2)} for i, c in enumerate(CORRECT)],
-        {("samples", 8): WHOLE},
+        {
+            ("samples", 8): WHOLE,
+            ("samples", 100): sorted((round(100 * round(c / N, 2)), 100) for c in CORRECT),
+            ("reward", "pass_rate"): None,
+        },
     ),
     "several shares": (
         lambda: [{"id": i, "a_pass_rate": c / N, "b_pass_rate": 1.0} for i, c in enumerate(CORRECT)],

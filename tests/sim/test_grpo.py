@@ -324,7 +324,10 @@ class TestDynamicSampling:
     [
         (lambda: replace(RECIPE, batch=0), "batch must be at least 1, got 0."),
         (lambda: replace(RECIPE, group_size=1), "group_size must be at least 2, got 1."),
-        (lambda: replace(RECIPE, record_every=4), "record_every must divide steps = 6, got 4. Choose a divisor, such as 3."),
+        (
+            lambda: replace(RECIPE, record_every=4),
+            "record_every must divide steps = 6, got 4. Choose a divisor, such as 3.",
+        ),
         (lambda: replace(RECIPE, attempts=()), "attempts must be a tuple of at least one k, got (). For pass@8: (8,)."),
         (lambda: replace(RECIPE, attempts=8), "attempts must be a tuple of at least one k, got 8. For pass@8: (8,)."),
         (lambda: replace(RECIPE, steps=10**10), "steps must be at most 1000000000, got 10000000000."),
