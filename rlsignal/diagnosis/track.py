@@ -356,10 +356,10 @@ def _sentence(step: Floats, share: Floats, reward: Floats, groups: int, window: 
         return f"{so_far} {_causes(float(reward.mean()))}" if (share == 1).all() else ""
     rows = slice(max(at + 1 - (window if rule == "degenerate" else 2 * window), 0), at + 1)
     size = len(share[rows])
-    mean = float(reward[rows].mean())
+    mean, degenerate = float(reward[rows].mean()), float(share[rows].mean())
     evidence = (
-        f"{share[rows].mean():.0%} of {size * groups} groups are degenerate in the {size} rows up to step {step[at]:g} "
-        + (f"(mean reward {mean:.2f}, mostly all {'correct' if mean > 0.5 else 'incorrect'})" if mean == mean else "")
+        f"{degenerate:.0%} of {size * groups} groups are degenerate in the {size} rows up to step {step[at]:g} "
+        + (f"(mean reward {mean:.2f}{_mostly(mean, degenerate)})" if mean == mean else "")
     ).rstrip()
     if rule == "degenerate" and at < window:
         return f"The run is degenerate from the start: {evidence}. {_causes(mean)}"
@@ -377,6 +377,15 @@ def _sentence(step: Floats, share: Floats, reward: Floats, groups: int, window: 
         f"The run is degenerating: {evidence}, rising by {slope * window:.0%} every {window} rows; on this course "
         f"fewer than {1 - DEGENERATE:.0%} are informative within {window} more rows.{ended}"
     )
+
+
+def _mostly(mean: float, degenerate: float) -> str:
+    """Which degenerate groups are the most, where the mean allows one answer: the informative ones, of whatever mean
+    between 0 and 1, leave a share of all-correct groups between mean - (1 - degenerate) and the mean.
+    """
+    if mean - (1 - degenerate) > degenerate / 2:
+        return ", mostly all correct"
+    return ", mostly all incorrect" if mean < degenerate / 2 else ""
 
 
 def _causes(mean: float) -> str:

@@ -1,5 +1,6 @@
 """Training logs over time: degenerate groups against what the mean says, and warnings that mean something."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from rlsignal import Beta, degenerate_probability, dispersion_for, load, read, save, track
-from rlsignal.diagnosis.track import DEGENERATE, by_step, degenerate_rows, degenerating_rows
+from rlsignal.diagnosis.track import DEGENERATE, _mostly, by_step, degenerate_rows, degenerating_rows
 
 
 def log(degenerate, reward=0.3):
@@ -177,6 +178,18 @@ class TestWarnings:
     def test_a_restart_is_judged_by_what_counts_in_the_end(self):
         rows = [*log(np.full(40, 0.97), 0.01), *log(np.full(40, 0.4))]
         assert track(rows, 8, groups=64).warning == ""
+
+
+@pytest.mark.parametrize("between", [1 / 8, 1 / 2, 7 / 8])
+def test_which_degenerate_groups_are_the_most_is_said_where_it_follows(between):
+    """From mean and degenerate share alone, whatever the informative groups are: never the wrong ones."""
+    for solved, hopeless in itertools.product(np.linspace(0, 1, 11), repeat=2):
+        degenerate = solved + hopeless
+        if degenerate < 1 + 1e-9:
+            found = _mostly(solved + between * (1 - degenerate), degenerate)
+            right = ", mostly all correct" if solved > hopeless else ", mostly all incorrect"
+            assert found in ("", right), (solved, hopeless)
+            assert found or abs(solved - hopeless) < 2 * (1 - degenerate) + 1e-9, (solved, hopeless)
 
 
 class TestShown:
