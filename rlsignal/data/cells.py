@@ -22,6 +22,7 @@ WORDS = dict.fromkeys(CORRECT, 1) | dict.fromkeys(INCORRECT, 0)
 LETTERS = {"c": 1, "i": 0, "n": 0}  # as Inspect writes them: correct, incorrect, no answer
 
 NOTHING = {"", "none", "null", "na", "n/a", "<na>", "nat", "-", "nan"}
+TOTALS = {"total", "totals", "mean", "average", "avg", "overall", "all", "sum", "macro avg", "micro avg"}
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 COMMA = re.compile(r"[+-]?\d+,\d+")
 PART = re.compile(r"(\d+)\s*/\s*(\d+)")
@@ -46,6 +47,16 @@ def is_nan(cell: Any) -> bool:
     if isinstance(cell, str):
         return cell.strip().lower() == "nan"
     return isinstance(cell, float | np.floating) and math.isnan(cell)
+
+
+def is_total(cell: Any) -> bool:
+    """Whether a cell names a row that sums up the others.
+
+    >>> from rlsignal.data.cells import is_total
+    >>> [is_total(x) for x in ("TOTAL", " mean: ", "p7", 7)]
+    [True, True, False, False]
+    """
+    return isinstance(cell, str) and cell.strip().rstrip(":").lower() in TOTALS
 
 
 def number(cell: Any, *, comma: bool = False) -> float | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.data.cells import hashable, is_nan, listed, missing, number, part, shown, verdict
+from rlsignal.data.cells import hashable, is_nan, is_total, listed, missing, number, part, shown, verdict
 from rlsignal.data.formats import bare
-from rlsignal.data.names import TOTALS, UNIT, WEAK_SETS
+from rlsignal.data.names import UNIT, WEAK_SETS
 from rlsignal.data.records import Counts, Floats, Note, Rollouts
 from rlsignal.data.tables import Collector, Columns, Rounded, Table, Wanted, has, label, offers, to_float
 
@@ -73,12 +73,13 @@ class Tally(Collector):
                 self.note("not asked for", self.table.at(place))
 
     def _without_totals(self, rows: Iterator[tuple[int, Any]], key: Any) -> Iterator[tuple[int, Any]]:
-        """All rows but the last ones that sum up the others."""
+        """All rows but the last ones that sum up the others; what the first one is called is no word for that."""
         held: list[tuple[int, Any]] = []
-        before = 0
+        before, named = 0, False
         for place, row in rows:
             cell = row[key] if has(row, key) else None
-            if (isinstance(cell, str) and cell.strip().rstrip(":").lower() in TOTALS) or (missing(cell) and before):
+            named = named or (not before and is_total(cell))
+            if (is_total(cell) and not named) or (missing(cell) and before):
                 held.append((place, row))
                 continue
             yield from held

@@ -19,6 +19,7 @@ from rlsignal.data.names import (
     SYNONYMS,
     UNIT,
     WEAK_KEYS,
+    is_share_name,
 )
 from rlsignal.data.projection import projected
 from rlsignal.data.records import Note
@@ -68,14 +69,6 @@ def by_names(head: Head, wanted: Wanted, given: dict[str, str], globs: Mapping[s
         wide = ()
 
     # What kind of rows.
-    if found["rate"] is None or "rate" not in given:
-        shares = [
-            x
-            for x in head.top
-            if pattern("*_pass_rate").fullmatch(bare(x)) or pattern("*solve_rate*").fullmatch(bare(x))
-        ]
-        if len(shares) > 1 and not given.keys() & {"reward", "correct", "rate"} and found["rate"] in shares:
-            raise ValueError(f"{table.name} has several shares of correct samples. Name one: {offers('rate', shares)}.")
     parts = next((x for x in head.top if _parts(head.cells(x)) and x not in given.values()), None)
     amount = found["reward"] or found["correct"]
     numbers = [number(x) for x in head.cells(amount)] if amount else []
@@ -139,6 +132,10 @@ def by_names(head: Head, wanted: Wanted, given: dict[str, str], globs: Mapping[s
                 f"{table.name} has no column of shares; it has {some(head.offered())}. Name it with rate=."
             )
         found["rate"] = found["reward"]
+    if kind == "rates" and not given.keys() & {"reward", "correct", "rate"}:
+        shares = [x for x in head.top if is_share_name(x)]
+        if len(shares) > 1 and found["rate"] in shares:
+            raise ValueError(f"{table.name} has several shares of correct samples. Name one: {offers('rate', shares)}.")
     if kind == "counts" and lists and not found["samples"]:
         found["samples"] = lists
     if kind == "counts" and not found["samples"] and not wanted.samples:

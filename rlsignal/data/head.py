@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rlsignal.data.cells import COMMA, hashable, listed, missing, number, verdicts
+from rlsignal.data.cells import COMMA, hashable, is_total, listed, missing, number, verdicts
 from rlsignal.data.formats import bare, pattern, reach, shape
 from rlsignal.data.names import (
     HINTS,
@@ -14,7 +14,6 @@ from rlsignal.data.names import (
     NOT_KEYS,
     OF_SEVERAL,
     SYNONYMS,
-    TOTALS,
 )
 from rlsignal.data.tables import Table, offers, some
 
@@ -135,9 +134,13 @@ class Head:
 
 
 def without_totals(rows: Sequence[tuple[int, Any]]) -> Sequence[tuple[int, Any]]:
-    """Rows without last ones that sum up the others, which say nothing of the columns."""
+    """Rows without last ones that sum up the others, which say nothing of the columns.
+
+    A column that begins with such a word, as a data set named "all", uses it for something else.
+    """
     last = len(rows)
-    while last > 2 and any(isinstance(x, str) and x.strip().rstrip(":").lower() in TOTALS for x in rows[last - 1][1]):
+    fair = [i for i, cell in enumerate(rows[0][1]) if not is_total(cell)] if rows else []
+    while last > 2 and any(is_total(rows[last - 1][1][i]) for i in fair):
         last -= 1
     return rows[:last]
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.data.cells import missing, part, shown
+from rlsignal.data.cells import is_total, missing, part, shown
 from rlsignal.data.counts import smallest_count
-from rlsignal.data.names import TOTALS
 from rlsignal.data.records import Counts, Floats, Note, TrainingLog
 from rlsignal.data.tables import Collector, Columns, NotRows, Table, Wanted, has, offers, some, to_float
 
@@ -38,7 +37,7 @@ class Log(Collector):
                 raise ValueError(f"a row must be an object with columns, got {shown(row)} in {where}.")
             cells = {idea: row[key] if has(row, key := columns.key.get(idea)) else None for idea in IDEAS}
             cells["step"] = of[0] if (of := part(cells["step"])) is not None else cells["step"]
-            if isinstance(cells["step"], str) and cells["step"].strip().lower() in TOTALS:
+            if is_total(cells["step"]):
                 self.note("total", where)
                 continue
             counted = math.nan

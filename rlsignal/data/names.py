@@ -1,5 +1,9 @@
 """Names that people and programs give to columns, by what they stand for."""
 
+import re
+
+from rlsignal.data.formats import bare, pattern
+
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -56,6 +60,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {  # the first that is there is taken; se
     "entropy": _names("entropy entropy_avg mean_entropy actor/entropy policy_entropy objective/entropy"),
     "group_size": _names("group_size num_generations n_samples_per_prompt rollouts_per_prompt"),
 }
+_SHARES = re.compile("|".join(pattern(text).pattern for text in SYNONYMS["rate"]))
 ROLLOUTS = _names(  # what logs call the rollouts of a row
     "samples num_samples n_samples rollouts num_rollouts rollout_count n_rollouts"
 )
@@ -104,7 +109,6 @@ SAMPLE_STEMS = set(
         "pass passed result seed repeat s r acc success epoch"
     )
 )
-TOTALS = {"total", "totals", "mean", "average", "avg", "overall", "all", "sum", "macro avg", "micro avg"}
 LOG_STEPS = ("iteration", "iter", "update", "episode", "epoch", "training_iteration")  # in logs, where no step is
 WEAK_KEYS = ("task", "key", "name", "example", "item", "index", "id", "idx", "uuid")  # prompts only where they differ
 RESPONSES = ("responses", "outputs", "completions", "generations", "answers", "predictions", "preds", "samples")
@@ -119,3 +123,13 @@ WEAK_SETS = (
     "year",
     "env",
 )  # perhaps labels of rollouts
+
+
+def is_share_name(name: str) -> bool:
+    """Whether a column of this name holds shares of correct samples.
+
+    >>> from rlsignal.data.names import is_share_name
+    >>> [is_share_name(x) for x in ("solve_rate_64", "Avg@8", "reward")]
+    [True, True, False]
+    """
+    return _SHARES.fullmatch(bare(name)) is not None

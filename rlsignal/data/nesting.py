@@ -7,13 +7,13 @@ from typing import Any
 
 from rlsignal.data.cells import missing, number, share, shown, verdict
 from rlsignal.data.formats import Format, bare, inside, match
-from rlsignal.data.names import HINTS, SYNONYMS, UNIT
+from rlsignal.data.names import HINTS, SYNONYMS, UNIT, is_share_name
 from rlsignal.data.tables import NotRows, Table, Wanted, some
 
 PEEK = 256  # rows from which a table is recognised
 DEEPEST = 8  # nested values looked into
-KEYED = (*SYNONYMS["prompt"], *SYNONYMS["group"])
-TELLING = (*SYNONYMS["reward"], *SYNONYMS["correct"], *SYNONYMS["mean"], *(x for x in SYNONYMS["rate"] if "*" not in x))
+KEYED = {*SYNONYMS["prompt"], *SYNONYMS["group"]}
+TELLING = {*SYNONYMS["reward"], *SYNONYMS["correct"], *SYNONYMS["mean"]}
 
 
 def peek(table: Table, wanted: Wanted) -> tuple[list[tuple[int, Any]], Iterator[tuple[int, Any]], Format | None]:
@@ -118,7 +118,7 @@ def _table_of(value: Any) -> Iterator[dict[str, Any]] | None:
         return (dict(zip(map(str, names), row, strict=True)) for row in data)
     columns = list(value.values())
     alike = len(columns) > 1 and all(isinstance(x, dict) and x and x.keys() == columns[0].keys() for x in columns)
-    if alike and "0" in columns[0] and any(bare(name) in (*KEYED, *TELLING) for name in value):
+    if alike and "0" in columns[0] and any(bare(name) in KEYED or _tells(name) for name in value):
         return ({name: cells[index] for name, cells in value.items()} for index in columns[0])
     return None
 
@@ -221,7 +221,7 @@ class _Nested:
         """Whether rows are summaries of the rows nested in them: they name no prompt, or their rewards are means."""
 
         def is_summary(row: Mapping[str, Any]) -> bool:
-            cells = [x for name, x in row.items() if bare(name) in SYNONYMS["reward"] or bare(name) in SYNONYMS["rate"]]
+            cells = [x for name, x in row.items() if bare(name) in SYNONYMS["reward"] or is_share_name(name)]
             keyed = any(bare(name) in KEYED for name in row)
             plain = [x for x in cells if not isinstance(x, dict)]
             fair = bool(plain) and all(missing(x) or isinstance(x, list) or verdict(x) is not None for x in plain)
@@ -233,7 +233,7 @@ class _Nested:
 def _may_be_rewards(key: Any) -> bool:
     """Whether a matrix of 0 and 1 of this name may be of rewards, and not of masks or of failing tests."""
     name = bare(key) if isinstance(key, str) else "results"
-    return name in (*TELLING, "results", "data", "matrix", "outcomes") or any(hint in name for hint in HINTS)
+    return _tells(name) or name in ("results", "data", "matrix", "outcomes") or any(hint in name for hint in HINTS)
 
 
 def _is_one_row(value: Any, wanted: Wanted) -> bool:
@@ -243,7 +243,7 @@ def _is_one_row(value: Any, wanted: Wanted) -> bool:
 def _maps_prompts(value: Mapping[str, Any]) -> bool:
     """Whether it maps prompts to lists of 0 and 1 or of shares, or to shares, and is no row."""
     cells = list(value.values())
-    if len(cells) < 2 or any(bare(name) in (*KEYED[:-1], *TELLING) for name in value):
+    if len(cells) < 2 or any(bare(name) in KEYED or _tells(name) for name in value):
         return False
     if all(isinstance(x, list) and x for x in cells):
         return all(is_verdicts(x) for x in cells) or all(in_unit_list(x) for x in cells)
@@ -266,6 +266,11 @@ def _of_prompts(value: Mapping[str, Any], outer: Mapping[str, Any]) -> Iterator[
             yield {**outer, "prompt": name, "reward": cell}
 
 
+def _tells(name: Any) -> bool:
+    """Whether a column of this name says how rollouts went."""
+    return bare(name) in TELLING or is_share_name(name)
+
+
 def is_row(value: Any, wanted: Wanted) -> bool:
     """Whether it has a column that says how rollouts went."""
     if not isinstance(value, Mapping):
@@ -275,7 +280,7 @@ def is_row(value: Any, wanted: Wanted) -> bool:
     if names & {"completion", "advantage", "advantages"} and names.intersection(SYNONYMS["prompt"]):
         return True  # its reward has a name of its own
     return any(
-        (name in telling or bare(name) in TELLING or bare(name).endswith(("_pass_rate", "solve_rate")))
+        (name in telling or _tells(name))
         and (not isinstance(cell, dict | list) or (isinstance(cell, list) and is_numbers(cell)))
         for name, cell in value.items()
     )

@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from rlsignal.data.cells import TOTALS
 from rlsignal.data.counts import smallest_count
+from rlsignal.data.names import SYNONYMS
 from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
 
@@ -299,7 +301,55 @@ class TestCounts:
         assert counts(read(rows(prompt="ab", pass_rate=[0.33, 0.67]), samples=3)) == {"a": (1, 3), "b": (2, 3)}
 
 
+class TestTotals:
+    """Last rows that sum up the others, and columns that use the same words for something else."""
+
+    @pytest.mark.parametrize("word", sorted(TOTALS))
+    @pytest.mark.parametrize("spelled", ["{}", "{}:", " {} "])
+    def test_a_last_row_is_left_out_of_counts_and_of_logs(self, tmp_path, word, spelled):
+        total = spelled.format(word.upper())
+        for header, lines in (("id,n,c", ["a,8,3", "b,8,0", "c,8,8"]), ("step,reward,loss", ["1,0.5,0", "2,0.25,0"])):
+            path = tmp_path / "x.csv"
+            path.write_text("\n".join([header, *lines, f"{total},0.5,0"]) + "\n")
+            result = read(path)
+            assert kinds(result)["total"] == 1
+            assert len(result.samples) == len(lines)
+
+    @pytest.mark.parametrize("word", [*sorted(TOTALS), "train"])
+    @pytest.mark.parametrize("column", ["split", "prediction", "note"])
+    def test_a_column_that_always_says_so_changes_nothing(self, tmp_path, word, column):
+        rows = "".join(f"t{i},q{i % 4},{int(i // 4 < i % 4)},{word}\n" for i in range(16))
+        path = tmp_path / "x.csv"
+        path.write_text(f"task_id,question,reward,{column}\n{rows}")
+        assert sorted(counts(read(path)).values()) == [(0, 4), (1, 4), (2, 4), (3, 4)]
+
+    def test_a_prompt_may_be_called_so(self, tmp_path):
+        path = tmp_path / "x.csv"
+        path.write_text("prompt,reward\nsum,1\nmean,0\nlen,1\nsum,0\nmean,0\nlen,1\nlen,1\nmean,1\nsum,1\n")
+        assert counts(read(path)) == {"sum": (2, 3), "mean": (1, 3), "len": (3, 3)}
+
+
 class TestNesting:
+    @pytest.mark.parametrize(
+        "name", sorted({x.replace("*", part) for x in SYNONYMS["rate"] for part in ("8", "mine_64")})
+    )
+    def test_shares_are_read_inside_a_report_as_they_are_without(self, name):
+        data = [{"id": i, name: share} for i, share in enumerate((0.25, 0.5, 0.125, 1.0))]
+        bare, inside = read(data), read({"meta": {"date": 1}, name: 0.47, "rows": data})
+        assert counts(inside) == counts(bare) == {0: (2, 8), 1: (4, 8), 2: (1, 8), 3: (8, 8)}
+
+    @pytest.mark.parametrize("name", ["pass_rate", "solve_rate_64", "avg@8"])
+    def test_a_share_beside_rows_is_their_average(self, name):
+        inner = [{"prompt": "a", "reward": 1}, {"prompt": "a", "reward": 0}]
+        assert counts(read({"runs": [{"id": "r1", name: 0.5, "rows": inner}]})) == {"a": (1, 2)}
+
+    def test_of_several_shares_one_is_named_unless_counts_are_there(self):
+        data = rows(id=range(4), **{"pass@1": [0.25, 0.5, 0, 1], "avg@8": [0.5, 0.5, 0, 1]})
+        with pytest.raises(ValueError, match=r"several shares .* rate='pass@1' or rate='avg@8'\.$"):
+            read(data)
+        assert counts(read(data, rate="avg@8"))[0] == (4, 8)
+        assert counts(read([{**row, "n": 8, "c": 3} for row in data]))[0] == (3, 8)
+
     def test_lists_of_booleans(self):
         assert counts(read({"a": [True, False], "b": [True, True]})) == {"a": (1, 2), "b": (2, 2)}
         assert counts(read({"made": {"a": [1, 0], "b": [1, 1]}, "pass@1": 75.0})) == {"a": (1, 2), "b": (2, 2)}
