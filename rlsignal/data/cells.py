@@ -79,16 +79,25 @@ def number(cell: Any, *, comma: bool = False) -> float | None:
         except ValueError:
             return None
         value = float(f"{value / 100:.15g}") if percent else value  # 43.8% is 0.438, and not its neighbour
-    elif isinstance(cell, bool | int | float | np.generic):
+    elif isinstance(cell, bool | int | float | np.generic) or type(cell).__name__ == "Decimal":
         try:
             value = float(cell)
         except (TypeError, ValueError, OverflowError):
             return None
-    elif type(cell).__name__ == "Decimal":
-        value = float(cell)
     else:
         return None
     return value if math.isfinite(value) else None
+
+
+def decimals(value: float) -> int:
+    """Decimals as written: those of the shortest text that stands for the number.
+
+    >>> from rlsignal.data.cells import decimals
+    >>> [decimals(x) for x in (0.125, 1.0, 5e-05)]
+    [3, 0, 5]
+    """
+    mantissa, _, exponent = repr(float(value)).partition("e")
+    return len(mantissa.partition(".")[2].rstrip("0")) - int(exponent or 0)
 
 
 def part(cell: Any) -> tuple[int, int] | None:

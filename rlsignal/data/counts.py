@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.data.cells import hashable, is_nan, is_total, listed, missing, number, part, shown, verdict
+from rlsignal.data.cells import decimals, hashable, is_nan, is_total, listed, missing, number, part, shown, verdict
 from rlsignal.data.formats import bare
 from rlsignal.data.names import UNIT, WEAK_SETS
 from rlsignal.data.records import Counts, Floats, Note, Rollouts
@@ -395,12 +395,12 @@ class Tally(Collector):
 
     def _check_shares(self) -> None:
         """Every share is a count of its samples, and of one alone, as exactly as the column is written."""
-        digits = max(map(_digits, self.written.values()), default=0)
+        digits = max(map(decimals, self.written.values()), default=0)
         name = self.columns.names.get("rate", "rate")
         for unit, share in self.written.items():
             n, c = self.samples[unit], self.correct[unit]
             lossless = digits <= 17 and 10**digits % n == 0  # every count of n has so few digits
-            off = _rounding(17 if lossless else max(digits, _digits(share)))
+            off = _rounding(17 if lossless else max(digits, decimals(share)))
             if abs(c / n - share) > off:
                 raise ValueError(
                     f"{name} must be a whole number of {n} samples, got {share!r} in {self.first[unit]}. If the "
@@ -580,7 +580,7 @@ def smallest_count(shares: Floats) -> int | None:
 
 def _tolerances(shares: Floats) -> tuple[float, float]:
     """How far shares may be from their counts, if they were rounded as written, and if they are exact."""
-    return _rounding(max(map(_digits, np.unique(shares).tolist()))), _rounding(17)
+    return _rounding(max(map(decimals, np.unique(shares).tolist()))), _rounding(17)
 
 
 def _smallest(shares: Floats, tolerance: float) -> int | None:
@@ -589,12 +589,6 @@ def _smallest(shares: Floats, tolerance: float) -> int | None:
 
 def _fits(shares: Floats, n: int, tolerance: float) -> bool:
     return bool(np.all(np.abs(shares - np.rint(shares * n) / n) <= tolerance))
-
-
-def _digits(share: float) -> int:
-    """Decimals as written."""
-    mantissa, _, exponent = repr(float(share)).partition("e")
-    return len(mantissa.partition(".")[2].rstrip("0")) - int(exponent or 0)
 
 
 def _rounding(digits: int) -> float:

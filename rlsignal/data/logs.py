@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.data.cells import is_total, missing, part, shown
+from rlsignal.data.cells import decimals, is_total, missing, part, shown
 from rlsignal.data.counts import smallest_count
 from rlsignal.data.records import Counts, Floats, Note, TrainingLog
 from rlsignal.data.tables import Collector, Columns, NotRows, Table, Wanted, has, offers, some, to_float
@@ -217,7 +217,7 @@ class Log(Collector):
                 notes.append(Note("inferred", text))
             else:
                 notes.append(_no_count(means))
-        rough = 10.0 ** -np.array([_decimals(x) for x in reward]) * 0.51 if known.any() else 1e-6
+        rough = 10.0 ** -np.array([decimals(x) for x in reward]) * 0.51 if known.any() else 1e-6
         whole_means = np.abs(reward - np.rint(reward * n) / np.maximum(n, 1)) <= np.maximum(rough, 1e-6)
         off = (known & ~whole) | ((n > 0) & np.isfinite(reward) & ~whole_means)
         if off.any():
@@ -259,7 +259,7 @@ class Log(Collector):
 def _no_count(means: Floats) -> Note:
     """What to say of means that fit no number of rollouts."""
     distinct = np.unique(means)
-    if len(distinct) >= ENOUGH and sorted(map(_decimals, distinct))[len(distinct) // 2] >= 9:
+    if len(distinct) >= ENOUGH and sorted(map(decimals, distinct))[len(distinct) // 2] >= 9:
         text = "The means are whole counts of no number of rollouts: the reward is graded, or their number varies."
         return Note("not whole", text, "", len(means))
     return Note("binary", "Means alone do not say whether the reward is binary.")
@@ -269,7 +269,7 @@ def _fine_count(means: Floats) -> int | None:
     """As `smallest_count`, and further up where enough digits are written."""
     small = smallest_count(means)
     distinct = np.unique(means)
-    if small or len(distinct) < ENOUGH or max(map(_decimals, distinct)) < 6:
+    if small or len(distinct) < ENOUGH or max(map(decimals, distinct)) < 6:
         return small
     for count in range(257, 16385):
         if np.all(np.abs(distinct * count - np.rint(distinct * count)) < 1e-7 * count):
@@ -280,10 +280,6 @@ def _fine_count(means: Floats) -> int | None:
 def _round_up(count: float) -> int:
     """A power of two that is as large."""
     return int(2 ** math.ceil(math.log2(max(count, 2))))
-
-
-def _decimals(value: float) -> int:
-    return min(len(repr(float(value)).partition(".")[2]), 12)
 
 
 def _whose_deviation(std: Floats, mean: Floats) -> str:

@@ -23,7 +23,8 @@ from typing import IO, Any
 import numpy as np
 
 from rlsignal.data import syntax
-from rlsignal.data.records import Note, Rollouts, TrainingLog
+from rlsignal.data.cells import number
+from rlsignal.data.records import Note
 from rlsignal.data.syntax import SCORES, chart, console, csv_table, is_console, json_lines, json_list, score_lines
 from rlsignal.data.tables import NotRows, Table, Wanted
 
@@ -536,19 +537,25 @@ def _tensorboard(files: list[Path]) -> Table:
 
 def _mlflow(files: list[Path]) -> Table:
     """The metrics of an MLflow run: a file each, named as the metric."""
-    series: dict[str, dict[float, float]] = {}
+    series: dict[str, dict[float, Any]] = {}
     for path in files:
         parts = path.parts
         start = len(parts) - 1 - parts[::-1].index("metrics") + 1 if "metrics" in parts else len(parts) - 1
         cells = series.setdefault("/".join(parts[start:]), {})
-        for line in path.read_text(errors="replace").splitlines():
+        for place, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             fields = line.split()
             if len(fields) >= 3:
-                cells[float(fields[2])] = float(fields[1])
+                if (step := number(fields[2])) is None:
+                    raise ValueError(
+                        f"the step must be a number, got {fields[2][:60]!r} in line {place} of {path.name}. Mend "
+                        "or remove the line."
+                    )
+                value = number(fields[1])
+                cells[step] = fields[1] if value is None else value  # asked about where it is read
     return _of_series(series, "the run", "MLflow metrics")
 
 
-def _of_series(series: Mapping[str, Mapping[float, float]], name: str, of: str) -> Table:
+def _of_series(series: Mapping[str, Mapping[float, Any]], name: str, of: str) -> Table:
     """Rows of metrics that were written one by one, joined by their step."""
     steps = sorted({step for cells in series.values() for step in cells})
     rows = [{"step": step, **{tag: cells[step] for tag, cells in series.items() if step in cells}} for step in steps]
@@ -569,8 +576,6 @@ def _numpy(file: IO[bytes], name: str, wanted: Wanted) -> Table:
 
 def in_memory(data: Any, name: str = "the data", *, wanted: Wanted) -> Table:
     """Arrays, frames and rows in memory; frames of any library are recognised by their methods."""
-    if isinstance(data, Rollouts | TrainingLog):
-        raise ValueError(f"{name} is read already.")
     if hasattr(data, "correct") and hasattr(data, "samples") and not hasattr(data, "columns"):  # Recorded
         pairs = zip(np.atleast_1d(data.correct).tolist(), np.atleast_1d(data.samples).tolist(), strict=True)
         return Table(name, "row", iter(enumerate({"prompt": i, "c": c, "n": n} for i, (c, n) in enumerate(pairs))))
@@ -594,22 +599,20 @@ def in_memory(data: Any, name: str = "the data", *, wanted: Wanted) -> Table:
     if isinstance(data, Mapping) and data and all(hasattr(x, "column_names") for x in data.values()):
         rows = ({"section": key, **row} for key, part in data.items() for row in part)
         return Table(name, "row", iter(enumerate(rows)))
-    if isinstance(data, Mapping) and data:
+    if isinstance(data, Mapping):
         data = {str(key): _plain(x) for key, x in data.items()}
         columns = {key: x for key, x in data.items() if isinstance(x, list)}
         sizes = {len(x) for x in columns.values()}
         if all(isinstance(x, list) for x in data.values()) and len(sizes) > 1 and _named_columns(data):
             raise ValueError(f"columns of {name} must have one length, got {[len(x) for x in columns.values()]}.")
         return Table(name, "record", iter([(0, data)]))
-    if isinstance(data, Mapping):
-        return Table(name, "record", iter([(0, data)]))
-    if isinstance(data, str | bytes):
-        raise ValueError(f"source must be a path, an array, a frame or rows, got {type(data).__name__}.")
     try:
-        rows = iter(data)
+        items = None if isinstance(data, str | bytes) else iter(data)
     except TypeError:
-        raise ValueError(f"source must be a path, an array, a frame or rows, got {type(data).__name__}.") from None
-    return Table(name, "record", ((i, _plain(x)) for i, x in enumerate(rows)))
+        items = None
+    if items is None:
+        raise ValueError(f"source must be a path, an array, a frame or rows, got {type(data).__name__}.")
+    return Table(name, "record", ((i, _plain(x)) for i, x in enumerate(items)))
 
 
 def _named_columns(data: Mapping[str, Any]) -> bool:
@@ -652,7 +655,9 @@ def _plain(value: Any) -> Any:
 
 
 def _brief(error: Exception) -> str:
-    """What another library says, in a line."""
+    """What another library says of a damaged file, in a line; a lack of memory is no damage, and is raised again."""
+    if isinstance(error, MemoryError):
+        raise error
     return str(error).partition("\n")[0][:200].rstrip(".")
 
 

@@ -118,9 +118,13 @@ def json_lines(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
             except ValueError:
                 if line.endswith(b"\n"):
                     raise _malformed(table, place, line) from None
-                table.notes.append(Note("truncated", "The last line is cut short and is left out.", table.at(place)))
+                table.notes.append(_cut(table, place))
                 return
         yield place, value
+
+
+def _cut(table: Table, place: int) -> Note:
+    return Note("truncated", "The last line is cut short and is left out.", table.at(place))
 
 
 def _parses(line: bytes) -> bool:
@@ -191,10 +195,10 @@ def json_list(file: IO[bytes], table: Table) -> Iterator[tuple[int, Any]]:
             raise bad(f"it is longer than {LARGEST >> 20:,} MB")
         try:
             more = file.read(size)
-            text, at, ended, size = text[at:] + to_text.decode(more, final=not more), 0, not more, 2 * size
+            text, at, ended, size = text[at:] + to_text.decode(more), 0, not more, 2 * size
         except UnicodeDecodeError as failed:
             raise bad(str(failed)) from None
-    if text[at:].strip() or not is_blank(file):
+    if text[at:].strip() or to_text.getstate()[0] or not is_blank(file):
         raise ValueError(f"{table.name} goes on after its list ends. Write one list, or one object a line.")
 
 
@@ -284,7 +288,19 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
     """A table with a header; the delimiter is whichever of comma, tab, semicolon and bar its first line has most of."""
     table = Table(name, "line", iter(()))
     first = start.lstrip().partition(b"\n")[0].decode(errors="replace")
-    text = map(bytes.decode, lines(file, name))
+    cut = False  # whether the file ends inside a character
+
+    def decoded(line: bytes) -> str:
+        nonlocal cut
+        try:
+            return line.decode()
+        except UnicodeDecodeError as error:
+            if error.reason != "unexpected end of data":
+                raise
+            cut = True
+            return line[: error.start].decode()
+
+    text = map(decoded, lines(file, name))
     if named := re.fullmatch(r'"?sep=(.)"?\s*', first):  # as Excel writes it
         delimiter = named[1]
         next(text)
@@ -322,6 +338,9 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
     def items() -> Iterator[tuple[int, list[str]]]:
         width, repeated, first = len(header), 0, 0
         while (row := advance()) is not None:
+            if cut:
+                table.notes.append(_cut(table, rows.line_num))
+                return
             if drawn:
                 row = [cell.strip() for cell in row[1:-1]]
                 if not any(cell.strip(":- ") for cell in row):
@@ -333,8 +352,7 @@ def csv_table(file: IO[bytes], name: str, start: bytes) -> Table:
             elif any(row):
                 place = rows.line_num
                 if len(row) < width and advance() is None:
-                    text = "The last line is cut short and is left out."
-                    table.notes.append(Note("truncated", text, table.at(place)))
+                    table.notes.append(_cut(table, place))
                     return
                 raise ValueError(
                     f"{table.at(place)} has {len(row)} fields, and the header names {width}. Mend or remove the line."

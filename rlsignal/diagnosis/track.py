@@ -10,6 +10,7 @@ from scipy.special import ndtri
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal._validate import Floats
+from rlsignal.data.cells import decimals
 from rlsignal.data.read import as_data
 from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.diagnosis.diagnosed import noted, read_line
@@ -304,7 +305,7 @@ def _groups(share: Floats, groups: int | None, *, one: bool) -> int:
         return _validate.whole("groups", groups, 1)
     if one or not ((share > 0) & (share < 1)).any():
         return 1
-    written = max(len(repr(float(x)).partition(".")[2]) for x in share)
+    written = max(map(decimals, share.tolist()))
     most = 10**written // 10 if written in (2, 3) else 1024  # two or three decimals are rounded
     for count in range(2, most + 1):
         if np.all(np.abs(share * count - np.rint(share * count)) < 1e-3 * min(1, 100 / count)):

@@ -1,11 +1,12 @@
 """What rows look like in the wild, and what they count: recognised by columns, counted, refused or noted."""
 
 import math
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from rlsignal.data.cells import TOTALS
+from rlsignal.data.cells import TOTALS, decimals, number
 from rlsignal.data.counts import smallest_count
 from rlsignal.data.names import SYNONYMS
 from rlsignal.data.read import read
@@ -293,6 +294,29 @@ class TestCounts:
     def test_inference(self, shares, n):
         assert smallest_count(np.array(shares)) == n
 
+    @pytest.mark.parametrize(
+        ("value", "said"),
+        [
+            (0.5, 1),
+            (0.25, 2),
+            (0.0, 0),
+            (1.0, 0),
+            (0.00015, 5),
+            (5e-05, 5),
+            (1.5625e-05, 9),
+            (1e16, -16),
+            (math.nan, 0),
+        ],
+    )
+    def test_decimals_are_those_that_are_written(self, value, said):
+        assert decimals(value) == said
+        assert said < 0 or math.isnan(value) or float(f"{value:.{said}f}") == value
+
+    def test_every_kind_of_number_is_a_number_or_none(self):
+        for text in ("sNaN", "NaN", "Infinity", "1e400"):
+            assert number(Decimal(text)) is None
+        assert number(Decimal("0.5")) == 0.5
+
     def test_what_cannot_be_inferred_is_refused(self):
         with pytest.raises(
             ValueError, match=r"They fit 3 if they are rounded and 100 if they are exact: give samples=3 or s"
@@ -413,6 +437,18 @@ class TestTrainingLogs:
     def test_a_threshold_is_for_single_rewards(self):
         with pytest.raises(ValueError, match=r"^threshold needs single rewards, and the data has means only"):
             read(rows(step=[1, 2, 3, 4], reward=[0.5] * 4, **self.LOG), threshold=0.5)
+
+    @pytest.mark.parametrize("mean", [0.015, 0.00015, 9e-05, 5e-05, 5e-06])
+    def test_a_mean_that_is_no_whole_count_is_said_however_it_is_written(self, mean):
+        log = read(rows(step=[1, 2, 3, 4], reward=[mean] * 4, samples=[64] * 4, **self.LOG))
+        assert kinds(log)["not whole"] == 4
+        assert log.samples.tolist() == [0] * 4
+
+    def test_a_mean_that_is_a_small_whole_count_is_one(self):
+        log = read(
+            rows(step=[1, 2, 3, 4], reward=[1 / 40_000, 0, 1, 6.1e-05], samples=[40_000] * 3 + [16384], **self.LOG)
+        )
+        assert log.correct.tolist() == [1, 0, 40_000, 1]
 
     def test_rows_without_a_mean_are_said(self):
         log = read(rows(step=[1, 1, 2, 2], reward=[0.5, None, 0.5, None], **self.LOG))

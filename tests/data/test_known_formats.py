@@ -590,6 +590,30 @@ def test_mlflow_metrics_are_a_file_each(tmp_path):
     np.testing.assert_allclose(data.degenerate, [degenerate(t) for t in STEPS])
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "1700000000001 0.5 x",
+            r"^the step must be a number, got 'x' in line 2 of reward\. Mend or remove the line\.$",
+        ),
+        ("1700000000001 0.5 nan", r"^the step must be a number, got 'nan' in line 2 of reward\."),
+        ("1700000000001 half 1", r"^reward must be a number, got 'half' in row 2 of the run\.$"),
+        ("1700000000001 inf 1", r"^reward must be a number, got 'inf' in row 2 of the run\.$"),
+    ],
+)
+def test_what_is_no_metric_has_its_place(tmp_path, line, said):
+    folder = tmp_path / "run" / "metrics"
+    folder.mkdir(parents=True)
+    good = "".join(f"170000000000{t} 0.5 {t}\n" for t in range(3))
+    (folder / "reward").write_text(good)
+    (folder / "loss").write_text(f"1700000000000 inf 0\n{good[20:]}")  # nobody asks for it
+    assert read(tmp_path / "run").reward.tolist() == [0.5] * 3
+    (folder / "reward").write_text(f"1700000000000 0.5 0\n{line}\n")
+    with pytest.raises(ValueError, match=said):
+        read(tmp_path / "run")
+
+
 def test_event_files_need_their_reader(tmp_path):
     path = tmp_path / "events.out.tfevents.1.host"
     path.write_bytes(b"\x18\0\0\0\0\0\0\0")

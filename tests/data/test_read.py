@@ -20,9 +20,8 @@ import numpy as np
 import pytest
 
 from rlsignal import Recorded, degenerate_probability
-from rlsignal.data.gather import Note, Rollouts
 from rlsignal.data.read import read
-from rlsignal.data.records import TrainingLog
+from rlsignal.data.records import Note, Rollouts, TrainingLog
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -192,6 +191,44 @@ class TestDamage:
         result = read(write(tmp_path / "a.csv", "prompt,reward\na,1\na,0\na"))
         assert result.samples.tolist() == [2]
         assert "truncated" in kinds(result)
+
+    @pytest.mark.parametrize("back", [1, 2, 4, 5])
+    @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
+    def test_a_file_may_be_cut_inside_a_character(self, tmp_path, name, back):
+        rows = [{"id": i // 4, "reward": int(i % 3 == 0), "text": "日本"} for i in range(9)]
+        items = [json.dumps(row, ensure_ascii=False) for row in rows]
+        whole = {
+            "a.jsonl": "\n".join(items),
+            "a.json": f"[{', '.join(items)}]",
+            "a.csv": "id,reward,text\n" + "".join(f"{row['id']},{row['reward']},日本\n" for row in rows),
+        }[name].encode()
+        cut = whole[: whole.rindex("本".encode()) + 3 - back]
+        result = read(write(tmp_path / name, cut))
+        assert result.samples.tolist() == [4, 4]
+        assert "truncated" in kinds(result)
+        for wrong in (
+            whole.replace("日".encode(), b"\xff", 1),
+            cut + b"\xff\n",
+            whole.replace("本".encode(), b"\xe6", 1),
+        ):
+            with pytest.raises(ValueError, match=r"utf-8"):
+                read(write(tmp_path / name, wrong))
+
+    def test_a_list_that_ends_is_followed_by_nothing(self, tmp_path):
+        with pytest.raises(ValueError, match="goes on after its list ends"):
+            read(write(tmp_path / "a.json", b'[{"id": 1, "reward": 1}]\xe6'))
+
+    @pytest.mark.parametrize(("content", "at"), [(b"\x93NUMPY", "numpy.load"), (b"PAR1", "pyarrow.parquet.ParquetFile"),
+        (b"\x28\xb5\x2f\xfd", "rlsignal.data.sources._zstd")])  # fmt: skip
+    def test_a_lack_of_memory_is_not_called_damage(self, tmp_path, monkeypatch, content, at):
+        pyarrow = pytest.importorskip("pyarrow.lib", reason="the test extra installs it")
+
+        def fails(*args, **kwargs):
+            raise (pyarrow.ArrowMemoryError if content == b"PAR1" else MemoryError)("full")
+
+        monkeypatch.setattr(at, fails)
+        with pytest.raises(MemoryError, match=r"^full$"):
+            read(write(tmp_path / "x", content))
 
     @pytest.mark.parametrize(
         ("content", "said"),
