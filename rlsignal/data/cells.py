@@ -166,9 +166,3 @@ def hashable(key: Any) -> Any:
         plain = key.tolist() if hasattr(key, "tolist") else key
         return json.dumps(plain, sort_keys=True, default=repr)
     return key
-
-
-def shown(value: Any) -> str:
-    """A cell in an error: at most 60 characters."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

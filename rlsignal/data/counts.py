@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.data.cells import decimals, hashable, is_nan, is_total, listed, missing, number, part, shown, verdict
+from rlsignal._validate import shown
+from rlsignal.data.cells import decimals, hashable, is_nan, is_total, listed, missing, number, part, verdict
 from rlsignal.data.formats import bare
 from rlsignal.data.names import UNIT, WEAK_SETS
 from rlsignal.data.records import Counts, Floats, Note, Rollouts

@@ -51,7 +51,7 @@ def log_columns(head: Head, wanted: Wanted, given: dict[str, str], known: Format
         notes.append(Note("numbered", "The rows name no step and are numbered in their order."))
     if not found.get("mean") and about is None:
         raise NotRows(
-            f"{head.table.name} is a training log without a mean reward; it has {some(head.offered())}. Name its "
+            f"{head.table.name} is a training log without a mean reward; it has {some(head.top)}. Name its "
             "column with reward=."
         )
     summed = len(functions) > 1 and not named and found.get("mean") is not None and bare(found["mean"]) == "reward"

@@ -10,6 +10,7 @@ from typing import Any
 
 from rlsignal.data.cells import LETTERS, WORDS
 
+WIDEST = 3000  # names that are looked at, of one value
 LOG_MEAN = "reward | reward/mean | mean_reward | reward_mean | critic/score/mean | critic/rewards/mean"
 
 
@@ -28,7 +29,7 @@ class Format:
     outer : nested fields of the document that its rows take along.
     prompt, repeat, dataset, step, checkpoint, group, filter, correct, wrong, samples, rate : columns.
     reward : columns; several names joined by " & " must all be correct, "label = name & name" names the choice.
-    mean, degenerate, reward_std, group_std, group_size : columns of a log. `degenerate` may be a formula: a sum, a sum
+    mean, degenerate, group_std, group_size : columns of a log. `degenerate` may be a formula: a sum, a sum
         over another ("a + b / a + b + c", "a / groups"), or "1 - a"; `#` stands for all columns that match.
     words, other : how a word becomes 0 or 1, and what all other words are.
     summed : a list of rewards belongs to one rollout, which has their sum.
@@ -60,7 +61,6 @@ class Format:
     rate: str = ""
     mean: str = ""
     degenerate: str = ""
-    reward_std: str = ""
     group_std: str = ""
     group_size: str = ""
     words: Mapping[str, int] = field(default_factory=lambda: WORDS)
@@ -521,7 +521,6 @@ FORMATS: tuple[Format, ...] = (
         step="step",
         mean="reward",
         degenerate="frac_reward_zero_std",
-        reward_std="reward_std",
         trap="With several reward functions `reward` is their weighted sum, and `frac_reward_zero_std` speaks of it: "
         "both are kept, the mean only where it is binary. Before 0.27.0 `reward_std` is the mean over groups of the "
         "s.d. inside them (ddof 1), later that of the batch.",
@@ -534,7 +533,6 @@ FORMATS: tuple[Format, ...] = (
         step="global_step/max_steps",
         mean="reward",
         degenerate="frac_reward_zero_std",
-        reward_std="reward_std",
     ),
     Format(
         name="TRL log",
@@ -544,7 +542,6 @@ FORMATS: tuple[Format, ...] = (
         step="step | global_step | _step",
         mean="reward",
         degenerate="frac_reward_zero_std",
-        reward_std="reward_std",
     ),
     Format(
         name="TRL log",
@@ -554,7 +551,6 @@ FORMATS: tuple[Format, ...] = (
         step="step | global_step | _step",
         mean="reward",
         degenerate="frac_reward_zero_std",
-        reward_std="reward_std",
     ),
 )
 
@@ -572,7 +568,7 @@ def match(values: Sequence[Any], of: str = "") -> Format | None:
     return None
 
 
-def shape(value: Any, *, lists: bool = True, limit: int = 3000) -> dict[str, tuple[Any, ...]]:
+def shape(value: Any, *, lists: bool = True) -> dict[str, tuple[Any, ...]]:
     """The names of what a value holds, nested ones with dots, and where they lie.
 
     >>> from rlsignal.data.formats import shape
@@ -582,7 +578,7 @@ def shape(value: Any, *, lists: bool = True, limit: int = 3000) -> dict[str, tup
     found: dict[str, tuple[Any, ...]] = {}
 
     def look(value: Any, name: str, path: tuple[Any, ...]) -> None:
-        if len(found) >= limit or len(path) > 8:
+        if len(found) >= WIDEST or len(path) > 8:
             return
         if name:
             found.setdefault(name, path)

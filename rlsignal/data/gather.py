@@ -3,7 +3,7 @@
 Whatever is unusual is refused with its place, or noted; nothing is dropped in silence.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,6 @@ from rlsignal.data.names import UNIT
 from rlsignal.data.nesting import peek
 from rlsignal.data.records import Note, Rollouts, TrainingLog
 from rlsignal.data.tables import Columns, NotRows, Table, Wanted
-
-__all__ = ["Table", "Wanted", "gather"]
 
 
 def gather(tables: Iterable[Table], wanted: Wanted, *, several: bool = False) -> Rollouts | TrainingLog:
@@ -54,7 +52,7 @@ def gather(tables: Iterable[Table], wanted: Wanted, *, several: bool = False) ->
             )
         files += 1
         if columns.project is not None:
-            rows = _projected(rows, columns)
+            rows = _projected(rows, columns.project)
         collected.add(table, rows, columns)
         notes += [*columns.notes, *table.notes]
         if table.unended and table.header and table.header[-1] in columns.names.values():
@@ -79,9 +77,7 @@ def gather(tables: Iterable[Table], wanted: Wanted, *, several: bool = False) ->
     )
 
 
-def _projected(rows: Iterator[tuple[int, Any]], columns: Columns) -> Iterator[tuple[int, Any]]:
-    project = columns.project
-    assert project is not None
+def _projected(rows: Iterator[tuple[int, Any]], project: Callable[[int, Any], Any]) -> Iterator[tuple[int, Any]]:
     return ((place, project(place, row)) for place, row in rows)
 
 
@@ -160,7 +156,6 @@ def options(columns: Columns, wanted: Wanted, result: Rollouts | TrainingLog) ->
                 said.setdefault(idea, name)
         if isinstance(result, Rollouts) and columns.kind == "rates" and not said.get("samples"):
             said["samples"] = int(result.samples[0])
-    kinds = {"rollouts": "rollouts", "counts": "counts", "rates": "rates", "log": "log"}
     if not columns.format:
-        said.setdefault("kind", kinds[columns.kind])
+        said.setdefault("kind", columns.kind)
     return said

@@ -124,13 +124,11 @@ def by_names(head: Head, wanted: Wanted, given: dict[str, str], globs: Mapping[s
         kind = "rollouts"
     if kind == "counts" and not found["correct"]:
         raise ValueError(
-            f"{table.name} has no column of correct samples; it has {some(head.offered())}. Name it with correct=."
+            f"{table.name} has no column of correct samples; it has {some(head.top)}. Name it with correct=."
         )
     if kind == "rates" and not found["rate"]:
         if not found["reward"]:
-            raise ValueError(
-                f"{table.name} has no column of shares; it has {some(head.offered())}. Name it with rate=."
-            )
+            raise ValueError(f"{table.name} has no column of shares; it has {some(head.top)}. Name it with rate=.")
         found["rate"] = found["reward"]
     if kind == "rates" and not given.keys() & {"reward", "correct", "rate"}:
         shares = [x for x in head.top if is_share_name(x)]
@@ -149,7 +147,7 @@ def by_names(head: Head, wanted: Wanted, given: dict[str, str], globs: Mapping[s
 
     words = WORDS
     if kind == "rollouts" and not wide:
-        _find_reward(head, wanted, given, found, notes, globs)
+        _find_reward(head, given, found)
         kinds_of = {str(x).strip().lower() for x in cells("reward") if isinstance(x, str)}
         if kinds_of and kinds_of <= {"c", "i", "n", "p", ""} and "i" in kinds_of:
             words = {**WORDS, **LETTERS}
@@ -249,12 +247,9 @@ def _keys(
         repeat = head.first(
             SYNONYMS["repeat"], [x for x in names if x not in (found["prompt"], found["step"], found["group"])]
         )
-        constant = repeat is not None and len({hashable(x) for x in head.cells(repeat)}) < 2
-        found["repeat"] = (
-            repeat
-            if repeat and not constant and kind in ("rollouts",) and (found["prompt"] or found["group"])
-            else None
-        )
+        differs = repeat is not None and len({hashable(x) for x in head.cells(repeat)}) > 1
+        fair = differs and kind == "rollouts" and (found["prompt"] or found["group"])
+        found["repeat"] = repeat if fair else None
     if "dataset" not in given and found["prompt"]:
         sets = [x for x in names if bare(x) in SYNONYMS["dataset"] and x != found["prompt"] and x not in given.values()]
         sets = [x for x in sets if all(not isinstance(c, list | dict | float) for c in head.cells(x))]
@@ -310,14 +305,8 @@ def _better_prompt(head: Head, found: dict[str, Any], kind: str) -> None:
         )
 
 
-def _find_reward(
-    head: Head,
-    wanted: Wanted,
-    given: Mapping[str, str],
-    found: dict[str, Any],
-    notes: list[Note],
-    globs: Mapping[str, str],
-) -> None:
+def _find_reward(head: Head, given: Mapping[str, str], found: dict[str, Any]) -> None:
+    """The column of the reward, or a question."""
     table = head.table
     taken = (
         [found[idea] for idea in UNIT]
@@ -350,7 +339,7 @@ def _find_reward(
         way = f"Name it: {offers('reward', candidates)}." if candidates else "Name the column with reward=."
         if not candidates and shares:
             way = f"If it has a prompt's share of correct samples, name it: {offers('rate', shares)}."
-        raise NotRows(f"no column of {table.name} is known as a reward; it has {some(head.offered())}. {way}")
+        raise NotRows(f"no column of {table.name} is known as a reward; it has {some(head.top)}. {way}")
 
 
 def _of_one_mind(head: Head, reward: str, taken: Sequence[str | None]) -> None:
@@ -378,7 +367,7 @@ def _wide(head: Head, globs: Mapping[str, str]) -> tuple[str, ...]:
     if "reward" in globs:
         named = tuple(x for x in head.top if pattern(globs["reward"]).fullmatch(bare(x)))
         if not named:
-            raise ValueError(f"reward={globs['reward']!r} names no column; there are {some(head.offered())}.")
+            raise ValueError(f"reward={globs['reward']!r} names no column; there are {some(head.top)}.")
         return named
     for text, names in _numbered(head).items():
         words = set(re.split(r"[^a-z]+", text))

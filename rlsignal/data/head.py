@@ -86,11 +86,7 @@ class Head:
         ends = [x for x in self.paths if x.endswith(f".{name}")]
         if len(ends) == 1:
             return ends[0]
-        raise ValueError(f"{idea}={name!r} is no column of {self.table.name}; it has {some(self.offered())}.")
-
-    def offered(self) -> list[str]:
-        """Names worth telling: those of a row's own columns."""
-        return self.top
+        raise ValueError(f"{idea}={name!r} is no column of {self.table.name}; it has {some(self.top)}.")
 
     def fair_rewards(self, words: Mapping[str, int], but: Sequence[str | None] = ()) -> tuple[str, ...]:
         """Columns that may hold a binary reward, the likeliest first; never keys, answers or settings."""
@@ -156,7 +152,7 @@ def without_key(head: Head) -> ValueError:
         ", or kind='log' if each is the mean of a step" if head.first((*SYNONYMS["step"], *LOG_STEPS), head.top) else ""
     )
     return ValueError(
-        f"{head.table.name} does not say which rollouts share a prompt; it has {some(head.offered())}. {way} give "
+        f"{head.table.name} does not say which rollouts share a prompt; it has {some(head.top)}. {way} give "
         f"group_size= if the rows of a group follow each other{log}."
     )
 

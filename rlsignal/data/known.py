@@ -108,7 +108,7 @@ def _reward(
                 )
             return _one_of(several, wanted, head, "reward"), None
     raise ValueError(
-        f"{head.table.name} looks like {known.name} and has no reward; it has {some(head.offered())}. "
+        f"{head.table.name} looks like {known.name} and has no reward; it has {some(head.top)}. "
         + (f"Name it: {offers('reward', fair)}." if (fair := head.fair_rewards(known.words, taken)) else "")
     )
 
@@ -132,5 +132,5 @@ def _pick(names: Sequence[str], wanted: Wanted, head: Head) -> str:
             f"{offers('scorer', names)}."
         )
     if not names:
-        raise ValueError(f"{head.table.name} has no verdicts; it has {some(head.offered())}.")
+        raise ValueError(f"{head.table.name} has no verdicts; it has {some(head.top)}.")
     return names[0]

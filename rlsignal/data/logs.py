@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rlsignal.data.cells import decimals, is_total, missing, part, shown
+from rlsignal._validate import shown
+from rlsignal.data.cells import decimals, is_total, missing, part
 from rlsignal.data.counts import smallest_count
 from rlsignal.data.records import Counts, Floats, Note, TrainingLog
 from rlsignal.data.tables import Collector, Columns, NotRows, Table, Wanted, has, offers, some, to_float
@@ -102,7 +103,7 @@ class Log(Collector):
         superseded = self._superseded(step, notes)
         degenerate = self._shares(degenerate, reward, notes)
         n = self._rollouts(samples, reward, degenerate, notes)
-        size = self._group_size(sizes, reward, degenerate, n, notes)
+        size = self._group_size(sizes, degenerate, n, notes)
         if size and np.isnan(samples).all() and (n > 0).any():
             groups = smallest_count(degenerate[np.isfinite(degenerate)]) if np.isfinite(degenerate).any() else 1
             n = np.where(n > 0, np.lcm(n, size * (groups or 1)), 0)
@@ -206,7 +207,7 @@ class Log(Collector):
         n = np.where(whole, samples, 0).astype(np.int64)
         means = reward[np.isfinite(reward)]
         if not len(means) or self.graded:
-            return n if not self.graded else np.where(whole, n, 0)
+            return n
         if not known.any():
             inferred = _fine_count(means)
             if inferred and inferred > 1:
@@ -229,9 +230,7 @@ class Log(Collector):
             n[off] = 0
         return n
 
-    def _group_size(
-        self, sizes: Floats, reward: Floats, degenerate: Floats, n: Counts, notes: list[Note]
-    ) -> int | None:
+    def _group_size(self, sizes: Floats, degenerate: Floats, n: Counts, notes: list[Note]) -> int | None:
         """Rollouts per prompt: given, stated, or the quotient of what the fractions count."""
         stated = np.unique(sizes[~np.isnan(sizes)])
         if self.wanted.group_size:

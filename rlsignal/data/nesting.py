@@ -5,7 +5,8 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from rlsignal.data.cells import missing, number, share, shown, verdict
+from rlsignal._validate import shown
+from rlsignal.data.cells import missing, number, share, verdict
 from rlsignal.data.formats import Format, bare, inside, match
 from rlsignal.data.names import HINTS, SYNONYMS, UNIT, is_share_name
 from rlsignal.data.tables import NotRows, Table, Wanted, some

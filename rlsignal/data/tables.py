@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlsignal.data.cells import WORDS, missing, number, shown
+from rlsignal._validate import shown
+from rlsignal.data.cells import WORDS, missing, number
 from rlsignal.data.records import Note
 
 NOTES = {
