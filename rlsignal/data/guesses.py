@@ -25,162 +25,48 @@ from rlsignal.data.projection import projected
 from rlsignal.data.records import Note
 from rlsignal.data.tables import Columns, NotRows, Wanted, offers, some
 
+NEEDS = {"rollouts": ("reward",), "counts": ("correct", "samples"), "rates": ("rate", "samples")}
+"""The columns that each kind of rows is counted by."""
+OUTCOMES = {"reward", "correct", "rate"}
+
 
 def by_names(head: Head, wanted: Wanted, given: dict[str, str], globs: Mapping[str, str]) -> Columns:
-    table = head.table
-    found: dict[str, Any] = {idea: head.first(names, head.top) for idea, names in SYNONYMS.items()}
-    found["dataset"] = found["repeat"] = None
-    weak = [x for x in WEAK_KEYS if (name := head.first([x], head.top)) and constant(head.cells(name))]
-    if found["prompt"] and bare(found["prompt"]) in weak:  # what encloses all rows is the prompt of none
-        found["prompt"] = head.first([x for x in SYNONYMS["prompt"] if x not in weak], head.top)
-    for idea in UNIT:  # what the caller names is nothing else
-        if found.get(idea) in given.values():
-            found[idea] = head.first(SYNONYMS[idea], [x for x in head.top if x not in given.values()])
-    found.update(given)
-    notes: list[Note] = []
-    plain = {bare(name) for name in head.top}
-    single = len(head.rows) == 1
+    """The columns of a table: what each stands for by its name, then the kind of its rows, then what that kind needs.
 
-    def cells(idea: str) -> list[Any]:
-        return head.cells(found[idea]) if found.get(idea) else []
-
-    # A log: a step and a mean, columns that only logs have, and no key.
-    keyed = found["prompt"] or found["group"]
-    counts_groups = any(made_of(head, x, wanted) is not None for x in COUNTED)
-    step = found["step"] or head.first(LOG_STEPS, head.top)
-    lively = bool(IN_LOGS_ONLY & plain) or counts_groups or (step and is_course(head, step, found["mean"]))
-    logged = (found["mean"] or found["degenerate"]) and lively and not OF_ROLLOUTS_ONLY & plain and not keyed
-    if wanted.kind == "log" or (not wanted.kind and logged and (step or single)):
+    given : columns that the caller names, by idea.
+    globs : patterns with `*` that the caller names, by idea.
+    """
+    found = _first_of_each(head, given)
+    if wanted.kind == "log" or (not wanted.kind and _is_log(head, wanted, found)):
         return log_columns(head, wanted, given, None)
-
-    if single and not keyed and not wanted.group_size and not given:
-        cells_of_one = [x for name in head.top for x in head.cells(name)]
-        if not any(isinstance(x, list | tuple) for x in cells_of_one):
-            raise NotRows(
-                f"{table.name} holds averages only ({some(head.top)}): one number for all prompts. Read the file with "
-                "a verdict for every response, or with counts for every prompt."
-            )
-
-    # One column a sample.
+    if not (given or wanted.group_size or found["prompt"] or found["group"]):
+        _refuse_averages(head)
     wide = _wide(head, globs)
-    if wide and (globs or (not given.keys() & {"reward", "correct", "rate"} and not found["reward"])):
+    if wide and (globs or (not given.keys() & OUTCOMES and not found["reward"])):
         found["reward"] = found["correct"] = None
     else:
         wide = ()
-
-    # What kind of rows.
-    parts = next((x for x in head.top if _parts(head.cells(x)) and x not in given.values()), None)
-    amount = found["reward"] or found["correct"]
-    numbers = [number(x) for x in head.cells(amount)] if amount else []
-    counting = (  # whole numbers above 1 beside prompts that stand once are counts
-        not given.keys() & {"reward", "correct", "rate"}
-        and not found["samples"]
-        and all(x is not None and x.is_integer() and x >= 0 for x in numbers)
-        and 1 < max((x or 0 for x in numbers), default=0) <= (wanted.samples or 64)
-        and len(set(numbers)) > 2
-        and not any(verdicts(head.cells(x)) for x in head.top if bare(x) in SYNONYMS["reward"] and x != amount)
-        and bool(found["prompt"])
-        and all_differ([hashable(x) for x in cells("prompt")])
-    )
-    if counting:
-        found["correct"] = amount
-    bools = any(isinstance(x, bool) or listed(x) is not None for x in cells("correct"))
-    whole = found["correct"] and all(missing(x) or number(x) is not None for x in cells("correct"))
-    lists = _answer_list(head, found) if whole and not found["samples"] else None
-    samples_are_lists = found["samples"] and all(listed(x) is not None for x in cells("samples"))
-    n_known = found["samples"] or wanted.samples or lists
-    counted = whole and n_known and found["correct"] != found["samples"] and not bools
-    if counted and not found["samples"]:
-        counted = bool(lists) or "correct" in given or any((number(x) or 0) > 1 for x in cells("correct"))
-    if wanted.kind in ("counts", "rates"):
-        kind = wanted.kind
-    elif wanted.kind in ("evaluation", "rollouts") or "reward" in given:
-        kind = "rollouts"
-    elif "rate" in given and "correct" not in given:
-        kind = "rates"
-    elif "correct" in given or (counting and not wide):
-        kind = "counts"
-    elif wide:
-        kind = "rollouts"
-    elif counted and not (
-        found["reward"]
-        and found["reward"] != found["correct"]
-        and verdicts(head.cells(found["reward"]))
-        and not found["samples"]
-    ):
-        kind = "counts"
-    elif found["rate"] and (not found["reward"] or found["reward"] == found["rate"]):
-        kind = "rates"
-    elif parts and (not found["reward"] or found["reward"] == parts):
-        kind, found["rate"] = "rates", parts
-    elif (
-        found["reward"]
-        and (found["samples"] or wanted.samples)
-        and not samples_are_lists
-        and any(share(x) for x in cells("reward"))
-    ):
-        kind, found["rate"] = "rates", found["reward"]
-    else:
-        kind = "rollouts"
-    if kind == "counts" and not found["correct"]:
-        raise ValueError(
-            f"{table.name} has no column of correct samples; it has {some(head.top)}. Name it with correct=."
-        )
-    if kind == "rates" and not found["rate"]:
-        if not found["reward"]:
-            raise ValueError(f"{table.name} has no column of shares; it has {some(head.top)}. Name it with rate=.")
-        found["rate"] = found["reward"]
-    if kind == "rates" and not given.keys() & {"reward", "correct", "rate"}:
-        shares = [x for x in head.top if is_share_name(x)]
-        if len(shares) > 1 and found["rate"] in shares:
-            raise ValueError(f"{table.name} has several shares of correct samples. Name one: {offers('rate', shares)}.")
-    if kind == "counts" and lists and not found["samples"]:
-        found["samples"] = lists
-    if kind == "counts" and not found["samples"] and not wanted.samples:
-        most = max((number(x) or 0 for x in cells("correct")), default=8)
-        raise ValueError(
-            f"{table.name} counts correct samples in {found['correct']!r} and does not say of how many. Give "
-            f"samples={most:g} if there are {most:g} of each prompt, or the number, or the column that holds it."
-        )
-
-    _keys(head, wanted, given, found, kind, notes)
-
-    words = WORDS
-    if kind == "rollouts" and not wide:
-        _find_reward(head, given, found)
-        kinds_of = {str(x).strip().lower() for x in cells("reward") if isinstance(x, str)}
-        if kinds_of and kinds_of <= {"c", "i", "n", "p", ""} and "i" in kinds_of:
-            words = {**WORDS, **LETTERS}
-    each = False
-    if kind == "rollouts" and not (found["prompt"] or found["group"]) and not wanted.group_size:
-        of_lists = not single and any(listed(x) is not None for x in cells("reward"))
-        each = bool(wide) or bool(of_lists and not _token_rewards(head, found["reward"], None))  # a row is a prompt
-        if not each:
-            raise without_key(head)
-    summed = False
-    if kind == "rollouts" and not wide:
-        summed = _token_rewards(head, found["reward"], found["prompt"])
-    if kind != "rollouts":
-        found["reward"] = None
+    kind = _kind(head, wanted, given, found, wide=bool(wide))
+    _refuse_open_counts(head, wanted, given, found, kind)
+    notes = _keys(head, wanted, given, found, kind)
+    words: Mapping[str, int] = WORDS
+    each = summed = False
     if kind == "rollouts":
-        for idea in ("correct", "samples", "rate"):
-            found[idea] = None
-    elif kind == "rates":
-        found["correct"] = None
-        if samples_are_lists and "samples" not in given:
-            found["samples"] = None if wanted.samples else found["samples"]
-    elif kind == "counts":
-        found["rate"] = None
-    if wanted.samples and kind != "rollouts" and "samples" not in given:
+        if not wide:
+            _find_reward(head, given, found)
+            words = _words(_cells(head, found["reward"]))
+        if not (found["prompt"] or found["group"] or wanted.group_size):
+            each = bool(wide) or _is_group(head, found["reward"])
+            if not each:
+                raise without_key(head)
+        summed = not wide and _token_rewards(head, found["reward"], found["prompt"])
+    found |= dict.fromkeys({*OUTCOMES, "samples"}.difference(NEEDS[kind]))
+    if wanted.samples and "samples" not in given:
         found["samples"] = None
-    in_name = (
-        re.fullmatch(r"(?:avg|mean)@(\d+)", bare(found["rate"])) if kind == "rates" and not found["samples"] else None
-    )
-    used = {
-        idea: name
-        for idea, name in found.items()
-        if name and idea in (*UNIT, "reward", "correct", "samples", "rate", "entropy", "wrong")
-    }
+    in_name = None
+    if kind == "rates" and not found["samples"]:
+        in_name = re.fullmatch(r"(?:avg|mean)@(\d+)", bare(found["rate"]))
+    used = {idea: x for idea, x in found.items() if x and idea in (*UNIT, *OUTCOMES, "samples", "entropy")}
     reward = used.get("reward")
     return projected(
         head,
@@ -191,13 +77,155 @@ def by_names(head: Head, wanted: Wanted, given: dict[str, str], globs: Mapping[s
         words=words,
         summed=summed,
         samples=wanted.samples or (int(in_name[1]) if in_name else None),
-        alone=bool(found["prompt"]) and all_differ([hashable(x) for x in cells("prompt")]),
+        alone=all_differ(_cells(head, found["prompt"])),
         apart=_apart(head, found),
         wide=wide,
         each=each,
         notes=tuple(notes),
         ambiguous="repeat" in used and "repeat" not in given,
     )
+
+
+def _cells(head: Head, name: str | None) -> list[Any]:
+    """What a column holds, nothing where there is none."""
+    return head.cells(name) if name else []
+
+
+def _first_of_each(head: Head, given: Mapping[str, str]) -> dict[str, Any]:
+    """For every idea the column that is given, or the first of its synonyms; data sets and repeats come later."""
+    found: dict[str, Any] = {idea: head.first(names, head.top) for idea, names in SYNONYMS.items()}
+    found["dataset"] = found["repeat"] = None
+    weak = [x for x in WEAK_KEYS if (name := head.first([x], head.top)) and constant(head.cells(name))]
+    if found["prompt"] and bare(found["prompt"]) in weak:  # what encloses all rows is the prompt of none
+        found["prompt"] = head.first([x for x in SYNONYMS["prompt"] if x not in weak], head.top)
+    for idea in UNIT:  # what the caller names is nothing else
+        if found.get(idea) in given.values():
+            found[idea] = head.first(SYNONYMS[idea], [x for x in head.top if x not in given.values()])
+    return found | dict(given)
+
+
+def _is_log(head: Head, wanted: Wanted, found: Mapping[str, Any]) -> bool:
+    """Whether rows are those of a log: a step and a mean, columns that only logs have, and no key."""
+    names = {bare(name) for name in head.top}
+    if found["prompt"] or found["group"] or not (found["mean"] or found["degenerate"]) or OF_ROLLOUTS_ONLY & names:
+        return False
+    step = found["step"] or head.first(LOG_STEPS, head.top)
+    if not step and len(head.rows) != 1:
+        return False
+    counts_groups = any(made_of(head, x, wanted) is not None for x in COUNTED)
+    return bool(IN_LOGS_ONLY & names) or counts_groups or bool(step and is_course(head, step, found["mean"]))
+
+
+def _refuse_averages(head: Head) -> None:
+    """Refuse one row of numbers without a key."""
+    if len(head.rows) == 1 and not any(isinstance(x, list | tuple) for name in head.top for x in head.cells(name)):
+        raise NotRows(
+            f"{head.table.name} holds averages only ({some(head.top)}): one number for all prompts. Read the file with "
+            "a verdict for every response, or with counts for every prompt."
+        )
+
+
+def _kind(head: Head, wanted: Wanted, given: Mapping[str, str], found: dict[str, Any], *, wide: bool) -> str:
+    """What a row is: a rollout, or several of one prompt, its counts, or its share; settles which columns hold them."""
+    counting = not given.keys() & OUTCOMES and _counting(head, wanted, found)
+    if counting:
+        found["correct"] = found["reward"] or found["correct"]
+    correct = _cells(head, found["correct"])
+    whole = bool(found["correct"]) and all(missing(x) or number(x) is not None for x in correct)
+    answers = _answer_list(head, found) if whole and not found["samples"] else None
+    if wanted.kind in ("counts", "rates"):
+        kind = wanted.kind
+    elif wanted.kind or "reward" in given:
+        kind = "rollouts"
+    elif given.keys() & {"correct", "rate"}:
+        kind = "counts" if "correct" in given else "rates"
+    elif wide:
+        kind = "rollouts"
+    elif counting or (whole and _counted(head, wanted, found, answers)):
+        kind = "counts"
+    else:
+        share_name = _share_column(head, wanted, given, found)
+        kind, found["rate"] = ("rates", share_name) if share_name else ("rollouts", found["rate"])
+    if kind == "counts":
+        found["samples"] = found["samples"] or answers
+    elif kind == "rates":
+        found["rate"] = found["rate"] or found["reward"]
+    return kind
+
+
+def _counted(head: Head, wanted: Wanted, found: Mapping[str, Any], answers: str | None) -> bool:
+    """Whether whole numbers of correct samples are counts, of a known number, and not verdicts beside it."""
+    correct, reward = _cells(head, found["correct"]), found["reward"]
+    if found["correct"] == found["samples"] or any(isinstance(x, bool) or listed(x) is not None for x in correct):
+        return False
+    if found["samples"]:
+        return True
+    above_1 = any((number(x) or 0) > 1 for x in correct)
+    verdict_beside = reward and reward != found["correct"] and verdicts(head.cells(reward))
+    return bool(answers or (wanted.samples and above_1)) and not verdict_beside
+
+
+def _share_column(head: Head, wanted: Wanted, given: Mapping[str, str], found: Mapping[str, Any]) -> str | None:
+    """The column of shares of correct samples, if no other is the reward."""
+    rate, reward = found["rate"], found["reward"]
+    if rate and reward in (None, rate):
+        return str(rate)
+    k_of_n = next((x for x in head.top if _parts(head.cells(x)) and x not in given.values()), None)
+    if k_of_n and reward in (None, k_of_n):
+        return k_of_n
+    lists = all(listed(x) is not None for x in _cells(head, found["samples"]))
+    stated = wanted.samples or found["samples"]
+    several = stated and not (found["samples"] and lists)
+    return reward if reward and several and any(share(x) for x in head.cells(reward)) else None
+
+
+def _counting(head: Head, wanted: Wanted, found: Mapping[str, Any]) -> bool:
+    """Whether the reward is a count: whole numbers, some above 1, beside prompts that stand once."""
+    amount = found["reward"] or found["correct"]
+    numbers = [number(x) for x in _cells(head, amount)]
+    return (
+        not found["samples"]
+        and all(x is not None and x.is_integer() and x >= 0 for x in numbers)
+        and 1 < max((x or 0 for x in numbers), default=0) <= (wanted.samples or 64)
+        and len(set(numbers)) > 2
+        and not any(verdicts(head.cells(x)) for x in head.top if bare(x) in SYNONYMS["reward"] and x != amount)
+        and all_differ(_cells(head, found["prompt"]))
+    )
+
+
+def _refuse_open_counts(
+    head: Head, wanted: Wanted, given: Mapping[str, str], found: Mapping[str, Any], kind: str
+) -> None:
+    """Refuse counts and shares of which a column is missing, or of which there are several."""
+    table = head.table
+    if kind == "counts" and not found["correct"]:
+        raise ValueError(
+            f"{table.name} has no column of correct samples; it has {some(head.top)}. Name it with correct=."
+        )
+    if kind == "rates" and not found["rate"]:
+        raise ValueError(f"{table.name} has no column of shares; it has {some(head.top)}. Name it with rate=.")
+    if kind == "rates" and not given.keys() & OUTCOMES:
+        shares = [x for x in head.top if is_share_name(x)]
+        if len(shares) > 1 and found["rate"] in shares:
+            raise ValueError(f"{table.name} has several shares of correct samples. Name one: {offers('rate', shares)}.")
+    if kind == "counts" and not found["samples"] and not wanted.samples:
+        most = max((number(x) or 0 for x in head.cells(found["correct"])), default=8)
+        raise ValueError(
+            f"{table.name} counts correct samples in {found['correct']!r} and does not say of how many. Give "
+            f"samples={most:g} if there are {most:g} of each prompt, or the number, or the column that holds it."
+        )
+
+
+def _words(cells: Sequence[Any]) -> Mapping[str, int]:
+    """What words say of verdicts; single letters only where nothing else is written."""
+    written = {str(x).strip().lower() for x in cells if isinstance(x, str)}
+    return {**WORDS, **LETTERS} if "i" in written and written <= {"c", "i", "n", "p", ""} else WORDS
+
+
+def _is_group(head: Head, reward: str) -> bool:
+    """Whether each of several rows lists the rewards of a group."""
+    lists = len(head.rows) != 1 and any(listed(x) is not None for x in head.cells(reward))
+    return lists and not _token_rewards(head, reward, None)
 
 
 def _apart(head: Head, found: Mapping[str, Any]) -> tuple[str, ...]:
@@ -215,10 +243,9 @@ def _apart(head: Head, found: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(fair)
 
 
-def _keys(
-    head: Head, wanted: Wanted, given: Mapping[str, str], found: dict[str, Any], kind: str, notes: list[Note]
-) -> None:
-    """What tells prompts apart: id or text, data set, group, repeat, step."""
+def _keys(head: Head, wanted: Wanted, given: Mapping[str, str], found: dict[str, Any], kind: str) -> list[Note]:
+    """What tells prompts apart: id or text, data set, group, repeat, step; and what to say of it."""
+    notes = []
     names = [x for x in head.top if x not in (found["reward"], found["correct"], found["rate"], found["samples"])]
     if (
         "prompt" not in given
@@ -261,6 +288,7 @@ def _keys(
         found["step"] = None
     if wanted.kind == "evaluation" and found["repeat"]:
         notes.append(Note("repeat", f"Column {found['repeat']!r} is taken for the repeat of a prompt, as kind says."))
+    return notes
 
 
 def _better_prompt(head: Head, found: dict[str, Any], kind: str) -> None:
