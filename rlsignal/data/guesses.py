@@ -161,8 +161,8 @@ def _counted(head: Head, wanted: Wanted, found: Mapping[str, Any], answers: str 
     if found["samples"]:
         return True
     above_1 = any((number(x) or 0) > 1 for x in correct)
-    verdict_beside = reward and reward != found["correct"] and verdicts(head.cells(reward))
-    return bool(answers or (wanted.samples and above_1)) and not verdict_beside
+    another = reward and reward != found["correct"] and verdicts(head.cells(reward))
+    return bool(answers or (wanted.samples and above_1)) and not another
 
 
 def _share_column(head: Head, wanted: Wanted, given: Mapping[str, str], found: Mapping[str, Any]) -> str | None:
