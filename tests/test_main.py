@@ -133,7 +133,10 @@ class TestNumbers:
             ("ladder --kl -1", "--kl must lie in [0, 1e+30], got -1."),
             ("diagnose FILE --window 0", "--window must be at least 1, got 0."),
             ("diagnose FILE --require pass@1>=e", "--require must be a quantity ("),
-            ("track LOG --threshold 0.5", "--threshold needs single rewards, and LOG has means only. Leave it out."),
+            (
+                "track LOG --threshold 0.5",
+                "--threshold must have something to act on, got 0.5 for training log.",
+            ),
             (
                 "group-size NONE",
                 "'NONE' must have a correct sample, got none of 320 over 40 prompts. Sample more, or take",

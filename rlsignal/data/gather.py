@@ -3,7 +3,7 @@
 Whatever is unusual is refused with its place, or noted; nothing is dropped in silence.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,6 +68,7 @@ def gather(tables: Iterable[Table], wanted: Wanted, *, several: bool = False) ->
         text = f"{len(foreign)} files hold no rollouts and are left out."
         notes.append(Note("left out", text, foreign[0][0], len(foreign)))
     notes += [Note("files", f"{files} files are counted together.", first, files)] if files > 1 else []
+    _refuse_idle(wanted, list(read_as.values()))
     result = collected.result(notes)
     columns = next(iter(read_as.values()))
     return replace(
@@ -79,6 +80,25 @@ def gather(tables: Iterable[Table], wanted: Wanted, *, several: bool = False) ->
 
 def _projected(rows: Iterator[tuple[int, Any]], project: Callable[[int, Any], Any]) -> Iterator[tuple[int, Any]]:
     return ((place, project(place, row)) for place, row in rows)
+
+
+IDLE = {
+    "rollouts": ("groups", "degenerate"),
+    "counts": ("threshold", "missing", "groups", "scorer", "filter", "degenerate"),
+    "rates": ("threshold", "missing", "groups", "scorer", "filter", "degenerate"),
+    "log": ("threshold", "missing", "prompt", "repeat", "dataset", "group", "checkpoint", "correct", "rate"),
+}
+"""What of `Wanted` has nothing to act on, by what the rows are."""
+
+
+def _refuse_idle(wanted: Wanted, read_as: Sequence[Columns]) -> None:
+    """An error for an option that did nothing, for whoever gave it expects that it did."""
+    said = wanted.options
+    acted = {idea for columns in read_as if columns.format or "filter" in columns.key for idea in ("scorer", "filter")}
+    for name, value in said.items():
+        if name not in acted and all(name in IDLE[columns.kind] for columns in read_as):
+            what = " and ".join(dict.fromkeys(TITLES[columns.kind] for columns in read_as))
+            raise ValueError(f"{name} must have something to act on, got {value!r} for {what}. Leave it out.")
 
 
 TITLES = {
@@ -154,7 +174,8 @@ def options(columns: Columns, wanted: Wanted, result: Rollouts | TrainingLog) ->
             name = columns.names.get(idea)
             if name and not (idea == "reward" and " to " in name) and " and " not in name and name != "each row":
                 said.setdefault(idea, name)
-        if isinstance(result, Rollouts) and columns.kind == "rates" and not said.get("samples"):
+        equal = isinstance(result, Rollouts) and len(set(result.samples.tolist())) == 1
+        if equal and columns.kind == "rates" and not said.get("samples"):
             said["samples"] = int(result.samples[0])
     if not columns.format:
         said.setdefault("kind", columns.kind)

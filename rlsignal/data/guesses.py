@@ -131,7 +131,9 @@ def _kind(head: Head, wanted: Wanted, given: Mapping[str, str], found: dict[str,
     if counting:
         found["correct"] = found["reward"] or found["correct"]
     correct = _cells(head, found["correct"])
-    whole = bool(found["correct"]) and all(missing(x) or number(x) is not None for x in correct)
+    odd = sum(not missing(x) and number(x) is None for x in correct)
+    slips = len(correct) // 10 if found["samples"] else 0  # beside a column of samples: refused in their rows
+    whole = bool(found["correct"]) and odd <= slips
     answers = _answer_list(head, found) if whole and not found["samples"] else None
     if wanted.kind in ("counts", "rates"):
         kind = wanted.kind

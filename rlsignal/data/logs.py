@@ -30,8 +30,6 @@ class Log(Collector):
         """Keep the rows of one table that have a mean reward or a share of degenerate groups."""
         self.table, self.columns = table, columns
         names = columns.names
-        if self.wanted.threshold is not None:
-            raise ValueError(f"threshold needs single rewards, and {table.name} has means only. Leave it out.")
         for place, row in rows:
             where = table.at(place)
             if table.header is None and not isinstance(row, Mapping):

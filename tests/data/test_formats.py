@@ -435,7 +435,7 @@ class TestTrainingLogs:
         assert kinds(log)["other reward"] == 1
 
     def test_a_threshold_is_for_single_rewards(self):
-        with pytest.raises(ValueError, match=r"^threshold needs single rewards, and the data has means only"):
+        with pytest.raises(ValueError, match=r"^threshold must have something to act on, got 0\.5 for training log"):
             read(rows(step=[1, 2, 3, 4], reward=[0.5] * 4, **self.LOG), threshold=0.5)
 
     @pytest.mark.parametrize("mean", [0.015, 0.00015, 9e-05, 5e-05, 5e-06])

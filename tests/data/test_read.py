@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pickle
+import re
 import runpy
 import subprocess
 import sys
@@ -521,3 +522,36 @@ class TestMatricesInLists:
     def test_zeros_and_ones_are_counted(self, source):
         found = read(source([[0, 1, 0], [1, 1, 1]]))
         assert (found.correct.tolist(), found.samples.tolist()) == ([1, 3], [3, 3])
+
+
+COUNTED = [{"prompt": i, "n": 8, "c": i % 9} for i in range(20)]
+SHARED = [{"prompt": i, "pass_rate": (i % 9) / 8} for i in range(20)]
+ROLLED = [{"prompt": i // 8, "reward": i % 2} for i in range(160)]
+LOGGED = [{"step": i, "reward": 0.5, "frac_reward_zero_std": 0.25, "loss": 0.0} for i in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        (COUNTED, {"threshold": 0.3, "missing": 0, "groups": 4, "filter": "none", "scorer": "none", "degenerate": "n"}),
+        (
+            SHARED,
+            {"threshold": 0.3, "missing": 0, "groups": 4, "filter": "none", "scorer": "none", "degenerate": "prompt"},
+        ),
+        (ROLLED, {"groups": 4, "degenerate": "reward"}),
+        (LOGGED, {"threshold": 0.3, "missing": 0, "prompt": "loss", "correct": "loss", "rate": "loss"}),
+    ],
+)
+def test_an_option_that_has_nothing_to_act_on_is_an_error(rows, options):
+    for name, value in options.items():
+        with pytest.raises(ValueError, match=rf"^{name} must have something to act on, got .*Leave it out\.$"):
+            read(rows, **{name: value})
+    assert read(rows, **dict(read(rows).options)).read_as == read(rows).read_as
+
+
+@pytest.mark.parametrize("slip", ["l2", "?", "1 of 8"])
+@pytest.mark.parametrize("at", [0, 7, 19])
+def test_a_slip_in_a_column_of_counts_is_named_with_its_place(slip, at):
+    rows = [{**row, "c": slip} if i == at else row for i, row in enumerate(COUNTED)]
+    with pytest.raises(ValueError, match=rf"^c must be a number, got '{re.escape(slip)}' in record {at} of the data"):
+        read(rows)
