@@ -55,6 +55,14 @@ def probability(name: str, value: ArrayLike, *, way_out: str = "") -> Floats:
     return within(name, array, 0.0, 1.0, way_out=way_out)
 
 
+def rows(name: str, value: ArrayLike) -> Floats:
+    """Probabilities [..., rows], row after row in time."""
+    array = probability(name, value)
+    if not array.ndim:
+        raise ValueError(f"{name} must be one number for each row, got {_plain(array)}. Give one row as [{array:g}].")
+    return array
+
+
 def single(name: str, value: ArrayLike, *, zero: bool = False) -> Floats:
     """Numbers above 0, or 0 with `zero`, of a size that float32 computes with; the error says which they are not."""
     array = numbers(name, value)

@@ -100,15 +100,17 @@ def recommend_group_size(
         _validate.whole("steps", steps, 1, 10**9)
     if pool is not None:
         _validate.whole("pool", pool, 1, 10**9)
-    if tokens is not None:
-        _validate.within("tokens", tokens, 0, np.inf, open_ends=True)
     if rollout_seconds is not None:
-        _validate.within("rollout_seconds", rollout_seconds, 0, np.inf, open_ends=True)
+        seconds = _validate.within("rollout_seconds", rollout_seconds, 0, np.inf, open_ends=True)
+        rollout_seconds = _validate.scalar("rollout_seconds", seconds)
+    for name, value in (("logged_at", logged_at), ("groups", groups)):
+        if value is not None and not isinstance(p, TrainingLog):
+            raise ValueError(f"{name} must be left out, got {_validate.shown(value)}: it is of a log, which p is not.")
     if steps is None and pool is not None:
         raise ValueError("steps must be given with `pool`, got none. How long is the run?")
     if (scores is None) != (between is None):
         raise ValueError("scores and between must be given together, got one of them. See best_group_size().")
-    step = _Step(rollouts, reading=0.0 if tokens is None else tokens[0] / tokens[1])
+    step = _Step(rollouts, reading=0.0 if tokens is None else _reading(tokens))
     sizes = [g for g in (2**i for i in range(1, largest.bit_length())) if step.prompts(g) >= 2]
     if not sizes:
         raise ValueError(
@@ -165,6 +167,17 @@ def recommend_group_size(
         notes=notes,
         read_as=read_as,
     )
+
+
+def _reading(tokens: Any) -> float:
+    """Of a prompt, in units of a rollout."""
+    both = _validate.within("tokens", tokens, 0, np.inf, open_ends=True)
+    if both.shape != (2,):
+        raise ValueError(
+            f"tokens must be two numbers, of a prompt and of a completion, got {_validate.shown(tokens)}. Give them as "
+            "(200, 800)."
+        )
+    return float(both[0] / both[1])
 
 
 @dataclass(frozen=True)

@@ -156,10 +156,12 @@ def track(
     >>> trend.degenerate.round(2), trend.warned_at
     (array([0.55, 0.65, 0.75, 0.85]), 79.0)
     """
+    window = _validate.whole("window", window, 1)
+    if groups is not None:
+        groups = _validate.whole("groups", groups, 1)
     source = as_data(data, reading if isinstance(data, Rollouts | TrainingLog) else {"groups": groups, **reading})
     log = by_step(source) if isinstance(source, Rollouts) else source.latest
     g = _size(log, group_size)
-    window = _validate.whole("window", window, 1)
     one_each = (log.samples == g) & (groups in (None, 1))
     logged = np.isfinite(log.degenerate).any()
     share = np.where(one_each & ~logged, (log.correct == 0) | (log.correct == g), log.degenerate)
@@ -213,7 +215,13 @@ def first_warning(share: Floats, groups: int, *, window: int = 20) -> tuple[int,
     share : [rows], of degenerate groups.
     groups : in a row.
     window : rows taken together, as in `track`.
+
+    Raises
+    ------
+    ValueError : shares that are none or not of rows, a number of groups or of rows below 1.
     """
+    share, groups = _validate.rows("share", share), _validate.whole("groups", groups, 1)
+    window = _validate.whole("window", window, 1)
     found = {
         "degenerate": degenerate_rows(share, groups, window),
         "degenerating": degenerating_rows(share, groups, window),
@@ -302,7 +310,7 @@ def _size(log: TrainingLog, group_size: int | None) -> int:
 def _groups(share: Floats, groups: int | None, *, one: bool) -> int:
     """Groups in a row: as given, one, or the fewest of which all fractions are whole counts."""
     if groups is not None:
-        return _validate.whole("groups", groups, 1)
+        return groups
     if one or not ((share > 0) & (share < 1)).any():
         return 1
     written = max(map(decimals, share.tolist()))

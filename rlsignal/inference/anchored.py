@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
+from rlsignal import _validate
 from rlsignal._validate import Floats
 from rlsignal.inference.population import BetaEstimate, beta_estimate
 from rlsignal.theory.distributions import Fixed, Mixture
 from rlsignal.theory.pmf import LARGEST_SUMMED
-from rlsignal.theory.recorded import Recorded
+from rlsignal.theory.recorded import Recorded, recorded
 
 POINTS = 201
 STRENGTH = 0.05
@@ -40,7 +41,7 @@ def anchored_estimate(data: Recorded, fit: BetaEstimate | None = None, *, streng
 
     Raises
     ------
-    ValueError : as `beta_estimate`.
+    ValueError : as `beta_estimate`; a strength that is not above 0.
 
     Source: derived and simulated in docs/theory.md (I11).
 
@@ -58,6 +59,9 @@ def anchored_estimate(data: Recorded, fit: BetaEstimate | None = None, *, streng
     [0.31, 0.43]
     """
     grid = _grid()
+    data, strength = recorded("data", data), _validate.scalar("strength", _validate.single("strength", strength))
+    if not isinstance(fit, BetaEstimate | None):
+        raise ValueError(f"fit must be a BetaEstimate, got {_validate.shown(fit)}. Leave it out, or fit beta_estimate.")
     weights = anchored_weights(data, fit if fit is not None else beta_estimate(data), strength)
     return Mixture([Fixed(p) for p in grid], weights / weights.sum())
 

@@ -10,6 +10,7 @@ from rlsignal.inference.intervals import (
     Estimate,
     Statistic,
     bounded_interval,
+    cluster_labels,
     clustered,
     common_samples,
     effective_trials,
@@ -83,7 +84,7 @@ def group_bounds(
         n = min(common_samples(p), LARGEST_PRICED)
         enough = np.asarray(p.samples) >= n
         seen = Recorded(np.asarray(p.correct)[enough], np.asarray(p.samples)[enough])
-        labels = None if clusters is None else np.asarray(clusters)[enough]
+        labels = None if clusters is None else cluster_labels(clusters, len(enough))[enough]
         units, _ = clustered(np.ones(int(enough.sum())), labels)
         if units < 2:
             raise ValueError(f"p must hold at least 2 prompts or clusters for bounds, got {units:.3g}.")

@@ -31,7 +31,8 @@ class ExponentialFit(Result):
         return np.asarray(self.b - self.a * np.exp(_validate.numbers("entropy", entropy)))
 
     def _parts(self) -> Iterator[Part]:
-        yield f"R = -{figure(self.a)} exp(H) + {figure(self.b)}, explains {self.explained:.1%}"
+        sign = "-" if self.b < 0 else "+"
+        yield f"R = {figure(-self.a)} exp(H) {sign} {figure(abs(self.b))}, explains {self.explained:.1%}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,7 +78,7 @@ def exponential_fit(entropy: ArrayLike, reward: ArrayLike) -> ExponentialFit:
 
     Raises
     ------
-    ValueError : other shapes, one entropy only.
+    ValueError : other shapes, one entropy only, NaN or infinities.
 
     Source: the law is Cui et al., 2505.22617; what it is along a run, docs/theory.md (N8).
 
@@ -112,7 +113,7 @@ def sigmoid_fit(compute: ArrayLike, reward: ArrayLike, *, skip: float = 0.0, sta
 
     Raises
     ------
-    ValueError : other shapes; fewer than 4 rows left.
+    ValueError : other shapes; fewer than 4 rows left; NaN or infinities.
 
     Source: the use of sigmoids is ScaleRL's, 2510.13786; docs/theory.md (N9).
 
@@ -128,7 +129,11 @@ def sigmoid_fit(compute: ArrayLike, reward: ArrayLike, *, skip: float = 0.0, sta
 
     c, r = _paired("compute", compute, reward, 4)
     _validate.within("compute", c, 0, np.inf, open_ends=True)
-    first = float(r[0]) if start is None else _validate.scalar("start", _validate.numbers("start", start))
+    first = (
+        float(r[0])
+        if start is None
+        else _validate.scalar("start", _validate.within("start", start, -np.inf, np.inf, open_ends=True))
+    )
     kept = c >= _validate.scalar("skip", _validate.within("skip", skip, 0, np.inf))
     kept &= (np.arange(len(c)) > 0) | (start is not None)
     if kept.sum() < 4:
@@ -158,7 +163,10 @@ def sigmoid_fit(compute: ArrayLike, reward: ArrayLike, *, skip: float = 0.0, sta
 
 
 def _paired(name: str, x: ArrayLike, y: ArrayLike, least: int) -> tuple[Floats, Floats]:
-    first, second = _validate.numbers(name, x), _validate.numbers("reward", y)
+    first, second = (
+        _validate.within(what, z, -np.inf, np.inf, open_ends=True, way_out="Leave out rows without it.")
+        for what, z in ((name, x), ("reward", y))
+    )
     if first.ndim != 1 or first.shape != second.shape or len(first) < least:
         raise ValueError(
             f"{name} and reward must be one number for each of at least {least} rows, got shapes {first.shape} and "

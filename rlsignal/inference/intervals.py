@@ -170,6 +170,9 @@ def common_samples(data: Recorded) -> int:
 def group_table(statistic: Statistic, g: int) -> Floats:
     """The table f(0..g) behind a statistic: its value for a group of g in which k are correct."""
     g = _validate.whole("g", g, 1, LARGEST_SUMMED)
+    if not callable(statistic):
+        got = _validate.shown(statistic)
+        raise ValueError(f"statistic must be a function (p, g), got {got}. Give one such as degenerate_probability.")
     return _table(statistic, g) if isinstance(statistic, Hashable) else _table.__wrapped__(statistic, g)
 
 
@@ -307,12 +310,18 @@ def clustered(deviations: Floats, clusters: ArrayLike | None) -> tuple[float, Fl
     """How many independent units, and the sum of each. Unequal clusters count as fewer, by Kish's effective number."""
     if clusters is None:
         return len(deviations), deviations
-    labels = np.asarray(clusters)
-    if labels.shape != deviations.shape:
-        raise ValueError(f"clusters must be one label per prompt [{len(deviations)}], got shape {labels.shape}.")
+    labels = cluster_labels(clusters, len(deviations))
     _, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     units = float(sizes.sum() ** 2 / (sizes @ sizes))
     return units, np.bincount(which.reshape(-1), deviations).astype(np.float64)
+
+
+def cluster_labels(clusters: ArrayLike, prompts: int) -> NDArray[Any]:
+    """[prompts], or an error."""
+    labels = np.asarray(clusters)
+    if labels.shape != (prompts,):
+        raise ValueError(f"clusters must be one label per prompt [{prompts}], got shape {labels.shape}.")
+    return labels
 
 
 def _histogram(data: Recorded) -> tuple[Floats, NDArray[np.int64]]:

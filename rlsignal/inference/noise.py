@@ -83,15 +83,19 @@ def gradient_noise(norms: Mapping[tuple[int, int], ArrayLike]) -> GradientNoise:
     >>> round(found.between, 6), round(found.baseline, 6), found.best_group_size
     (0.5, 12.0, 6.0)
     """
+    if not isinstance(norms, Mapping) or not all(isinstance(shape, tuple) and len(shape) == 2 for shape in norms):
+        raise ValueError(
+            f"norms must be a mapping of (prompts, g) to squared norms, got {_validate.shown(norms)}. Give them as "
+            "{(64, 8): [0.1, 0.2]}."
+        )
     shapes = [(_validate.whole("prompts", p, 1), _validate.group_size(g)) for p, g in norms]
     rows = [np.atleast_1d(_validate.within("norms", x, 0, np.inf)) for x in norms.values()]
     steps = {row.shape for row in rows}
-    if len(steps) != 1 or len(rows[0].shape) != 1:
+    if rows and (len(steps) != 1 or rows[0].ndim != 1):
         raise ValueError(
             f"norms must have one value for each step [steps], the same steps for all, got {sorted(steps)}."
         )
-    design = _design(shapes)
-    if len(shapes) < 4 or np.linalg.matrix_rank(design) < 4:
+    if len(shapes) < 4 or np.linalg.matrix_rank(design := _design(shapes)) < 4:
         raise ValueError(
             f"norms must be of shapes that determine four parts, got {shapes}. Take (P, g), (P/2, g), (P, g/2) and "
             "(P, g/4)."

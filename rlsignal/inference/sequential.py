@@ -39,8 +39,12 @@ def log_e_process(informative: ArrayLike, groups: ArrayLike, *, level: float = 0
     >>> log_e_process([0.5, 0.5, 0.0, 0.0, 0.0], groups=64).round(1)
     array([-21.1, -22.2,   1. ,   4.5,   7.9])
     """
-    share = _validate.probability("informative", informative)
+    share = _validate.rows("informative", informative)
     groups = _validate.within("groups", groups, 0, np.inf, open_ends=True)
+    if groups.shape[-1:] not in ((), (1,), share.shape[-1:]):
+        raise ValueError(
+            f"groups must be one number or one for each of {share.shape[-1]} rows, got {groups.shape[-1]}."
+        )
     spacing = _validate.whole("spacing", spacing, 1)
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     other = level / 2
@@ -86,7 +90,7 @@ def overdispersion(informative: ArrayLike, groups: int, *, level: float = 0.1) -
     >>> [round(float(overdispersion(share, 64)[-1]), 1) for share in (steady, jumping)]
     [1.0, 7.0]
     """
-    share = _validate.probability("informative", informative)
+    share = _validate.rows("informative", informative)
     groups = _validate.whole("groups", groups, 1)
     level = _validate.scalar("level", _validate.within("level", level, 0, 1, open_ends=True))
     noise = level * (1 - level) / groups
