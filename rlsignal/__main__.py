@@ -13,7 +13,7 @@ from rlsignal import store
 from rlsignal._show import visible
 from rlsignal.commands import compare, diagnose, group_size, ladder, track, verify
 from rlsignal.commands import map as inversion_map
-from rlsignal.commands.data import as_options, as_typed
+from rlsignal.commands.data import as_typed
 
 INTERRUPTED = 130
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explained(error: Exception, chosen: argparse.Namespace) -> str | None:
     """What went wrong and what to do, in one line; None for what is not the caller's."""
-    text = as_typed(" ".join(as_options(str(error)).split()), chosen)
+    text = as_typed(" ".join(str(error).split()), chosen)
     if isinstance(error, OSError) and error.strerror:  # the system's own
         where = f": {os.fsdecode(error.filename)[:200]!r}" if isinstance(error.filename, str | bytes) else ""
         return f"{error.strerror}{where}."

@@ -106,9 +106,9 @@ def whole(name: str, value: Any, smallest: int, largest: int = 2**63 - 1, *, way
     return number
 
 
-def group_size(g: Any, largest: int = 10**9, *, way_out: str = "") -> int:
+def group_size(g: Any, largest: int = 10**9) -> int:
     """Rollouts per prompt: at least 2, since one rollout has nothing to be compared with."""
-    return whole("g", g, 2, largest, way_out=way_out)
+    return whole("g", g, 2, largest)
 
 
 def counts(correct: ArrayLike, samples: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

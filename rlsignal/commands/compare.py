@@ -1,14 +1,12 @@
 """`rlsignal compare`: which checkpoint to start RL from."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import rlsignal
 from rlsignal import store
-from rlsignal._show import visible
-from rlsignal.commands.data import add_data, given, read, short_names, write_page
+from rlsignal.commands.data import add_data, add_page, given, read, short_names, show, write_page
 from rlsignal.commands.terminal import command, number, whole
 
 
@@ -30,7 +28,7 @@ def add(commands: Any) -> None:
         metavar="X",
         help="learning rate times steps of the model's forecasts (default 30 300 3000), not of your optimizer",
     )
-    parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
+    add_page(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -43,7 +41,5 @@ def run(chosen: argparse.Namespace) -> int:
     options = given(chosen, "group_size", "budgets")
     compared = rlsignal.compare(data, **options)
     written = write_page(chosen.html, [compared], " and ".join(Path(x).name for x in chosen.data))
-    print(json.dumps(compared.summary) if chosen.json else compared)
-    if written and not chosen.json:
-        print(f"\nWrote {visible(str(written[0]))}.")
+    show(chosen, compared, compared.summary, written)
     return 0

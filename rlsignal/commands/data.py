@@ -1,17 +1,18 @@
 """What commands that read data share: the file, how it is read, and which options can act on what it holds."""
 
 import argparse
+import json
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import rlsignal
 from rlsignal import store
-from rlsignal._show import Result
+from rlsignal._show import Result, visible
 from rlsignal.commands.terminal import number, whole
 from rlsignal.data.columns import KINDS
 
@@ -70,19 +71,29 @@ def read(chosen: argparse.Namespace, path: str) -> Any:
     """One file, with the options of `rlsignal.read` that were given."""
     names = {"rollouts_per_group": "group_size", "share": "degenerate"}
     options = {names.get(name, name): value for name, value in given(chosen, *READING).items() if name != "explain"}
-    data = rlsignal.read(path, **options)
-    data = replace(data, notes=tuple(replace(note, text=as_options(note.text)) for note in data.notes))
+    try:
+        data = rlsignal.read(path, **options)
+    except ValueError as error:
+        raise ValueError(as_options(str(error), group_size="rollouts-per-group")) from error
+    data = replace(
+        data,
+        notes=tuple(replace(note, text=as_options(note.text, group_size="rollouts-per-group")) for note in data.notes),
+    )
     if chosen.explain:
         print(f"rlsignal.{data.call.replace('source', repr(path), 1)}", file=sys.stderr if chosen.json else sys.stdout)
     return data
 
 
-def as_options(message: str) -> str:
-    """The reader's errors name arguments of Python, reward='accuracy'; here they are options, --reward accuracy."""
+def as_options(message: str, **renamed: str) -> str:
+    """Messages name arguments of Python, reward='accuracy'; here they are options, --reward accuracy.
+
+    renamed : the options of arguments that have another name: for the reader and for a question `group_size` is not
+        the same.
+    """
     names = "|".join((*COLUMNS, *CHOICES, *NUMBERS, "kind", "degenerate", "group_size"))
 
     def option(found: re.Match[str]) -> str:
-        name = {"group_size": "rollouts-per-group"}.get(found[1], found[1])
+        name = renamed.get(found[1], found[1])
         value = found[2]
         if value and value[0] in "'\"":
             value = shlex.quote(value[1:-1])
@@ -93,7 +104,7 @@ def as_options(message: str) -> str:
 
 ARGUMENTS = {
     "g": ("group_size", "group_sizes", "rollouts_per_group", "logged_at"),
-    "group_size": ("group_size", "group_sizes"),
+    "group_size": ("group_size", "group_sizes", "logged_at"),
     "rollouts": ("budget", "rollouts"),
     "budget": ("budgets",),
 }
@@ -103,9 +114,11 @@ ARGUMENTS = {
 def as_typed(message: str, chosen: argparse.Namespace) -> str:
     """An error that begins with an argument, "g must be at least 2, got 1", names the option that has this value.
 
-    What stands for the data names the file, or the number that was given in its place; an argument in backticks is its
-    option too.
+    A way out, "group_size=8", is an option that this command has. What stands for the data names the file, or the
+    number that was given in its place; an argument in backticks is its option too.
     """
+    asked = next((name for name in ARGUMENTS["group_size"] if hasattr(chosen, name)), "rollouts_per_group")
+    message = as_options(message, group_size=asked.replace("_", "-"))
     message = re.sub(r"`(\w+)`", lambda x: f"--{x[1].replace('_', '-')}" if hasattr(chosen, x[1]) else x[0], message)
     found = re.match(r"(\w+) (must|needs) ", message)
     if found is None:
@@ -146,6 +159,18 @@ def refuse_idle(chosen: argparse.Namespace, what: str, *acting: str) -> None:
 def checkpoint_named(data: Any, name: str | None) -> Any:
     """The checkpoint as it stands in the data, where it may be a number."""
     return {str(x): x for x in data.checkpoints}.get(name, name) if name is not None else None
+
+
+def add_page(parser: argparse.ArgumentParser) -> None:
+    """The option --html."""
+    parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
+
+
+def show(chosen: argparse.Namespace, text: Any, summary: Mapping[str, Any], written: Sequence[Path]) -> None:
+    """Print what was found, and for people what was written too."""
+    print(json.dumps(summary) if chosen.json else text)
+    if written and not chosen.json:
+        print(f"\nWrote {visible(', '.join(map(str, written)))}.")
 
 
 def write_page(path: str | None, results: Iterable[Result], source: str) -> list[Path]:

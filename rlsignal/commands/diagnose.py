@@ -1,16 +1,26 @@
 """`rlsignal diagnose`: how much signal an evaluation holds, or a training log over its steps."""
 
 import argparse
-import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import rlsignal
 from rlsignal import _validate, store
-from rlsignal._show import Result, figure, visible
-from rlsignal.commands.data import add_data, checkpoint_named, given, read, refuse_idle, write_page
+from rlsignal._show import Result, figure
+from rlsignal.commands.data import (
+    add_data,
+    add_page,
+    as_options,
+    checkpoint_named,
+    given,
+    read,
+    refuse_idle,
+    show,
+    write_page,
+)
 from rlsignal.commands.terminal import command, whole
 from rlsignal.commands.track import tracked
 from rlsignal.data.records import Rollouts, TrainingLog
@@ -36,7 +46,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--batch", type=whole, metavar="N", help="groups in a step (default 64)")
     parser.add_argument("--fewest", type=whole, metavar="N", help="leave out prompts with fewer samples than this")
     parser.add_argument("--window", type=whole, metavar="N", help="logged rows taken together over time (default 50)")
-    parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
+    add_page(parser)
     parser.add_argument("--counts", metavar="PATH", help="write {id, c, n} lines, which pass@k tools read")
     parser.add_argument("--ids", metavar="PATH", help="write a line a prompt: kind, and how likely it is of no use")
     parser.add_argument(
@@ -57,12 +67,15 @@ def run(chosen: argparse.Namespace) -> int:
     rule = _rule(chosen.require) if chosen.require is not None else None
     window = 50 if chosen.window is None else _validate.whole("window", chosen.window, 1)
     data = read(chosen, chosen.data)
-    if isinstance(data, TrainingLog) and chosen.group_size is None and data.group_size is None:
-        refuse_idle(chosen, "a training log whose rows are not one group each", "group_size", "window", "html")
-    g = chosen.group_size if chosen.group_size is not None else _group_size(data)
-    if isinstance(data, TrainingLog) and not np.all(data.latest.samples == g):
-        refuse_idle(chosen, "a training log whose rows are not one group each", "group_size", "window", "html")
-        return tracked(chosen, data, g, min(window, len(data.latest.step)), chosen.groups)
+    g: int | None = chosen.group_size
+    if isinstance(data, TrainingLog):
+        g = data.group_size if g is None else g  # of another size its shares would be misread
+        if g is None or not np.all(data.latest.samples == g):
+            refuse_idle(chosen, "a training log whose rows are not one group each", "group_size", "window", "html")
+            if g is None:
+                raise ValueError(f"--group-size must be given, for the log does not state it: {_way_out(data)}.")
+            return tracked(chosen, data, group_size=g, window=window, **given(chosen, "groups"))
+    g = 8 if g is None else g
     over_time = data.step is not None and len(np.unique(data.step)) >= 2 * window
     acting = ["group_size", "batch", "html", "require", *["window"] * over_time]
     if isinstance(data, Rollouts):
@@ -75,6 +88,7 @@ def run(chosen: argparse.Namespace) -> int:
 
     at = checkpoint_named(data, chosen.at) if isinstance(data, Rollouts) else None
     found = rlsignal.diagnose(data, g, checkpoint=at, **given(chosen, "batch", "fewest"))
+    found = replace(found, notes=tuple(as_options(note, checkpoint="at") for note in found.notes))
     several = isinstance(data, Rollouts) and len(data.checkpoints) > 1 and found.samples > 1
     compared = rlsignal.compare(data, min(g, found.samples)) if several else None
     trend = rlsignal.track(data, g, window=window) if over_time else None
@@ -87,15 +101,11 @@ def run(chosen: argparse.Namespace) -> int:
         listed = list_prompts(with_samples(one, chosen.fewest or 1), g)
         results.append(listed)
         written.append(store.save_rows(listed.rows(*filter(None, [chosen.keep])), chosen.ids))
-    if chosen.json:
-        more = {"track": trend, "comparison": compared}
-        gate = {"require": {"rule": chosen.require, "status": _status(rule, found)}} if rule else {}
-        print(json.dumps({**found.summary, **{name: x.summary for name, x in more.items() if x is not None}, **gate}))
-        return _status(rule, found)
-    print("\n\n".join(map(str, results)))
-    if written:
-        print(f"\nWrote {visible(', '.join(map(str, written)))}.")
-    if rule:
+    more = {"track": trend, "comparison": compared}
+    gate = {"require": {"rule": chosen.require, "status": _status(rule, found)}} if rule else {}
+    summary = {**found.summary, **{name: x.summary for name, x in more.items() if x is not None}, **gate}
+    show(chosen, "\n\n".join(map(str, results)), summary, written)
+    if rule and not chosen.json:
         said = {0: "met", 1: "not met", 3: "not decided by these samples"}[_status(rule, found)]
         low, high = _interval(rule[0], found)
         print(f"\nRequired: {chosen.require}: {said}, by the interval [{figure(low)}, {figure(high)}].")
@@ -138,13 +148,8 @@ def _interval(name: str, found: Diagnosis) -> tuple[float, float]:
     }[name]
 
 
-def _group_size(data: Rollouts | TrainingLog) -> int:
-    """8 for an evaluation; what a log states, for another size would misread its shares."""
-    if isinstance(data, Rollouts):
-        return 8
-    if data.group_size is not None:
-        return data.group_size
-    rows = set(data.latest.samples.tolist())
-    one = len(rows) == 1 and 2 <= min(rows) <= 64 and not np.isfinite(data.degenerate).any()
-    way = f"--group-size {rows.pop()} if each row is one group" if one else "--group-size 8 if it is 8"
-    raise ValueError(f"--group-size must be given, for the log does not state it: {way}.")
+def _way_out(log: TrainingLog) -> str:
+    """Of a log that does not state its group size."""
+    rows = set(log.latest.samples.tolist())
+    one = len(rows) == 1 and 2 <= min(rows) <= 64 and not np.isfinite(log.degenerate).any()
+    return f"--group-size {rows.pop()} if each row is one group" if one else "--group-size 8 if it is 8"

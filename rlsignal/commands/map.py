@@ -139,7 +139,7 @@ def _evaluated(paths: Sequence[str]) -> tuple[dict[str, Recorded], tuple[str, ..
         named = evaluations(sources)
         shared = shared_prompts(named) if named else []
     except ValueError as error:
-        text = as_options(str(error))
+        text = as_options(str(error), group_size="rollouts-per-group")
         if text != str(error):  # a way out that this command does not have
             text += " map has no options of reading: give files with a row of prompt, n and c for each prompt."
         raise ValueError(text) from error

@@ -97,9 +97,7 @@ def _run_in(folder: Path, chosen: argparse.Namespace, study: Callable[["Runner"]
     provenance = {"device": device_name(), "seconds": seconds, "time": asctime()}
     written = [saving.save(found, folder / name, provenance=provenance) for name, found in report.results.items()]
     if report.records:
-        rows = "".join(json.dumps(row) + "\n" for row in report.records).encode()
-        written.append(folder / "records.jsonl")
-        store.write_atomically(written[-1], lambda file: file.write(rows))
+        written.append(store.save_rows(report.records, folder / "records.jsonl"))
     blocks.clear()  # the results hold all that they did
     failures = []
     for name, draw in report.pictures.items():

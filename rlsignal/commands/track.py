@@ -1,13 +1,12 @@
 """`rlsignal track`: degenerate groups over the steps of a run, and whether to worry."""
 
 import argparse
-import json
+from dataclasses import replace
 from typing import Any
 
 import rlsignal
 from rlsignal import store
-from rlsignal._show import visible
-from rlsignal.commands.data import add_data, given, read, write_page
+from rlsignal.commands.data import add_data, add_page, as_options, given, read, show, write_page
 from rlsignal.commands.terminal import command, whole
 
 
@@ -25,22 +24,18 @@ def add(commands: Any) -> None:
         "--group-size", type=whole, metavar="G", help="rollouts per prompt (default what the log states)"
     )
     parser.add_argument("--window", type=whole, metavar="N", help="logged rows taken together (default 20)")
-    parser.add_argument("--html", metavar="PATH", help="write a page that needs no network")
+    add_page(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the trend."""
     store.check_outputs({"--html": chosen.html}, [chosen.data])
-    return tracked(chosen, read(chosen, chosen.data), chosen.group_size, **given(chosen, "window", "groups"))
+    return tracked(chosen, read(chosen, chosen.data), **given(chosen, "group_size", "window", "groups"))
 
 
-def tracked(
-    chosen: argparse.Namespace, data: Any, group_size: int | None, window: int = 20, groups: int | None = None
-) -> int:
+def tracked(chosen: argparse.Namespace, data: Any, **options: int) -> int:
     """Print, and write where a page was asked for."""
-    trend = rlsignal.track(data, group_size, window=window, groups=groups)
-    written = write_page(chosen.html, [trend], chosen.data)
-    print(json.dumps(trend.summary) if chosen.json else trend)
-    if written and not chosen.json:
-        print(f"\nWrote {visible(str(written[0]))}.")
+    trend = rlsignal.track(data, **options)
+    trend = replace(trend, notes=tuple(as_options(note, group_size="group-size") for note in trend.notes))
+    show(chosen, trend, trend.summary, write_page(chosen.html, [trend], chosen.data))
     return 0

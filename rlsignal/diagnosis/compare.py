@@ -157,8 +157,8 @@ def compare(
 
     Raises
     ------
-    ValueError : fewer than two checkpoints, no shared prompts, g above the samples; no budgets, or one that is no
-        number of at least 0 and finite.
+    ValueError : fewer than two checkpoints, no shared prompts, g above the samples; no budgets, one that is no number
+        of at least 0 and finite, or two that print alike.
 
     Source: docs/diagnosis.md.
 
@@ -254,6 +254,12 @@ def _budgets(budgets: Any) -> tuple[float, ...]:
         raise ValueError("budgets must be finite, got inf. Give a large number.")
     if found.ndim > 1:
         raise ValueError(f"budgets must be a list of numbers, got an array of shape {found.shape}.")
+    printed = [f"{budget:g}" for budget in found]
+    if len(set(printed)) < len(printed):
+        alike = next(text for text in printed if printed.count(text) > 1)
+        raise ValueError(
+            f"budgets must differ in six digits, which name them, got two that are {alike}. Leave one out."
+        )
     return tuple(found.tolist())
 
 
@@ -324,7 +330,7 @@ def _is_column(value: Any) -> bool:
     """Whether this is a column of cells, and not a data set of its own: any name may be that of a checkpoint."""
     if isinstance(value, str | Mapping | Rollouts | TrainingLog) or not hasattr(value, "__iter__"):
         return False
-    if np.ndim(getattr(value, "shape", ())) and len(getattr(value, "shape", ())) > 1:
+    if len(getattr(value, "shape", ())) > 1:
         return False
     first = next(iter(value), None)
     return isinstance(first, str | int | float | bool | np.generic)
@@ -372,7 +378,7 @@ def _compared(
                 1.0,
             )
         )
-    if np.isfinite(entropy).all() and len(names) > 1:
+    if np.isfinite(entropy).all():
         findings.append(
             Finding(
                 "entropy",

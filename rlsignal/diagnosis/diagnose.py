@@ -12,8 +12,9 @@ from rlsignal import _validate
 from rlsignal.data.read import as_data
 from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.diagnosis.breakdown import moved, slices
-from rlsignal.diagnosis.diagnosed import Diagnosis, GroupSize
+from rlsignal.diagnosis.diagnosed import Diagnosis, GroupSize, with_group_size
 from rlsignal.diagnosis.findings import findings
+from rlsignal.diagnosis.prompts import by_prompt
 from rlsignal.inference.evaluation import Evaluation, monotone
 from rlsignal.inference.intervals import Estimate, dispersion_estimate
 from rlsignal.theory.passk import pass_at_k
@@ -88,7 +89,7 @@ def diagnose(
     if kind == "evaluation" and (len(rollouts.steps) > 1 or rollouts.prompts < len(rollouts.prompt)):
         kind = "training dump"
     diagnosis = _diagnosis(rollouts, g, batch, kind, str(name), tuple(notes))
-    return replace(diagnosis, read_as=source.read_as.replace("group size not stated", f"groups of {g}, as given"))
+    return replace(diagnosis, read_as=with_group_size(source.read_as, g))
 
 
 def grouped(log: TrainingLog, g: int) -> Rollouts:
@@ -129,11 +130,10 @@ def grouped(log: TrainingLog, g: int) -> Rollouts:
 
 def counted(rollouts: Rollouts) -> tuple[Recorded, np.ndarray | None]:
     """The counts, and cluster labels where prompts come more than once."""
-    ids = {prompt: i for i, prompt in enumerate(dict.fromkeys(rollouts.prompt))}
-    if len(ids) < 2:
+    prompts, labels = by_prompt(rollouts)
+    if len(prompts) < 2:
         raise ValueError("data must hold at least two prompts, got one. An interval is over prompts.")
-    labels = np.array([ids[prompt] for prompt in rollouts.prompt]) if len(ids) < len(rollouts.prompt) else None
-    return Recorded(rollouts.correct, rollouts.samples), labels
+    return Recorded(rollouts.correct, rollouts.samples), labels if len(prompts) < len(labels) else None
 
 
 def with_samples(rollouts: Rollouts, fewest: int) -> Rollouts:

@@ -12,6 +12,7 @@ from rlsignal import _validate
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.diagnosis.advice import FLAT, GroupSizeAdvice, GroupSizeLine
 from rlsignal.diagnosis.diagnose import counted
+from rlsignal.diagnosis.prompts import one_checkpoint
 from rlsignal.diagnosis.reasons import EVEN, HARD, UNDETERMINED, dynamic_sampling, hard, over_the_run, reasons
 from rlsignal.diagnosis.track import track
 from rlsignal.inference.anchored import anchored_estimate
@@ -280,10 +281,7 @@ def _source(
         shares = _rising(sizes, lambda g: fit.predict(informative_probability, g))
         return shares, _by_intervals(shares), lambda g: fit.distribution, (*trend.notes, note), p.read_as
     if isinstance(p, Rollouts):
-        if len(p.checkpoints) > 1:
-            names = ", ".join(map(str, p.checkpoints))
-            raise ValueError(f"p must hold one checkpoint, got {names}. Choose one with at(checkpoint=).")
-        data, labels = counted(p)
+        data, labels = counted(one_checkpoint("p", p))
         return *_of_samples(Evaluation(data, labels), sizes), tuple(map(str, p.notes)), p.read_as
     what = pass_rate(p)
     if isinstance(what, Recorded):

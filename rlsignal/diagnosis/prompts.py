@@ -111,10 +111,7 @@ def list_prompts(data: "Readable", group_size: int = 8, **reading: Any) -> Promp
     rollouts = as_data(data, reading)
     if isinstance(rollouts, TrainingLog):
         raise ValueError("data must be rollouts of prompts, got a training log. It names no prompts.")
-    if len(rollouts.checkpoints) > 1:
-        names = ", ".join(map(str, rollouts.checkpoints))
-        raise ValueError(f"data must hold one checkpoint, got {names}. Choose one with at(checkpoint=).")
-    rollouts = _together(rollouts)
+    rollouts = _together(one_checkpoint("data", rollouts))
     seen = Evaluation(Recorded(rollouts.correct, rollouts.samples))
 
     def useless(p: Fixed, near: int) -> Floats:
@@ -132,11 +129,22 @@ def list_prompts(data: "Readable", group_size: int = 8, **reading: Any) -> Promp
     )
 
 
+def one_checkpoint(name: str, rollouts: Rollouts) -> Rollouts:
+    """These rollouts, if they are of one checkpoint; `name` is the argument's."""
+    if len(rollouts.checkpoints) > 1:
+        names = ", ".join(map(str, rollouts.checkpoints))
+        raise ValueError(f"{name} must hold one checkpoint, got {names}. Choose one with at(checkpoint=).")
+    return rollouts
+
+
+def by_prompt(rollouts: Rollouts) -> tuple[tuple[Any, ...], NDArray[np.int64]]:
+    """The prompts, each once, and [entries], which of them an entry is of."""
+    place = {prompt: i for i, prompt in enumerate(dict.fromkeys(rollouts.prompt))}
+    return tuple(place), np.array([place[prompt] for prompt in rollouts.prompt])
+
+
 def _together(rollouts: Rollouts) -> Rollouts:
     """All visits of a prompt as one entry."""
-    ids = {prompt: i for i, prompt in enumerate(dict.fromkeys(rollouts.prompt))}
-    which = np.array([ids[prompt] for prompt in rollouts.prompt])
-    correct, samples = (np.bincount(which, x, len(ids)).astype(np.int64) for x in (rollouts.correct, rollouts.samples))
-    return replace(
-        rollouts, prompt=tuple(ids), correct=correct, samples=samples, step=None, checkpoint=None, entropy=None
-    )
+    prompts, which = by_prompt(rollouts)
+    correct, samples = (np.bincount(which, x).astype(np.int64) for x in (rollouts.correct, rollouts.samples))
+    return replace(rollouts, prompt=prompts, correct=correct, samples=samples, step=None, checkpoint=None, entropy=None)

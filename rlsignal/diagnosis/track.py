@@ -13,7 +13,7 @@ from rlsignal._validate import Floats
 from rlsignal.data.cells import decimals
 from rlsignal.data.read import as_data
 from rlsignal.data.records import Readable, Rollouts, TrainingLog
-from rlsignal.diagnosis.diagnosed import noted, read_line
+from rlsignal.diagnosis.diagnosed import noted, read_line, with_group_size
 from rlsignal.inference.intervals import Estimate, bounded_interval
 from rlsignal.inference.population import log_estimate
 from rlsignal.inference.sequential import log_e_process, overdispersion
@@ -203,7 +203,7 @@ def track(
         warned_at=float(log.step[counted][at]) if rule else float("nan"),
         warning=_sentence(log.step[counted], share[counted], log.reward[counted], each, window, at, rule),
         notes=tuple(notes),
-        read_as=source.read_as.replace("group size not stated", f"groups of {g}, as given"),
+        read_as=with_group_size(source.read_as, g),
     )
 
 

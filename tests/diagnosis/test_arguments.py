@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rlsignal import Beta, compare, diagnose, read, recommend_group_size, track
+from rlsignal.diagnosis.diagnosed import NOT_STATED, with_group_size
 from rlsignal.diagnosis.prompts import list_prompts
 from rlsignal.diagnosis.track import first_warning
 
@@ -44,6 +45,36 @@ def test_what_is_of_a_log_is_checked_there_and_refused_elsewhere(name):
         recommend_group_size(read(COUNTS), **{name: 8})
     with pytest.raises(ValueError, match=rf"^({name}|g) must be .*got \[8, 8\]"):
         recommend_group_size(read(LOG), **{"logged_at": 8, name: [8, 8]})
+
+
+@pytest.mark.parametrize("alike", [(30, 30), (1_000_000, 1_000_001), (1, 0.1 + 0.2, 0.3)])
+def test_budgets_that_print_alike_are_refused(alike):
+    with pytest.raises(ValueError, match=r"^budgets must differ in six digits, which name them, got two that are "):
+        compare({"a": COUNTS, "b": COUNTS}, budgets=alike)
+
+
+def test_each_budget_has_its_own_entry():
+    found = compare({"a": COUNTS, "b": COUNTS}, budgets=(1_000_000, 1_000_010, 30))
+    assert list(found.summary["forecast"]) == ["1e+06", "1.00001e+06", "30"]
+    assert [name for name in found.best if name.startswith("forecast")] == [
+        "forecast at 1e+06",
+        "forecast at 1.00001e+06",
+        "forecast at 30",
+    ]
+
+
+def test_what_was_read_says_the_group_size_that_was_given():
+    """The reader's sentence and the one that replaces it are one."""
+    log = read(LOG)
+    assert NOT_STATED in log.read_as
+    assert (
+        track(log, 8).read_as
+        == with_group_size(log.read_as, 8)
+        == log.read_as.replace(NOT_STATED, "groups of 8, as given")
+    )
+    rows = read([{"step": t, "reward_mean": t / 8, "loss": 0.0} for t in range(9)])
+    assert NOT_STATED in rows.read_as
+    assert diagnose(rows, 8).read_as == with_group_size(rows.read_as, 8)
 
 
 def test_the_cost_of_tokens_is_their_ratio():
