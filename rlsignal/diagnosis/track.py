@@ -27,7 +27,8 @@ class Trend(Result):
     """Degenerate groups of a run, window by window. `print` it for the table.
 
     group_size, window : rollouts per prompt, and logged rows in a window.
-    groups : in a row, as stated or inferred; 1 where it is unknown, which makes the intervals wide.
+    groups : in a row, as stated or inferred; of a dump in the step that has the fewest; 1 where it is unknown, which
+        makes the intervals wide.
     step : [windows], the last step of each.
     reward, degenerate, low, high : [windows], mean reward, share of degenerate groups, and its 95% interval. Rows that
         differ more than independent groups would count as fewer groups.
@@ -280,18 +281,19 @@ def by_step(rollouts: Rollouts) -> TrainingLog:
     successes, drawn, degenerate = (
         np.bincount(which, x) for x in (correct, samples, (correct == 0) | (correct == samples))
     )
-    sizes = set(samples.tolist())
+    sizes, groups = set(samples.tolist()), np.bincount(which)
     nothing = np.full(len(steps), np.nan)
     return TrainingLog(
         step=steps,
         reward=successes / drawn,
         samples=drawn.astype(np.int64),
-        degenerate=degenerate / np.bincount(which),
+        degenerate=degenerate / groups,
         reward_std=nothing,
         reward_std_of="",
         entropy=nothing,
         superseded=np.zeros(len(steps), bool),
         group_size=sizes.pop() if len(sizes) == 1 else None,
+        groups=int(groups.min()),
         notes=rollouts.notes,
         read_as=rollouts.read_as,
     )

@@ -61,7 +61,8 @@ class TestWindows:
             {"step": t, "reward": float(m), "frac_reward_zero_std": float(d)}
             for t, (m, d) in enumerate(zip(correct.mean(1) / 8, degenerate, strict=True))
         ]
-        one, two = track(dump, groups=16), track(rows, 8)
+        one, two = track(dump), track(rows, 8)
+        assert one.groups == 16  # counted
         assert two.groups == 16  # inferred: all fractions are whole sixteenths
         np.testing.assert_allclose(one.degenerate, two.degenerate)
         np.testing.assert_allclose(one.dispersion, two.dispersion)
@@ -182,7 +183,7 @@ class TestWarnings:
 
 @pytest.mark.parametrize("between", [1 / 8, 1 / 2, 7 / 8])
 def test_which_degenerate_groups_are_the_most_is_said_where_it_follows(between):
-    """From mean and degenerate share alone, whatever the informative groups are: never the wrong ones."""
+    """From mean and degenerate share alone, whatever the informative groups are: never the others."""
     for solved, hopeless in itertools.product(np.linspace(0, 1, 11), repeat=2):
         degenerate = solved + hopeless
         if degenerate < 1 + 1e-9:
