@@ -144,6 +144,10 @@ def _one_kind(found: Diagnosis) -> Finding:
     )
 
 
+SOME = 0.1
+"""From this share of informative groups on, prompts are called worth their rollouts without a look at each."""
+
+
 def _one_sided(found: Diagnosis) -> list[Finding]:
     """Prompts that showed one kind of sample only: whether to leave them out."""
     g, informative = found.group_size, 1 - found.chosen.degenerate.value
@@ -162,7 +166,8 @@ def _one_sided(found: Diagnosis) -> list[Finding]:
                 "writes the prompts to keep)."
             )
         else:
-            action = f"They are {hard}: leaving them out would lose about {lost:.0%} of the informative groups."
+            which = f"They are {hard}" if left >= SOME else f"Few of them are {hard} (`--ids FILE` tells them apart)"
+            action = f"{which}: leaving them out would lose about {lost:.0%} of the informative groups."
         more = (
             f"; by the anchored fit {left:.0%} of groups of {g} on them are informative." if np.isfinite(left) else "."
         )

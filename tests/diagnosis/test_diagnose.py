@@ -121,6 +121,9 @@ class TestFindings:
         assert found.action.startswith("They are hard, not hopeless: leaving them out would lose about ")
         hopeless = next(x for x in diagnose(counts([0] * 60 + [32] * 60, 64), 8).findings if x.name == "never correct")
         assert "leave them out" in hopeless.action
+        between = next(x for x in diagnose(counts([0, 10, 4], 16), 8).findings if x.name == "never correct")
+        assert "by the anchored fit 3% of groups" in between.text
+        assert between.action.startswith("Few of them are hard, not hopeless (`--ids FILE` tells them apart): ")
 
     def test_one_sample_of_each_prompt_gives_the_mean_and_says_what_it_cannot(self):
         found = diagnose(counts([0, 1, 1, 0] * 30, 1), 8)
