@@ -17,9 +17,8 @@ from jax import Array, lax, nn
 
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table
-from rlsignal.inference.intervals import Estimate
+from rlsignal.inference.intervals import Estimate, signed
 from rlsignal.inference.ranking import paired_estimate
-from rlsignal.results import signed
 from rlsignal.sim import tabular
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
 from rlsignal.sim.policies import Measured, Network, Parameters, log_probabilities

@@ -17,9 +17,8 @@ from scipy.stats import rankdata
 from experiments.alignment import alignment, first_speed, pulls
 from rlsignal import _validate
 from rlsignal._show import Part, Result, Table
-from rlsignal.inference.intervals import Estimate
+from rlsignal.inference.intervals import Estimate, signed
 from rlsignal.inference.ranking import paired_estimate, rank_correlation
-from rlsignal.results import signed
 from rlsignal.sim.grpo import GRPORecipe, GRPOSetting, train_policy
 from rlsignal.sim.policies import Measured, Network, Prompts
 from rlsignal.sim.runner import Runner

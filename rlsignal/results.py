@@ -216,6 +216,10 @@ def _share(x: float) -> str:
     return "over 99%" if x > 0.99 else "under 1%" if x < 0.01 else f"{x:.0%}"
 
 
+INDEPENDENT_STARTS = 160
+"""Beta starts over which `InversionMap.explained` is measured."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class InversionMap(Result):
     """Where GRPO turns the order of checkpoints, and what causes it. `print` it for the reading.
@@ -289,15 +293,24 @@ class InversionMap(Result):
         }
 
     @property
+    def plain_ascent(self) -> bool:
+        """Whether the optimizer is that of the mean field and the law."""
+        return self.optimizer == "sgd"
+
+    @property
     def way(self) -> str:
         """How outcomes are found: there is a mean field for plain ascent alone."""
-        return "mean field" if self.optimizer == "sgd" else "sampled"
+        return "mean field" if self.plain_ascent else "sampled"
+
+    def budgets(self, g: int) -> tuple[int, int]:
+        """Steps of this group size at equal steps, and at equal rollouts."""
+        return self.steps, self.rollouts // g
 
     def _by_size(self, values: np.ndarray) -> dict[str, float | None]:
         return {str(g): plain(float(value)) for g, value in zip(self.group_sizes, values, strict=True)}
 
     def _parts(self) -> Iterable[Part]:
-        face, plain_ascent = self.sharpening, self.optimizer == "sgd"
+        face, plain_ascent = self.sharpening, self.plain_ascent
         y, x = len(face.rows) // 2, len(face.pass_rate) // 2
         yield (
             f"Where the order turns. Starts on a grid of {len(face.pass_rate)} pass@1 in [{face.pass_rate[0]:g}, "
@@ -339,8 +352,8 @@ class InversionMap(Result):
         yield from (f"- {control._held}" for control in self.controls)
         (entropy, dispersion), held = self.explained, self.controls[0]
         yield (
-            "Over 160 Beta starts that fill a box of means, dispersions and entropies, pass@1 and entropy explain "
-            f"{entropy:.0%} of the outcome, pass@1 and dispersion {dispersion:.0%}."
+            f"Over {INDEPENDENT_STARTS} Beta starts that fill a box of means, dispersions and entropies, pass@1 and "
+            f"entropy explain {entropy:.0%} of the outcome, pass@1 and dispersion {dispersion:.0%}."
         )
         errors = zip(self.group_sizes, self.law_error[:, 0], strict=True)
         largest, mean = self.mean_field_error

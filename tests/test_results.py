@@ -1,5 +1,6 @@
 """Every type of result, by the registry, with values that it has in use: it is kept, and it shows itself."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -26,7 +27,7 @@ from rlsignal.inference import (
 )
 from rlsignal.inference.intervals import signed
 from rlsignal.proofs import certify
-from rlsignal.results import CheckpointEnds, EntropySwap
+from rlsignal.results import INDEPENDENT_STARTS, CheckpointEnds, EntropySwap
 
 COUNTS = {"prompt": list(range(60)), "n": [8] * 60, "c": [0, 0, 1, 5, 8, 3] * 10}
 LOG = [{"step": t, "reward": 0.3, "frac_reward_zero_std": 0.5 + t / 100} for t in range(40)]
@@ -147,6 +148,17 @@ def test_zero_has_no_sign():
     assert signed(rlsignal.Estimate(-0.0, -0.0004, 0.0004)) == "0.000 [0.000, 0.000]"
     assert signed(rlsignal.Estimate(-0.0006, -0.02, 0.242)) == "-0.001 [-0.020, +0.242]"
     assert signed(rlsignal.Estimate(np.nan, -0.04, 0.242), 1) == "- [0.0, +0.2]"
+
+
+def test_a_map_says_over_how_many_starts_it_explains_and_what_its_budgets_are(small_map):
+    from rlsignal.sim import inversion
+
+    assert inspect.signature(inversion._explained).parameters["count"].default == INDEPENDENT_STARTS
+    assert f"Over {INDEPENDENT_STARTS} Beta starts" in str(small_map).replace("\n", " ")
+    g = small_map.group_sizes[-1]
+    assert small_map.budgets(g) == (small_map.steps, small_map.rollouts // g)
+    assert small_map.plain_ascent
+    assert not replace(small_map, optimizer="adam").plain_ascent
 
 
 def test_no_module_formats_a_sign_by_hand():

@@ -1,14 +1,13 @@
 """Pictures of an evaluation: degenerate groups over the group size, and checkpoints by two scores."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
 from rlsignal.diagnosis.compare import Comparison
 from rlsignal.diagnosis.diagnosed import Diagnosis
-from rlsignal.plots.style import short
+from rlsignal.plots.style import DARK, GREY, OCHRE, on_axes, over_group_sizes, short
 
-_DATA, _GUESS, _BEYOND = "#00204d", "#b07d00", "#777777"
+_DATA, _GUESS, _BEYOND = DARK, OCHRE, GREY
 
 
 def plot_degenerate(found: Diagnosis, *, ax: Axes | None = None) -> Axes:
@@ -30,7 +29,7 @@ def plot_degenerate(found: Diagnosis, *, ax: Axes | None = None) -> Axes:
     >>> plot_degenerate(diagnose([[0, 1, 1, 0], [0, 0, 0, 0], [1, 1, 1, 0]] * 20, 4)).get_xlabel()
     'group size (rollouts)'
     """
-    ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
+    ax = on_axes(ax, height=4.8)
     g = np.array([size.group_size for size in found.sizes])
     value, low, high = (
         np.array([getattr(x.degenerate, name) for x in found.sizes]) for name in ("value", "low", "high")
@@ -49,11 +48,8 @@ def plot_degenerate(found: Diagnosis, *, ax: Axes | None = None) -> Axes:
             ax.plot(g[start], value[start], "o", color=_DATA)
     ax.plot(g, [size.from_the_mean for size in found.sizes], "s:", color=_GUESS, label="if all prompts had the mean")
     ax.axvline(found.group_size, color=_DATA, linewidth=0.8, alpha=0.6)
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(g, [str(x) for x in g])
-    ax.minorticks_off()
+    over_group_sizes(ax, g)
     ax.set_ylim(0, 1.02)
-    ax.set_xlabel("group size (rollouts)")
     ax.set_ylabel("share of degenerate groups")
     ax.grid(alpha=0.3)
     ax.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
@@ -80,7 +76,7 @@ def plot_comparison(compared: Comparison, *, ax: Axes | None = None) -> Axes:
     >>> plot_comparison(compare({"shallow": shallow, "deep": deep})).get_xlabel()
     'pass@1'
     """
-    ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
+    ax = on_axes(ax, height=4.8)
     x, y = ([answer.value for answer in row] for row in (compared.pass_at_1, compared.informative))
     bars = [
         np.abs(np.array([[a.low, a.high] for a in row]).T - np.array([a.value for a in row]))

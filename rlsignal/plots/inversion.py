@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 
 from rlsignal import _validate
 from rlsignal.inference.ranking import inversions, paired_estimate
-from rlsignal.plots.style import as_names, in_legend
+from rlsignal.plots.style import DARK, GREY, INK, OCHRE, as_names, in_legend, on_axes
 from rlsignal.results import CheckpointEnds, Control, InversionMap
 from rlsignal.theory.distributions import Beta
 from rlsignal.theory.estimators import Estimator
@@ -24,8 +24,7 @@ from rlsignal.theory.frameworks import GRPO
 
 _COLOURS = "cividis"
 _FILLED = np.linspace(0, 1, 11)
-_LINES = {0.3: "white", 0.5: "white", 0.7: "#222222", 0.9: "#222222"}
-_INK = "#222222"
+_LINES = {0.3: "white", 0.5: "white", 0.7: INK, 0.9: INK}
 _LAW = "#d62728"
 _ROOM = 0.07
 """From the edge to the middle of a label that is not cut, as a share of the axes."""
@@ -78,14 +77,14 @@ def plot_sharpening(
     middle = len(face.rows) // 2, len(face.pass_rate) // 2
     worth = f"1 nat is worth {face.exchange_rate[(i, b, *middle)]:.2f} pass@1\n"
     start = f"at {face.rows[middle[0]]:.3g} nats, pass@1 {face.pass_rate[middle[1]]:.3g}"
-    ax.text(0.97, 0.96, worth + start, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=_INK)
+    ax.text(0.97, 0.96, worth + start, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=INK)
     ax.set_xlabel("response entropy of the start (nats)")
     ax.set_ylabel("pass@1 of the start")
     if alone:
         keys = [
-            (Line2D([], [], color=_INK, label=result.way), True),
+            (Line2D([], [], color=INK, label=result.way), True),
             (Line2D([], [], color=_LAW, ls=":", lw=2, label="the law: prompts above p_c"), np.isfinite(law).any()),
-            (Line2D([], [], color="#777777", ls="", marker="o", mec="white", label="sampled GRPO"), ran.any()),
+            (Line2D([], [], color=GREY, ls="", marker="o", mec="white", label="sampled GRPO"), ran.any()),
         ]
         shown = [key for key, there in keys if there]
         ax.legend(handles=shown, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=9, frameon=False)
@@ -119,7 +118,7 @@ def plot_dispersion(
         face.rows,
         face.pass_rate,
         face.entropy.T,
-        dict.fromkeys(levels, "#d62728"),
+        dict.fromkeys(levels, _LAW),
         linestyles="-.",
         linewidths=1.5,
     )
@@ -176,7 +175,7 @@ def plot_boundary(
     i, b = _chosen(result, g, budget)
     if estimator.name != result.estimator:
         raise ValueError(f"estimator must be the map's, {result.estimator}, got {estimator.name}.")
-    if result.optimizer != "sgd" or result.kl:
+    if not result.plain_ascent or result.kl:
         got = f"{result.optimizer} and KL weighed {result.kl:g}"
         raise ValueError(f"result must be of plain ascent without KL, as the law is, got {got}. See its faces.")
     if result.temperature != 1:
@@ -185,7 +184,7 @@ def plot_boundary(
             "See `reached` of its faces."
         )
     size, face = result.group_sizes[i], result.dispersion
-    steps = (result.steps, result.rollouts // size)[b]
+    steps = result.budgets(size)[b]
 
     def law(mean: float, dispersion: float) -> float:
         start, time = Beta(mean, dispersion), result.learning_rate * steps
@@ -215,7 +214,7 @@ def plot_boundary(
     line = np.array([[law(m, d) for d in x] for m in y]) - law(mean, rho)
     _contours(ax, x, y, line, {0.0: _LAW}, linewidths=2.5)
     ax.axhline(mean, color=_LAW, linewidth=1, linestyle="--")
-    ax.plot(rho, mean, "o", color="white", markeredgecolor=_INK, markersize=8, zorder=4, clip_on=False)
+    ax.plot(rho, mean, "o", color="white", markeredgecolor=INK, markersize=8, zorder=4, clip_on=False)
 
     ends = np.array([[law(m, d) for m in face.pass_rate] for d in face.rows])
     ahead = np.tile(face.pass_rate, (len(face.rows), 1)).ravel()
@@ -226,7 +225,7 @@ def plot_boundary(
     ax.set_title(f"the law: rms error {rms:.3f}, wrong on {wrong:,} of {sure.sum():,} pairs", fontsize=11)
     found = "simulated" if (lower < 0).any() else "no start, simulated"
     keys = [
-        Patch(facecolor="#777777", edgecolor="white", hatch="////", label=f"looks better, ends lower: {found}"),
+        Patch(facecolor=GREY, edgecolor="white", hatch="////", label=f"looks better, ends lower: {found}"),
         Line2D([], [], color=_LAW, linewidth=2.5, label="by the law"),
     ]
     ax.legend(handles=keys, loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize=9, frameon=False)
@@ -261,8 +260,8 @@ def plot_controls(*controls: Control, ax: Axes | None = None) -> Axes:
     """
     if not controls:
         raise ValueError("controls must be at least one Control, got none. Pass result.controls[0].")
-    ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
-    looks = cycle((("#00204d", "-", "o"), ("#b07d00", "--", "s"), ("#777777", ":", "^")))
+    ax = on_axes(ax, height=4.8)
+    looks = cycle(((DARK, "-", "o"), (OCHRE, "--", "s"), (GREY, ":", "^")))
     for control, (colour, style, marker) in zip(controls, looks, strict=False):
         ends = [paired_estimate(outcome) for outcome in control.outcome]
         band = np.clip([(end.low, end.high) for end in ends], 0, 1)
@@ -369,7 +368,7 @@ def plot_checkpoints(ends: CheckpointEnds, result: InversionMap | None = None) -
 def _outcome(x: np.ndarray, y: np.ndarray, outcome: np.ndarray, ax: Axes | None) -> Axes:
     """Filled contours of an outcome [y, x]; starts that do not exist stay grey."""
     if ax is None:
-        ax = plt.subplots(layout="constrained")[1]
+        ax = on_axes(None, height=4.8)
         ax.figure.colorbar(ScalarMappable(Normalize(0, 1), _COLOURS), ax=ax, label="pass@1 after GRPO")
     ax.set_facecolor("#dddddd")
     ax.contourf(x, y, outcome, _FILLED, cmap=_COLOURS, vmin=0, vmax=1)
@@ -432,7 +431,7 @@ def _striking_pair(result: InversionMap, i: int, b: int, ax: Axes) -> None:
             horizontalalignment="left" if side > 0 else "right",
             fontsize=9,
             color="white",
-            bbox={"boxstyle": "round,pad=0.25", "facecolor": _INK, "edgecolor": "none"},
+            bbox={"boxstyle": "round,pad=0.25", "facecolor": INK, "edgecolor": "none"},
             zorder=5,
         )
 

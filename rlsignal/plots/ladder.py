@@ -2,14 +2,14 @@
 
 from textwrap import fill
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rlsignal.plots.style import DARK, GREY, OCHRE, on_axes
 from rlsignal.results import Ladder
 
-_BEFORE, _AFTER, _TOO = "#b07d00", "#00204d", "#777777"
+_BEFORE, _AFTER, _TOO = OCHRE, DARK, GREY
 
 
 def plot_ladder(result: Ladder, *, rate: float | None = None, ax: Axes | None = None) -> Axes:
@@ -41,7 +41,7 @@ def plot_ladder(result: Ladder, *, rate: float | None = None, ax: Axes | None = 
     'SFT depth (steps)'
     """
     alone = ax is None
-    ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
+    ax = on_axes(ax, height=4.8)
     peak, final = (result.reading(outcome, rate).after for outcome in Ladder.outcomes[:2])
     x, optimum = np.arange(len(result.depths)), result.reading(rate=rate).optimum
     _mean(ax, x, peak, "o-", _AFTER, f"after RL: peak pass@{result.k}")
@@ -94,7 +94,7 @@ def plot_signal(result: Ladder, *, ax: Axes | None = None) -> Axes:
     'share, or nats per token'
     """
     alone = ax is None
-    ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
+    ax = on_axes(ax, height=4.8)
     x, train = np.arange(len(result.depths)), result.train
     _mean(ax, x, train.informative[:, :, 0, 0], "o-", _AFTER, f"informative groups of {result.group_size}")
     _mean(ax, x, train.dispersion[:, :, 0, 0], "s--", _BEFORE, "dispersion of pass rates")

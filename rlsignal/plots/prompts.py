@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike
 from scipy.special import logit
 
 from rlsignal import _validate
-from rlsignal.plots.style import finished, looks_of, on_axes
+from rlsignal.plots.style import DARK, GREY, OCHRE, RED, finished, looks_of, on_axes
 from rlsignal.theory.clock import escape_time
 from rlsignal.theory.estimators import Estimator
 from rlsignal.theory.frameworks import GRPO, MAXRL, RLOO
 
-_RISING, _WAITING, _ABOVE, _LAW = "#00204d", "#b07d00", "#b9c0c8", "#8c2d04"
+_RISING, _WAITING, _ABOVE, _LAW = DARK, OCHRE, "#b9c0c8", RED
 _TICKS = (1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 _EDGE = 2e-5
 """Pass rates nearer to 0 or 1 are drawn here: log-odds have no end."""
@@ -146,7 +146,7 @@ def plot_take_offs(
     ax = on_axes(ax)
     ends = np.array([t[1] / 2, 10 * t[-1]])
     shown = np.minimum(expected, ends[1])
-    ax.plot(ends, ends, color="#777777", linewidth=1, label="as the law says")
+    ax.plot(ends, ends, color=GREY, linewidth=1, label="as the law says")
     for label, chosen, at, look, colour in (
         ("passed 1/2", passed, observed, "o", _RISING),
         ("not yet", ~passed, np.full(len(shown), t[-1]), "^", _WAITING),
@@ -201,7 +201,7 @@ def plot_simplex(g: int = 8, estimators: Sequence[Estimator] = (RLOO, GRPO, MAXR
             scale=16,
             width=0.011,
         )
-        ax.plot(*corners[[0, 1, 2, 0]].T, color="#777777", linewidth=0.8)
+        ax.plot(*corners[[0, 1, 2, 0]].T, color=GREY, linewidth=0.8)
         ax.text(0.5, 0.9, "correct", ha="center", fontsize=9)
         ax.text(0.5, -0.07, "two incorrect answers", ha="center", fontsize=9)
         ax.set_title(estimator.name, fontsize=11, color=colour, pad=12, parse_math=False)

@@ -12,7 +12,9 @@ from matplotlib.legend import Legend
 from rlsignal._show import visible
 from rlsignal.theory.estimators import Estimator
 
-LOOKS = (("#00204d", "-"), ("#b07d00", "--"), ("#777777", ":"), ("#8c2d04", "-."), ("#31688e", (0, (6, 1))))
+DARK, OCHRE, GREY, RED, BLUE = "#00204d", "#b07d00", "#777777", "#8c2d04", "#31688e"
+INK = "#222222"
+LOOKS = ((DARK, "-"), (OCHRE, "--"), (GREY, ":"), (RED, "-."), (BLUE, (0, (6, 1))))
 
 _ESTIMATORS = {"RLOO": 1, "DR_GRPO": 2, "GRPO": 0, "MAXRL": 3}
 """One look for an estimator in every picture; others take the one that is left, or the next."""
@@ -47,9 +49,18 @@ def in_legend(name: Any, columns: int) -> str:
     return label if label and label[0] != "_" else f" {label}"
 
 
-def on_axes(ax: Axes | None) -> Axes:
-    """These, or those of a new figure."""
-    return ax if ax is not None else plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]
+def on_axes(ax: Axes | None, height: float = 4.0) -> Axes:
+    """These, or those of a new figure, of this height in inches."""
+    return ax if ax is not None else plt.subplots(figsize=(6.4, height), layout="constrained")[1]
+
+
+def over_group_sizes(ax: Axes, sizes: Iterable[int]) -> None:
+    """The axis of group sizes: logarithmic, with these marked."""
+    ticks = sorted({int(g) for g in sizes})
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(ticks, [str(g) for g in ticks])
+    ax.minorticks_off()
+    ax.set_xlabel("group size (rollouts)")
 
 
 def finished(ax: Axes, **legend: Any) -> Axes:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from rlsignal.plots.style import LOOKS, finished, in_legend, looks_of, on_axes, some
+from rlsignal.plots.style import DARK, LOOKS, OCHRE, finished, in_legend, looks_of, on_axes, over_group_sizes, some
 from rlsignal.theory.budget import group_size_for_budget
 from rlsignal.theory.distributions import Beta, Mixture, PassRate
 from rlsignal.theory.entropy import pass_rate_cap
@@ -75,11 +75,8 @@ def plot_degenerate_groups(
     for (name, population), (colour, style) in zip(some("populations", populations.items()), LOOKS, strict=False):
         degenerate = [np.mean(degenerate_probability(population, g)) for g in group_sizes]
         ax.plot(group_sizes, degenerate, marker="o", linestyle=style, color=colour, label=in_legend(name, 24))
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(group_sizes, [str(g) for g in group_sizes])
-    ax.minorticks_off()
+    over_group_sizes(ax, group_sizes)
     ax.set_ylim(0, 1.02)
-    ax.set_xlabel("group size (rollouts)")
     ax.set_ylabel("share of degenerate groups")
     return finished(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
@@ -198,8 +195,8 @@ def plot_entropy_cap(*, ax: Axes | None = None) -> Axes:
     ax = on_axes(ax)
     entropy = np.linspace(0, np.log(2), 201)
     low = np.asarray(pass_rate_cap(entropy))
-    ax.fill_between(entropy, low, 1 - low, color="#00204d", alpha=0.25, label="impossible")
-    ax.axvline(np.log(2), color="#b07d00", linestyle="--", label="ln 2: from here on anything is possible")
+    ax.fill_between(entropy, low, 1 - low, color=DARK, alpha=0.25, label="impossible")
+    ax.axvline(np.log(2), color=OCHRE, linestyle="--", label="ln 2: from here on anything is possible")
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.set_xlabel("response entropy (nats)")
@@ -244,11 +241,8 @@ def plot_budget(
         ax.plot(found.sizes, found.pass_rates, linestyle=style, color=colour, label=label)
         ax.plot(found.best, found.pass_rates.max(), marker="*", markersize=11, color=colour)
         ticks |= set(found.sizes.tolist())
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(sorted(ticks), [str(g) for g in sorted(ticks)])
-    ax.minorticks_off()
+    over_group_sizes(ax, ticks)
     ax.set_ylim(0, 1.02)
-    ax.set_xlabel("group size (rollouts)")
     ax.set_ylabel("pass@1 after the budget")
     return finished(ax)
 

@@ -1,12 +1,12 @@
 """The picture of a run: its degenerate groups over the steps, against two expectations."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
 from rlsignal.diagnosis.track import Trend
+from rlsignal.plots.style import DARK, GREY, OCHRE, on_axes
 
-_DATA, _GUESS, _FIRST = "#00204d", "#b07d00", "#777777"
+_DATA, _GUESS, _FIRST = DARK, OCHRE, GREY
 
 
 def plot_trend(trend: Trend, *, ax: Axes | None = None) -> Axes:
@@ -29,7 +29,7 @@ def plot_trend(trend: Trend, *, ax: Axes | None = None) -> Axes:
     >>> plot_trend(track(rows, 8, groups=64)).get_ylabel()
     'share of degenerate groups of 8'
     """
-    ax = ax if ax is not None else plt.subplots(layout="constrained")[1]
+    ax = on_axes(ax, height=4.8)
     ax.fill_between(trend.step, trend.low, trend.high, color=_DATA, alpha=0.15, linewidth=0, label="95% interval")
     ax.plot(trend.step, trend.degenerate, "o-", color=_DATA, markersize=4, label="logged")
     ax.plot(

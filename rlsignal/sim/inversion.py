@@ -17,7 +17,7 @@ from jax import Array, nn
 
 from rlsignal import _validate
 from rlsignal.inference.ranking import LEAST_LOSS, Inversions, inversions, paired_estimate, variance_explained
-from rlsignal.results import Control, Face, InversionMap
+from rlsignal.results import INDEPENDENT_STARTS, Control, Face, InversionMap
 from rlsignal.sim.jumping import jump, jumps
 from rlsignal.sim.meanfield import flow, leap
 from rlsignal.sim.runner import Runner, take
@@ -471,7 +471,7 @@ def _control(
     )
 
 
-def _explained(plan: _Plan, count: int = 160) -> tuple[float, float]:
+def _explained(plan: _Plan, count: int = INDEPENDENT_STARTS) -> tuple[float, float]:
     """Over independent starts, what a quadratic in pass@1 and entropy knows of the outcome, and one in dispersion.
 
     The starts fill a box of means, dispersions and entropies evenly, on a Kronecker lattice of the generalised golden

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -363,3 +364,32 @@ class TestMapsWithNothingToLabel:
 
         changed = replace(small_map, sharpening=thinned(small_map.sharpening), dispersion=thinned(small_map.dispersion))
         plots.plot_map(changed).canvas.draw()
+
+
+def test_a_colour_of_the_palette_and_new_axes_have_one_home():
+    folder = Path(plots.__file__).parent
+    written = {path.name: path.read_text() for path in folder.glob("*.py")}
+    palette = set(re.findall(r"#[0-9a-f]{6}", written.pop("style.py")))
+    assert {"#00204d", "#b07d00", "#777777"} <= palette
+    written["page.py"] = ""  # a style sheet
+    assert [name for name, text in written.items() if palette & set(re.findall(r"#[0-9a-f]{6}", text))] == []
+    assert [name for name, text in written.items() if "[1]\n" in text and "plt.subplots(layout" in text] == []
+    assert [name for name, text in written.items() if 'set_xscale("log", base=2)' in text] == []
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        lambda: plots.plot_degenerate_groups({"one": 0.3}, (8, 2, 4)),
+        lambda: plots.plot_budget(Beta(0.2, 0.3), GRPO, (64,)),
+        lambda: plots.plot_degenerate(rlsignal.diagnose([[0, 1, 1, 0], [0, 0, 0, 0], [1, 1, 1, 0]] * 20, 4)),
+    ],
+    ids=["populations", "budget", "evaluation"],
+)
+def test_group_sizes_are_marked_on_a_logarithmic_axis(drawn):
+    ax = drawn()
+    marked = [int(label.get_text()) for label in ax.get_xticklabels()]
+    assert marked == sorted(ax.get_xticks())
+    assert ax.get_xscale() == "log"
+    assert ax.get_xlabel() == "group size (rollouts)"
+    assert {2, 4, 8} <= set(marked)
