@@ -1,5 +1,6 @@
 """What a run leaves behind, once read: counts per prompt, or a training log. Both carry notes on what is unusual."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
@@ -13,6 +14,10 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Readable: TypeAlias = Any
 """Whatever `read` takes, or what it returned."""
+
+
+ONE = {"have": "has", "are": "is", "hold": "holds", "belong": "belongs", "stand": "stands"}
+"""Verbs of what there are several of, and of one."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,8 +35,16 @@ class Note(Result):
     where: str = ""
     count: int = 1
 
+    @property
+    def sentence(self) -> str:
+        """The text with its place, in one line."""
+        text = self.text
+        if found := re.match(r"1 (\w+)s (have|are|hold|belong|stand) ", text):
+            text = f"1 {found[1]} {ONE[found[2]]} {text[found.end() :].replace(' and are ', ' and is ')}"
+        return f"{text[:-1]} (first: {self.where})." if self.where else text
+
     def _parts(self) -> Iterator[Part]:
-        yield f"{self.text[:-1]} (first: {self.where})." if self.where else self.text
+        yield self.sentence
 
 
 class _Read:
@@ -48,7 +61,7 @@ class _Read:
 
     def _about(self) -> Iterator[Part]:
         yield from (f"  read as: {self.read_as}." for _ in range(bool(self.read_as)))
-        yield from (f"  {note}" for note in self.notes)
+        yield from (f"  {note.sentence}" for note in self.notes)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

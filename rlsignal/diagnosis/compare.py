@@ -11,7 +11,7 @@ from rlsignal._show import Part, Result, Table, plain
 from rlsignal.data.read import as_data
 from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.diagnosis.decision import Decision, decide
-from rlsignal.diagnosis.diagnosed import Finding, numbered, read_line
+from rlsignal.diagnosis.diagnosed import Finding, noted, numbered, read_line
 from rlsignal.inference.intervals import Estimate, Statistic, group_estimate, per_prompt_estimate, signed
 from rlsignal.inference.paired import Score, score_difference, score_ratio
 from rlsignal.inference.ranking import disagreement_probability
@@ -40,7 +40,8 @@ class Comparison(Result):
         for all k and checkpoints at once.
     coverage : [checkpoint], pass@k over the first checkpoint's at the largest k.
     findings : what to know, the weightiest first.
-    read_as : what the data was taken for, from `read`.
+    read_as, notes : what the data was taken for, and what is unusual in it, from `read`; a note that does not concern
+        all checkpoints begins with their names.
     """
 
     checkpoints: tuple[str, ...]
@@ -59,6 +60,7 @@ class Comparison(Result):
     coverage: tuple[Estimate, ...]
     findings: tuple[Finding, ...]
     read_as: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -87,6 +89,7 @@ class Comparison(Result):
             },
             "coverage_ratio": {name: x.summary for name, x in zip(self.checkpoints[1:], self.coverage, strict=True)},
             "findings": [finding.summary for finding in self.findings],
+            "notes": list(self.notes),
         }
 
     def _parts(self) -> Iterable[Part]:
@@ -127,6 +130,7 @@ class Comparison(Result):
             rows.append((f"pass@{k} ratio", *map(str, self.coverage[i : i + 3])))
             yield Table((f"pass@k less {first}", *others[i : i + 3]), rows)
         yield "The band of pass@k holds for all k and checkpoints at once."
+        yield from noted(self.notes)
 
 
 def compare(
@@ -237,6 +241,7 @@ def compare(
         coverage=tuple(_ratio(x, next(iter(counts.values())), ks[-1]) for x in list(counts.values())[1:]),
         findings=_compared(names, answers, disagree, best, entropy, g, dropped(named, shared) - short, short),
         read_as="; and ".join(dict.fromkeys(x.read_as for x in named.values() if x.read_as)),
+        notes=_notes(named),
     )
 
 
@@ -350,7 +355,19 @@ def dropped(named: Mapping[str, Rollouts], shared: list[Any]) -> int:
 
 def left_out(prompts: int) -> str:
     """A sentence on them."""
-    return f"{prompts} prompts that some checkpoint lacks are left out."
+    what, are = ("1 prompt", "is") if prompts == 1 else (f"{prompts} prompts", "are")
+    return f"{what} that some checkpoint lacks, or has no counts of, {are} left out."
+
+
+def _notes(named: Mapping[str, Rollouts]) -> tuple[str, ...]:
+    """What is unusual in the data, each said once."""
+    concerned: dict[str, list[str]] = {}
+    for name, rollouts in named.items():
+        for note in rollouts.notes:
+            concerned.setdefault(note.sentence, []).append(name)
+    return tuple(
+        text if len(names) == len(named) else f"{', '.join(names)}: {text}" for text, names in concerned.items()
+    )
 
 
 def _compared(

@@ -79,7 +79,7 @@ def diagnose(
         rollouts = rollouts.at(checkpoint=name)
     elif checkpoint is not None:
         raise ValueError(f"checkpoint must be left out, got {checkpoint!r}: the data names none.")
-    notes = [str(note) for note in rollouts.notes]
+    notes = [note.sentence for note in rollouts.notes]
     if name != "" and others:
         notes.append(f"{others} other checkpoints are left out; compare() ranks them, checkpoint= names one.")
     whole, rollouts = len(rollouts.prompt), with_samples(rollouts, fewest)

@@ -282,7 +282,7 @@ def _source(
         return shares, _by_intervals(shares), lambda g: fit.distribution, (*trend.notes, note), p.read_as
     if isinstance(p, Rollouts):
         data, labels = counted(one_checkpoint("p", p))
-        return *_of_samples(Evaluation(data, labels), sizes), tuple(map(str, p.notes)), p.read_as
+        return *_of_samples(Evaluation(data, labels), sizes), tuple(note.sentence for note in p.notes), p.read_as
     what = pass_rate(p)
     if isinstance(what, Recorded):
         return *_of_samples(Evaluation(what), sizes), (), ""

@@ -171,7 +171,9 @@ def track(
     window = min(window, len(used))
     stated = log.groups if groups is None else groups
     each = _groups(share[counted], stated, one=bool(one_each[used].all()))
-    notes = [str(note) for note in source.notes if note.kind != "inferred" or groups is None]  # of rollouts in a row
+    notes = [
+        note.sentence for note in source.notes if note.kind != "inferred" or groups is None
+    ]  # of rollouts in a row
     if each == 1 and stated is None and not one_each[used].all() and counted.any():
         notes.append("How many groups stand behind a row is not stated, so each counts as one: groups= says how many.")
     blocks = [used[i : i + window] for i in range(0, len(used), window)]

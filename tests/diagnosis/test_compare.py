@@ -130,7 +130,7 @@ class TestCompare:
         part = {name: list(column)[10:] for name, column in self.DEEP.items()}
         found = compare({"shallow": self.SHALLOW, "part": part})
         assert found.prompts == 80
-        assert found.findings[-1].text == "10 prompts that some checkpoint lacks are left out."
+        assert found.findings[-1].text == "10 prompts that some checkpoint lacks, or has no counts of, are left out."
         alone = diagnose({name: list(column)[10:] for name, column in self.SHALLOW.items()})
         assert found.pass_at_1[0].value == alone.pass_at_1.value
 
@@ -309,3 +309,15 @@ class TestSmallInputs:
         assert [x.split(" (")[0] for x in reasons] == ["After 1", "After 1000 to 100000"]
         assert "b ends highest" in reasons[0]
         assert "a ends highest" in reasons[1]
+
+
+def test_notes_on_the_data_are_said_once_with_the_checkpoints_that_they_concern():
+    whole = [{"prompt": i, "pass_rate": (i % 9) / 8} for i in range(40)]
+    marked = [{**row, "pass_rate": -1} if i == 5 else row for i, row in enumerate(whole)]
+    found = compare({"a": whole, "b": marked})
+    both, one = found.notes
+    assert both == "The number of samples is not stated; 8 is the smallest that makes every share a whole count."
+    assert one == "b: 1 row has no counts and is left out (first: record 5 of the data)."
+    assert found.summary["notes"] == [both, one]
+    assert str(found).count("Notes on the data:") == 1
+    assert found.findings[-1].text == "1 prompt that some checkpoint lacks, or has no counts of, is left out."
