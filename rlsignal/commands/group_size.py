@@ -77,7 +77,8 @@ def _from_file(chosen: argparse.Namespace) -> Any:
     if not data.checkpoints:
         refuse_idle(chosen, "data that names no checkpoints", *ADVICE)
     elif len(data.checkpoints) > 1 and chosen.at is None:
-        raise ValueError(f"--at must name one of the checkpoints {', '.join(map(str, data.checkpoints))}, got none.")
+        named = ", ".join(str(name) or "''" for name in data.checkpoints)
+        raise ValueError(f"--at must name one of the checkpoints {named}, got none.")
     return data.at(checkpoint=checkpoint_named(data, chosen.at)) if data.checkpoints else data
 
 

@@ -333,6 +333,10 @@ class Tally(Collector):
         shares = 0 < amount < 1 and " to " not in name and values[0] >= 0 and values[-1] <= 1
         rate = [f"{offers('rate', [name])} if each is a prompt's share of correct samples"] if shares else []
         ways += rate if self.columns.alone else []
+        if self.columns.alone and values[0] >= 0 and 1 < values[-1] <= 100 and any(x % 1 for x in values):
+            ways += [
+                f"write a % sign and give {offers('rate', [name])} if each is a prompt's percentage of correct samples"
+            ]
         if len(values) == 2:
             middle = sum(values) / 2
             ways += [f"give threshold={middle:g} if {values[1]:g} is correct and {values[0]:g} is not"]

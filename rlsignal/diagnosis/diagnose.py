@@ -72,15 +72,15 @@ def diagnose(
     batch = _validate.whole("batch", batch, 1)
     source = as_data(data, reading)
     rollouts = grouped(source, g) if isinstance(source, TrainingLog) else source
-    name = ""
+    name, others = "", 0
     if rollouts.checkpoints:
-        name = rollouts.checkpoints[0] if checkpoint is None else checkpoint
-        others = len(rollouts.checkpoints) - 1
-        rollouts = rollouts.at(checkpoint=name)
+        chosen = rollouts.checkpoints[0] if checkpoint is None else checkpoint
+        name, others = str(chosen) or "''", len(rollouts.checkpoints) - 1
+        rollouts = rollouts.at(checkpoint=chosen)
     elif checkpoint is not None:
         raise ValueError(f"checkpoint must be left out, got {checkpoint!r}: the data names none.")
     notes = [note.sentence for note in rollouts.notes]
-    if name != "" and others:
+    if others:
         notes.append(f"{others} other checkpoints are left out; compare() ranks them, checkpoint= names one.")
     whole, rollouts = len(rollouts.prompt), with_samples(rollouts, fewest)
     if left_out := whole - len(rollouts.prompt):
@@ -88,7 +88,7 @@ def diagnose(
     kind = "training log" if isinstance(source, TrainingLog) else "evaluation"
     if kind == "evaluation" and (len(rollouts.steps) > 1 or rollouts.prompts < len(rollouts.prompt)):
         kind = "training dump"
-    diagnosis = _diagnosis(rollouts, g, batch, kind, str(name), tuple(notes))
+    diagnosis = _diagnosis(rollouts, g, batch, kind, name, tuple(notes))
     return replace(diagnosis, read_as=with_group_size(source.read_as, g))
 
 

@@ -250,6 +250,15 @@ class TestCounts:
         result = read([{"prompt": str(i), "accuracy": x} for i, x in enumerate(shares)], rate="accuracy", samples=n)
         assert result.correct.tolist() == list(range(n + 1))
 
+    def test_percent_without_a_sign_are_asked_about_and_the_way_out_works(self):
+        rows = [{"prompt": str(i), "accuracy": 100 * (i % 17) / 16} for i in range(34)]
+        with pytest.raises(
+            ValueError, match=r"write a % sign and give rate='accuracy' if each is a prompt's percentage"
+        ):
+            read(rows)
+        marked = [{**row, "accuracy": f"{row['accuracy']}%"} for row in rows]
+        assert read(marked, rate="accuracy").samples.tolist() == [16] * 34
+
     def test_checkpoints_of_one_file_have_samples_of_their_own(self):
         """Where their shares show it; a few shares that would do for fewer samples are a coincidence."""
         table = [

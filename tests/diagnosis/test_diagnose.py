@@ -185,6 +185,12 @@ class TestShown:
 class TestChoosing:
     DATA = counts([0, 4, 8, 1] * 2, checkpoint=["a"] * 4 + ["b"] * 4) | {"prompt": [0, 1, 2, 3] * 2}
 
+    def test_a_checkpoint_without_a_name_is_one(self):
+        rows = [{"checkpoint": x, "prompt": i, "n": 8, "c": i % 9} for x in ("", "b") for i in range(20)]
+        found = diagnose(rows)
+        assert "evaluation, checkpoint '':" in str(found)
+        assert found.notes[-1].startswith("1 other checkpoints are left out")
+
     def test_the_first_checkpoint_unless_another_is_named(self):
         assert diagnose(self.DATA).checkpoint == "a"
         assert diagnose(self.DATA, checkpoint="b").checkpoint == "b"
