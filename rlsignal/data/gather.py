@@ -153,10 +153,18 @@ def _size(result: Rollouts | TrainingLog, wanted: Wanted) -> str:
     if not isinstance(result, TrainingLog):
         return ""
     if result.group_size is None:
-        return "; group size not stated"
+        return f"; {NOT_STATED}"
     known = any(note.kind == "group size" for note in result.notes)
     how = "as given" if wanted.group_size else "inferred from its fractions" if known else "as logged"
     return f"; groups of {result.group_size}, {how}"
+
+
+NOT_STATED = "group size not stated"
+
+
+def with_group_size(read_as: str, g: int) -> str:
+    """What was read, where the group size that the data does not state is given afterwards."""
+    return read_as.replace(NOT_STATED, f"groups of {g}, as given")
 
 
 def options(columns: Columns, wanted: Wanted, result: Rollouts | TrainingLog) -> dict[str, Any]:

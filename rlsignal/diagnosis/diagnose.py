@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from rlsignal import _validate
+from rlsignal.data.gather import with_group_size
 from rlsignal.data.read import as_data
 from rlsignal.data.records import Readable, Rollouts, TrainingLog
 from rlsignal.diagnosis.breakdown import moved, slices
-from rlsignal.diagnosis.diagnosed import Diagnosis, GroupSize, with_group_size
+from rlsignal.diagnosis.diagnosed import Diagnosis, GroupSize
 from rlsignal.diagnosis.findings import findings
 from rlsignal.diagnosis.prompts import by_prompt
 from rlsignal.inference.evaluation import Evaluation, monotone

@@ -213,15 +213,6 @@ def read_line(read_as: str) -> Iterable[str]:
     return (f"read as: {read_as}.",) if read_as else ()
 
 
-NOT_STATED = "group size not stated"
-"""Of a log, in the reader's words."""
-
-
-def with_group_size(read_as: str, g: int) -> str:
-    """What was read, where the group size that the data does not state is given afterwards."""
-    return read_as.replace(NOT_STATED, f"groups of {g}, as given")
-
-
 def noted(notes: Iterable[str]) -> Iterable[str]:
     """Notes of the reader as a list, under a line of their own."""
     notes = tuple(notes)

@@ -11,9 +11,10 @@ from rlsignal import _validate
 from rlsignal._show import Part, Result, Table, figure, plain
 from rlsignal._validate import Floats
 from rlsignal.data.cells import decimals
+from rlsignal.data.gather import with_group_size
 from rlsignal.data.read import as_data
 from rlsignal.data.records import Readable, Rollouts, TrainingLog
-from rlsignal.diagnosis.diagnosed import noted, read_line, with_group_size
+from rlsignal.diagnosis.diagnosed import noted, read_line
 from rlsignal.inference.intervals import Estimate, bounded_interval
 from rlsignal.inference.population import log_estimate
 from rlsignal.inference.sequential import log_e_process, overdispersion

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlsignal import Beta, compare, diagnose, read, recommend_group_size, track
-from rlsignal.diagnosis.diagnosed import NOT_STATED, with_group_size
+from rlsignal.data.gather import NOT_STATED, with_group_size
 from rlsignal.diagnosis.prompts import list_prompts
 from rlsignal.diagnosis.track import first_warning
 
