@@ -1,6 +1,7 @@
 """Which group size, for a budget of rollouts: the sizes that the data does not tell apart, and one of them."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlsignal import _validate
+from rlsignal.data.read import as_data
 from rlsignal.data.records import Rollouts, TrainingLog
 from rlsignal.diagnosis.advice import FLAT, GroupSizeAdvice, GroupSizeLine
 from rlsignal.diagnosis.diagnose import counted
@@ -32,7 +34,7 @@ LEVEL = 0.02
 
 
 def recommend_group_size(
-    p: "ArrayLike | PassRate | Rollouts | TrainingLog",
+    p: "ArrayLike | PassRate | Rollouts | TrainingLog | str | os.PathLike[str] | Mapping[str, Any]",
     *,
     rollouts: int = 512,
     prompts: int = 8,
@@ -57,8 +59,9 @@ def recommend_group_size(
 
     Parameters
     ----------
-    p : a pass rate, a distribution, a `Recorded` evaluation, or what `read` returned: rollouts of one checkpoint, or a
-        training log, of which the last 50 rows' mean and degenerate share are used.
+    p : a pass rate, a distribution, a `Recorded` evaluation, or data: what `read` returned, or a path or mapping that
+        it takes; rollouts of one checkpoint, or a training log, of which the last 50 rows' mean and degenerate share
+        are used.
     rollouts : per step, shared out over prompts.
     prompts : that a step must have at least.
     estimator : whose weights of hard and even prompts are shown.
@@ -163,7 +166,7 @@ def recommend_group_size(
             f"{hard(estimator, chosen):.2f} of one at {EVEN:g}. Compare sizes at a learning rate tuned for each.",
             "At equal steps larger groups look better, at equal rollouts they rarely do: say which one you compare.",
         ),
-        sampling=tuple(dynamic_sampling(shares[chosen], population(chosen), chosen, batch, draws)),
+        sampling=tuple(dynamic_sampling(shares[chosen], chosen, batch, draws)),
         run=() if steps is None else tuple(over_the_run(population(2), estimator, rollouts, steps, pool, largest)),
         notes=notes,
         read_as=read_as,
@@ -266,6 +269,8 @@ def _source(
     p: Any, sizes: Sequence[int], logged_at: int | None, groups: int | None
 ) -> tuple[Shares, Apart, Callable[[int], PassRate], tuple[str, ...], str]:
     """The informative share at each size, whether two sizes differ, and a distribution that answers at a size."""
+    if isinstance(p, str | os.PathLike | Mapping):  # what no number or distribution is
+        p = as_data(p, {})
     if isinstance(p, TrainingLog):
         rows = int(np.isfinite(p.latest.reward).sum())
         trend = track(p, logged_at, window=max(min(50, rows), 1), groups=groups)

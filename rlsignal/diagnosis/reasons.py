@@ -1,6 +1,6 @@
 """Why a group size is recommended, in sentences: what it has, what dynamic sampling costs, what the run reaches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from rlsignal.theory.budget import group_size_for_budget
 from rlsignal.theory.distributions import PassRate
 from rlsignal.theory.dynamics import discoverable_pass_rate
 from rlsignal.theory.estimators import Estimator
-from rlsignal.theory.filters import shortfall_probability
+from rlsignal.theory.filters import shortfall
 from rlsignal.theory.frameworks import known
 from rlsignal.theory.recorded import Recorded
 
@@ -29,8 +29,8 @@ HARD, EVEN = 0.05, 0.5
 CLOSE = 0.01
 """Sizes that end so close together are named together."""
 
-SURE = 0.01
-"""How rarely dynamic sampling should give up."""
+SURE, MOST_BATCHES = 0.01, 1000
+"""How rarely dynamic sampling should give up, and up to how many batches it is asked."""
 
 
 def reasons(
@@ -111,28 +111,35 @@ def _sizes(sizes: Sequence[int]) -> str:
     return f"g = {listed(sizes)} {'are' if len(sizes) > 1 else 'is'}"
 
 
-def dynamic_sampling(share: Estimate, population: PassRate, g: int, batch: int, draws: int) -> Iterable[str]:
-    """What dynamic sampling costs, and how often it gives up."""
-    value, low, high = (g / x if x else np.inf for x in (share.value, share.high, share.low))
+def dynamic_sampling(share: Estimate, g: int, batch: int, draws: int) -> Iterable[str]:
+    """What dynamic sampling costs, and how often it gives up: at the informative share, and over its interval."""
 
-    def drawn(n: int) -> str:
-        if np.isnan(value):
-            return f"{n * low:,.0f} to {n * high:,.0f}" if high < np.inf else f"at least {n * low:,.0f}"
-        return f"{n * value:,.0f}" + (f" [{n * low:,.0f}, {n * high:,.0f}]" if low < high else "")
+    def over(answer: Callable[[float], float], show: Callable[[float], str]) -> str:
+        low, high = show(answer(share.high)), show(answer(share.low))
+        if np.isnan(share.value):
+            return low if low == high else f"{low} to {high}"
+        return show(answer(share.value)) + (f" [{low}, {high}]" if low != high else "")
 
+    def drawn(groups: int) -> str:
+        return over(lambda x: groups * g / x if x else np.inf, lambda x: f"{x:,.0f}" if x < np.inf else "any number")
+
+    def gives_up(batches: float, informative: float) -> float:
+        return float(shortfall(informative, kept=batch, sampled=int(batches) * batch))
+
+    def enough(informative: float) -> float:
+        return next((n for n in range(1, MOST_BATCHES + 1) if gives_up(n, informative) <= SURE), np.inf)
+
+    often = over(lambda x: gives_up(draws, x), _rarely)
+    needed = over(enough, lambda x: f"{x:.0f}" if x < np.inf else f"more than {MOST_BATCHES:,}")
     yield f"it draws {drawn(1)} rollouts for each group of {g} that it keeps, {drawn(batch)} for a batch of {batch}."
-    if np.isnan(value):
-        yield f"how often it gives up is not known: the samples do not show groups of {g}."
-        return
+    yield (
+        f"with at most {draws} batches of {batch} it gives up {often} of the time; with at most {needed} it would fill "
+        "99 of 100."
+    )
 
-    def gives_up(n: int) -> float:
-        return float(np.mean(np.asarray(shortfall_probability(population, g, kept=batch, sampled=n * batch))))
 
-    chance = gives_up(draws)
-    enough = next((n for n in range(1, 1001) if gives_up(n) <= SURE), None)
-    more = f"{enough} are enough 99 times of 100" if enough else "1,000 are not enough"
-    often = f"{chance:.1%}" if chance >= 0.001 else "less than 0.1%"
-    yield f"with at most {draws} batches of {batch} it gives up {often} of the time; {more}."
+def _rarely(chance: float) -> str:
+    return "<0.1%" if chance < 0.001 else ">99.9%" if chance > 0.999 else f"{chance:.1%}"
 
 
 def over_the_run(

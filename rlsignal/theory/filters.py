@@ -227,11 +227,14 @@ def shortfall_probability(p: ArrayLike | PassRate, g: int, *, kept: int, sampled
     >>> [round(shortfall_probability(p, 8, kept=64, sampled=640), 3) for p in (0.01, 0.02)]
     [0.978, 0.0]
     """
-    informative = np.asarray(informative_probability(p, g))
     kept, sampled = _validate.whole("kept", kept, 1, 10**9), _validate.whole("sampled", sampled, 1, 10**9)
-    if kept > sampled:
-        return answer(np.ones_like(informative))
-    return answer(betaincc(kept, sampled - kept + 1, informative))
+    return answer(shortfall(informative_probability(p, g), kept=kept, sampled=sampled))
+
+
+def shortfall(informative: ArrayLike, *, kept: int, sampled: int) -> Floats:
+    """`shortfall_probability` at this share of informative groups (B4)."""
+    share = np.asarray(informative, np.float64)
+    return np.ones_like(share) if kept > sampled else np.asarray(betaincc(kept, sampled - kept + 1, share))
 
 
 def rollouts_to_informative(p: ArrayLike) -> float | Floats:

@@ -17,6 +17,7 @@ from rlsignal.theory import (
     group_size_for_budget,
     shortfall_probability,
 )
+from rlsignal.theory.filters import shortfall
 
 
 class TestAdvice:
@@ -179,7 +180,8 @@ class TestAdvice:
         assert (here.group_size, here.prompts) == (146, 3)
         assert f"3 prompts and between {low:.1f} and {high:.1f} informative groups" in advice.reasons[1]
         assert f"{146 / here.informative.high:,.0f} to {146 / here.informative.low:,.0f} rollouts" in advice.sampling[0]
-        assert "not known" in advice.sampling[1]
+        most = next(n for n in range(1, 100) if shortfall(here.informative.low, kept=64, sampled=64 * n) <= 0.01)
+        assert f"with at most 1 to {most} it would fill 99 of 100." in advice.sampling[1]
         assert "A step has 3 prompts, fewer than 8." in str(advice)
         assert "nan" not in str(advice)
 
@@ -235,15 +237,37 @@ class TestAdvice:
         share = informative_probability(0.01, 16)
         assert cost.startswith(f"it draws {16 / share:.0f} rollouts for each group of 16 that it keeps")
         gives_up = shortfall_probability(0.01, 16, kept=64, sampled=640)
-        often = f"{gives_up:.1%}" if gives_up >= 0.001 else "less than 0.1%"
+        often = f"{gives_up:.1%}" if gives_up >= 0.001 else "<0.1%"
         assert f"gives up {often} of the time" in chance
         rng = np.random.default_rng(0)
         measured = recommend_group_size(Recorded(rng.binomial(8, rng.beta(0.6, 1.4, 200)), 8))
         low, high = (4 / x for x in (measured.lines[1].informative.high, measured.lines[1].informative.low))
         assert f"[{low:.0f}, {high:.0f}] rollouts for each group of 4" in measured.sampling[0]
-        needed = int(chance.split("; ")[1].split(" are")[0])
+        needed = int(re.search(r"at most (\d+) it would", chance)[1])
         assert shortfall_probability(0.01, 16, kept=64, sampled=64 * needed) <= 0.01
         assert shortfall_probability(0.01, 16, kept=64, sampled=64 * (needed - 1)) > 0.01
+
+    def test_how_often_dynamic_sampling_gives_up_has_the_interval_of_the_informative_share(self):
+        seen = recommend_group_size(Recorded([0, 10, 4], 16), batch=64, draws=10)
+        share = seen.lines[1].informative
+        at = [shortfall(x, kept=64, sampled=640) for x in (share.value, share.high, share.low)]
+        assert at[0] < 0.001
+        assert at[1] < 0.001
+        assert at[2] > 0.999
+        assert "gives up <0.1% [<0.1%, >99.9%] of the time" in seen.sampling[1]
+        fewest, most = (
+            next(n for n in range(1, 1000) if shortfall(x, kept=64, sampled=64 * n) <= 0.01)
+            for x in (share.high, share.low)
+        )
+        assert f"[{fewest}, {most}] it would fill" in seen.sampling[1]
+
+    def test_data_is_read_as_by_diagnose(self, tmp_path):
+        data = {"prompt": list(range(40)), "n": [8] * 40, "c": [i % 9 for i in range(40)]}
+        rows = [dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)]
+        (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        right = recommend_group_size(read(data))
+        for given in (data, tmp_path / "x.jsonl", str(tmp_path / "x.jsonl")):
+            assert recommend_group_size(given).reasons == right.reasons
 
     def test_says_what_counts_do_not_determine(self):
         advice = recommend_group_size(0.3)
