@@ -73,12 +73,14 @@ def _sureness(found: Diagnosis) -> list[Finding]:
     share, listed = found.chosen.degenerate, []
     half = (share.high - share.low) / 2
     if share.how == "samples" and half > 2 * CLOSE:
-        needed = found.prompts * (half / CLOSE) ** 2
+        needed = f"take about {_two_digits(found.prompts * (half / CLOSE) ** 2):,} prompts like these"
+        if found.prompts < ENOUGH_TO_SCALE:
+            needed = f"take hundreds, but how many so few do not tell: {found.prompts} show little of their own spread"
         listed.append(
             Finding(
                 "few prompts",
                 f"{found.prompts} prompts leave the share of degenerate groups open by ±{100 * half:.0f} points; "
-                f"±{100 * CLOSE:.0f} points take about {_two_digits(needed):,} prompts like these.",
+                f"±{100 * CLOSE:.0f} points {needed}.",
                 "More prompts help, more samples of these hardly do.",
                 half,
             )
@@ -177,3 +179,6 @@ def _one_sided(found: Diagnosis) -> list[Finding]:
 
 CLOSE = 0.05
 """Half of the width of an interval that decides most questions."""
+
+ENOUGH_TO_SCALE = 20
+"""Prompts whose interval is scaled to that of more prompts."""

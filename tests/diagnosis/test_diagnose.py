@@ -1,6 +1,7 @@
 """From recorded rollouts to findings: the figures are the theory's, the sentences report them."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -113,6 +114,14 @@ class TestFindings:
         assert {"all incorrect"} <= {x.name for x in found.findings}
         assert "0.038" in next(x.text for x in found.findings if x.name == "all incorrect")
         assert not {"never correct", "few samples"} & {x.name for x in found.findings}
+
+    def test_how_many_prompts_are_needed_is_said_where_these_tell(self):
+        few, some = (
+            next(x.text for x in diagnose(counts([0, 10, 4] * n, 16), 8).findings if x.name == "few prompts")
+            for n in (1, 8)
+        )
+        assert few.endswith("take hundreds, but how many so few do not tell: 3 show little of their own spread.")
+        assert re.search(r"take about [\d,]+ prompts like these\.$", some)
 
     def test_a_prompt_without_a_success_in_eight_is_not_hopeless(self):
         """The advice follows the posterior: 28% of the groups on such prompts are informative here."""
