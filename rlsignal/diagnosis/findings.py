@@ -75,7 +75,7 @@ def _sureness(found: Diagnosis) -> list[Finding]:
     if share.how == "samples" and half > 2 * CLOSE:
         needed = f"take about {_two_digits(found.prompts * (half / CLOSE) ** 2):,} prompts like these"
         if found.prompts < ENOUGH_TO_SCALE:
-            needed = f"take hundreds, but how many so few do not tell: {found.prompts} show little of their own spread"
+            needed = f"take hundreds, but how many so few do not tell: {found.prompts} show little of how they differ"
         listed.append(
             Finding(
                 "few prompts",

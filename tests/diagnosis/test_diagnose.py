@@ -120,7 +120,7 @@ class TestFindings:
             next(x.text for x in diagnose(counts([0, 10, 4] * n, 16), 8).findings if x.name == "few prompts")
             for n in (1, 8)
         )
-        assert few.endswith("take hundreds, but how many so few do not tell: 3 show little of their own spread.")
+        assert few.endswith("take hundreds, but how many so few do not tell: 3 show little of how they differ.")
         assert re.search(r"take about [\d,]+ prompts like these\.$", some)
 
     def test_a_prompt_without_a_success_in_eight_is_not_hopeless(self):
