@@ -1091,8 +1091,10 @@ Without a known format columns are recognised by name, whatever their case; the 
 
 A column of `repeat` numbers the rollouts of a prompt if each (prompt, value) stands once; otherwise it is asked about.
 Equal ids of two data sets are two prompts. Rewards are 0 and 1, true and false, pass and fail and their kin, or "3/8" for
-three of eight; -1, and rewards of other values, are asked about. Numbers may be percentages, have a decimal comma, or
-thousands separators.
+three of eight; a reward of -1, and rewards of other values, are asked about, while a count or share of -1 stands for none
+and is left out with a note. Numbers may be percentages with their sign, have a decimal comma, or thousands separators.
+Shares without a number of samples get the smallest that makes all of them whole counts, for each checkpoint of a file its
+own where its shares show it; it is said.
 """
 
 
