@@ -1094,7 +1094,7 @@ Equal ids of two data sets are two prompts. Rewards are 0 and 1, true and false,
 three of eight; a reward of -1, and rewards of other values, are asked about, while a count or share of -1 stands for none
 and is left out with a note. Numbers may be percentages with their sign, have a decimal comma, or thousands separators.
 Shares without a number of samples get the smallest that makes all of them whole counts, for each checkpoint of a file its
-own where its shares show it; it is said.
+own where its shares show it; a note says which.
 """
 
 
