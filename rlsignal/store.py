@@ -201,10 +201,6 @@ def save_rows(rows: Iterable[Mapping[str, Any]], path: Pathlike) -> Path:
     return place
 
 
-UNREADABLE = (ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
-"""What numpy raises of an archive that is damaged, or that another program wrote."""
-
-
 class BlockFolder:
     """A folder in which a `rlsignal.sim.Runner` keeps finished blocks, with a folder for each sweep.
 
@@ -311,8 +307,10 @@ class BlockStore:
                 if not np.array_equal(members["recipe"], self.digest) or int(members["index"]) != index:
                     return None
                 return [members[str(i)] for i in range(len(members.files) - 2)]  # reading checks each array's CRC
-        except (FileNotFoundError, *UNREADABLE):
+        except FileNotFoundError:
             return None
+        except (ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+            return None  # what numpy raises of an archive that is damaged, or that another program wrote
 
     def put(self, index: int, arrays: list[np.ndarray]) -> None:
         """Keep a finished block, whole or not at all."""

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from rlsignal._validate import shown
-from rlsignal.data.cells import decimals, hashable, is_nan, is_total, listed, missing, number, part, verdict
+from rlsignal.data.cells import hashable, is_nan, is_total, listed, missing, number, part, verdict
 from rlsignal.data.formats import bare
 from rlsignal.data.names import UNIT, WEAK_SETS
-from rlsignal.data.records import Counts, Floats, Note, Rollouts
+from rlsignal.data.records import Counts, Note, Rollouts
+from rlsignal.data.shares import check_shares, infer_samples
 from rlsignal.data.tables import Collector, Columns, Rounded, Table, Wanted, has, label, offers, to_float
 
 APART = {"dataset": "data sets", "checkpoint": "policies", "step": "steps"}
-LARGEST_INFERRED = 256  # samples per prompt that are inferred from shares
-CHANCE = math.log(1000)  # one in a thousand: how rarely shares may look like those of fewer samples
 
 
 class Tally(Collector):
@@ -32,7 +31,7 @@ class Tally(Collector):
         self.correct: list[int] = []
         self.samples: list[int] = []
         self.shares: dict[int, float] = {}  # of correct samples, of an unknown number
-        self.written: dict[int, float] = {}  # the same, where the number is known
+        self.stated: dict[tuple[str, str], dict[int, float]] = {}  # by table and column, where the number is known
         self.entropies: dict[int, list[float]] = {}
         self.texts: dict[Any, Any] = {}
         self.guessed: set[str] = set()  # columns taken for a repeat by their names
@@ -172,7 +171,7 @@ class Tally(Collector):
         if rates:
             c = round(share * n)
             if both is None:
-                self.written[unit] = share
+                self.stated.setdefault((self.table.name, names["rate"]), {})[unit] = share
         _check_whole(names.get("correct", names.get("wrong", "correct")), c, 0, where)
         if c > n:
             raise ValueError(
@@ -358,10 +357,15 @@ class Tally(Collector):
 
     def result(self, notes: list[Note]) -> Rollouts:
         """The counts, and the notes that only all rows together give rise to."""
-        self._check_shares()
+        for (_, column), of_column in self.stated.items():
+            check_shares(column, [(x, self.samples[unit], self.first[unit]) for unit, x in of_column.items()])
         correct, samples = (np.array(x, np.int64) for x in (self.correct, self.samples))
         if self.shares:
-            notes = [*notes, self._infer(correct, samples)]
+            which, shares = np.fromiter(self.shares, int), np.fromiter(self.shares.values(), float)
+            checkpoints = [self.parts[unit].get("checkpoint") for unit in self.shares]
+            samples[which], text = infer_samples(shares, checkpoints, self.table.name, self.columns.names["rate"])
+            correct[which] = np.rint(shares * samples[which])
+            notes = [*notes, Note("inferred", text)]
         if self.wanted.filter is not None and not self.correct and self.others:
             raise ValueError(f"filter must be one of {', '.join(map(repr, self.others))}, got {self.wanted.filter!r}.")
         self._one_filter()
@@ -397,45 +401,6 @@ class Tally(Collector):
             entropy=np.array(means) if self.entropies else None,
             notes=tuple(notes),
         )
-
-    def _check_shares(self) -> None:
-        """Every share is a count of its samples, and of one alone, as exactly as the column is written."""
-        digits = max(map(decimals, self.written.values()), default=0)
-        name = self.columns.names.get("rate", "rate")
-        for unit, share in self.written.items():
-            n, c = self.samples[unit], self.correct[unit]
-            lossless = digits <= 17 and 10**digits % n == 0  # every count of n has so few digits
-            off = _rounding(17 if lossless else max(digits, decimals(share)))
-            if abs(c / n - share) > off:
-                raise ValueError(
-                    f"{name} must be a whole number of {n} samples, got {share!r} in {self.first[unit]}. If the "
-                    "rewards are not binary, name a column that is with reward=; else give the right number of samples."
-                )
-            if off * n >= 0.5:
-                raise ValueError(
-                    f"{name} must have more than {digits} digits, for {n} samples have several counts that round to "
-                    f"{share!r}, in {self.first[unit]}. Give more digits, or a column of counts."
-                )
-
-    def _infer(self, correct: Counts, samples: Counts) -> Note:
-        """Fill in the counts of shares whose number of samples is not stated: the smallest number that makes all whole
-        or, where the shares of one checkpoint show it, a smaller one of its own.
-        """
-        most = _inferred(list(self.shares.values()), self.table.name, self.columns.names["rate"])
-        by_checkpoint: dict[Any, list[int]] = {}
-        for unit in self.shares:
-            by_checkpoint.setdefault(self.parts[unit].get("checkpoint"), []).append(unit)
-        sizes = {name: _own_size([self.shares[unit] for unit in units], most) for name, units in by_checkpoint.items()}
-        for name, units in by_checkpoint.items():
-            n = sizes[name]
-            correct[units], samples[units] = np.rint(np.array([self.shares[unit] for unit in units]) * n), n
-        if len(set(sizes.values())) == 1:
-            n = next(iter(sizes.values()))
-            what = f"{n} is the smallest that makes every share a whole count"
-        else:
-            of = ", ".join(f"{n} of {shown(name)}" for name, n in sizes.items())
-            what = f"the smallest that make every share of a checkpoint a whole count are {of}"
-        return Note("inferred", f"The number of samples is not stated; {what}.")
 
     def _one_filter(self) -> None:
         """Refuse several verdicts of one response that would be counted as several responses."""
@@ -541,64 +506,6 @@ def _about_sizes(samples: Counts, parts: Sequence[Mapping[str, Any]], group_size
         )
         notes.append(Note("n < g", text, label(parts[int(np.argmax(short))]), int(short.sum())))
     return notes
-
-
-def _inferred(shares: list[float], name: str, column: str) -> int:
-    """The smallest n that makes every share a whole count; refused where rounding leaves a choice."""
-    values = np.array(shares)
-    n = smallest_count(values)
-    if n is None:
-        found = zip(("rounded", "exact"), (_smallest(np.unique(values), x) for x in _tolerances(values)), strict=True)
-        fitting = {how: k for how, k in found if k}
-        ways = (
-            f"They fit {' and '.join(f'{k} if they are {how}' for how, k in fitting.items())}: give "
-            f"{offers('samples', list(fitting.values()))}, or the column that holds it"
-            if fitting
-            else "Give the number, such as samples=8, or the column that holds it"
-        )
-        raise ValueError(
-            f"{column} of {name} must be whole counts of some number of samples up to {LARGEST_INFERRED}, and fit none "
-            f"or, being rounded, several. {ways}; or, if each value is one rollout's reward, "
-            f"{offers('reward', [column])} and threshold=."
-        )
-    return n
-
-
-def _own_size(shares: list[float], most: int) -> int:
-    """The samples of one checkpoint: fewer than `most`, which all together need, where that is no chance of few shares.
-
-    If all had `most`, a share strictly between 0 and 1 would be a count of n too in about (n - 1)/(most - 1) of cases.
-    """
-    n = smallest_count(np.array(shares))
-    between = sum(0 < share < 1 for share in shares)
-    return n if n and n < most and between * math.log((most - 1) / max(n - 1, 1e-9)) > CHANCE else most
-
-
-def smallest_count(shares: Floats) -> int | None:
-    """The smallest n with every n x share whole; None where there is none, or where rounding leaves a choice."""
-    distinct, (written, exactly) = np.unique(shares), _tolerances(shares)
-    rounded, exact = _smallest(distinct, written), _smallest(distinct, exactly)
-    if exact is None and rounded is not None and rounded**2 * written < 0.05:  # far from every other fraction
-        return rounded
-    return exact if exact == rounded else None
-
-
-def _tolerances(shares: Floats) -> tuple[float, float]:
-    """How far shares may be from their counts, if they were rounded as written, and if they are exact."""
-    return _rounding(max(map(decimals, np.unique(shares).tolist()))), _rounding(17)
-
-
-def _smallest(shares: Floats, tolerance: float) -> int | None:
-    return next((n for n in range(1, LARGEST_INFERRED + 1) if _fits(shares, n, tolerance)), None)
-
-
-def _fits(shares: Floats, n: int, tolerance: float) -> bool:
-    return bool(np.all(np.abs(shares - np.rint(shares * n) / n) <= tolerance))
-
-
-def _rounding(digits: int) -> float:
-    """How far a share may be from what it was rounded from; one digit is taken as exact, 0.3 being three tenths."""
-    return (0.5 * 10.0**-digits if 2 <= digits <= 6 else 1e-6) * (1 + 1e-9)
 
 
 def _check_whole(name: str, number: float, smallest: int, where: str) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from rlsignal._validate import shown
 from rlsignal.data.cells import decimals, is_total, missing, part
-from rlsignal.data.counts import smallest_count
 from rlsignal.data.records import Counts, Floats, Note, TrainingLog
+from rlsignal.data.shares import smallest_count
 from rlsignal.data.tables import Collector, Columns, NotRows, Table, Wanted, has, offers, some, to_float
 
 IDEAS = ("step", "mean", "degenerate", "reward_std", "group_std", "entropy", "samples", "group_size")

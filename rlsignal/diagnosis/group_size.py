@@ -107,6 +107,8 @@ def recommend_group_size(
     if rollout_seconds is not None:
         seconds = _validate.within("rollout_seconds", rollout_seconds, 0, np.inf, open_ends=True)
         rollout_seconds = _validate.scalar("rollout_seconds", seconds)
+    if isinstance(p, str | os.PathLike | Mapping):  # what no number or distribution is
+        p = as_data(p, {})
     for name, value in (("logged_at", logged_at), ("groups", groups)):
         if value is not None and not isinstance(p, TrainingLog):
             raise ValueError(f"{name} must be left out, got {_validate.shown(value)}: it is of a log, which p is not.")
@@ -269,8 +271,6 @@ def _source(
     p: Any, sizes: Sequence[int], logged_at: int | None, groups: int | None
 ) -> tuple[Shares, Apart, Callable[[int], PassRate], tuple[str, ...], str]:
     """The informative share at each size, whether two sizes differ, and a distribution that answers at a size."""
-    if isinstance(p, str | os.PathLike | Mapping):  # what no number or distribution is
-        p = as_data(p, {})
     if isinstance(p, TrainingLog):
         rows = int(np.isfinite(p.latest.reward).sum())
         trend = track(p, logged_at, window=max(min(50, rows), 1), groups=groups)

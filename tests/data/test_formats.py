@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from rlsignal.data.cells import TOTALS, decimals, number
-from rlsignal.data.counts import smallest_count
 from rlsignal.data.names import SYNONYMS
 from rlsignal.data.read import read
 from rlsignal.data.records import Rollouts, TrainingLog
+from rlsignal.data.shares import smallest_count
 
 
 def rows(**columns):

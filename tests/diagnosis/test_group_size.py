@@ -269,6 +269,14 @@ class TestAdvice:
         for given in (data, tmp_path / "x.jsonl", str(tmp_path / "x.jsonl")):
             assert recommend_group_size(given).reasons == right.reasons
 
+    def test_a_log_is_read_with_what_it_does_not_state(self, tmp_path):
+        rows = [{"step": i, "reward": 0.3, "frac_reward_zero_std": 0.45} for i in range(60)]
+        (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        right = recommend_group_size(read(rows), logged_at=8, groups=64)
+        assert recommend_group_size(tmp_path / "log.jsonl", logged_at=8, groups=64).reasons == right.reasons
+        with pytest.raises(ValueError, match="logged_at must be left out"):
+            recommend_group_size({"prompt": [1, 2], "n": [4, 4], "c": [1, 2]}, logged_at=8)
+
     def test_says_what_counts_do_not_determine(self):
         advice = recommend_group_size(0.3)
         assert any("Counts alone do not fix the best g" in doubt for doubt in advice.doubts)
